@@ -1,0 +1,268 @@
+"""Looks a qualified name up in the catalogue; reads a library's file when one of its names is first asked for."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import msgspec
+
+from cancelcheck.catalog import schema
+
+_E = TypeVar("_E")
+
+_TABLES: tuple[tuple[str, str], ...] = (
+    ("api", "call"),
+    ("client", "type"),
+    ("timeout_object", "type"),
+    ("spawner", "call"),
+    ("scope", "call"),
+    ("exception", "type"),
+    ("produces", "call"),
+    ("type", "type"),
+    ("coroutine", "call"),
+    ("checkpoint", "call"),
+    ("no_return", "call"),
+    ("clock", "call"),
+    ("suppressor", "call"),
+    ("decorator", "name"),
+)
+"""Tables that hold one entry per name, with the field that names it. `poll` and `clock_sink` may hold several."""
+
+_MANY: tuple[str, ...] = ("poll", "clock_sink")
+
+
+class CatalogError(ValueError):
+    """A catalogue file, or an entry in the configuration, is not of the catalogue's form."""
+
+
+def names_of(names: schema.Names) -> tuple[str, ...]:
+    """One name or several, as a tuple."""
+    return (names,) if isinstance(names, str) else names
+
+
+class Catalog:
+    """All libraries. Each look-up takes a qualified name and returns the entry, or None.
+
+    `entries` are further `api` entries, as the configuration gives them: a mapping each, in the form of a catalogue
+    file's `[[api]]`.
+
+    Raises `CatalogError` where one of them is malformed.
+    """
+
+    def __init__(self, entries: Iterable[object] = ()) -> None:
+        self._available = {
+            item.name.removesuffix(".toml"): item
+            for item in files("cancelcheck.catalog").joinpath("data").iterdir()
+            if item.name.endswith(".toml")
+        }
+        self._loaded: set[str] = set()
+        self._alias: dict[str, str] = {}
+        self._prefix: list[tuple[str, str]] = []
+        self._one: dict[str, dict[str, Any]] = {table: {} for table, _ in _TABLES}
+        self._many: dict[str, dict[str, list[Any]]] = {table: {} for table in _MANY}
+        self._bases: dict[str, tuple[str, ...]] = {}
+        for entry in entries:
+            try:
+                api = msgspec.convert(entry, schema.Api)
+            except msgspec.ValidationError as error:
+                raise CatalogError(f"api: {error}") from error
+            for name in names_of(api.call):
+                self._load(name.partition(".")[0])
+                self._one["api"][name] = api
+
+    # --- loading
+
+    def libraries(self) -> list[str]:
+        """Names of all libraries there is data for, sorted."""
+        return sorted(self._available)
+
+    def read(self, library: str) -> schema.LibraryFile:
+        """The file of one library, whole. Raises `CatalogError` where it is malformed, `KeyError` where there is none."""
+        try:
+            return msgspec.convert(tomllib.loads(self._available[library].read_text("utf-8")), schema.LibraryFile)
+        except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+            raise CatalogError(f"{library}.toml: {error}") from error
+
+    def _load(self, library: str) -> None:
+        if library in self._loaded:
+            return
+        self._loaded.add(library)
+        if library not in self._available:
+            return
+        data = self.read(library)
+        for spelling, usual in data.alias.items():
+            if spelling.endswith(".*"):
+                self._prefix.append((spelling[:-1], usual.removesuffix("*")))
+            else:
+                self._alias[spelling] = usual
+        for table, field in _TABLES:
+            for entry in getattr(data, table):
+                for name in names_of(getattr(entry, field)):
+                    self._one[table].setdefault(name, entry)
+        for table in _MANY:
+            for entry in getattr(data, table):
+                for name in names_of(entry.call):
+                    self._many[table].setdefault(name, []).append(entry)
+        for typed in (*data.client, *data.type, *data.exception):
+            for name in names_of(typed.type):
+                self._bases[name] = typed.bases
+
+    def canonical(self, name: str) -> str:
+        """The usual spelling of a name: re-exports and defining modules of a library are one."""
+        self._load(name.partition(".")[0])
+        seen = 0
+        while seen < 8:
+            usual = self._alias.get(name)
+            if usual is None:
+                for prefix, replacement in self._prefix:
+                    if name.startswith(prefix):
+                        usual = replacement + name[len(prefix) :]
+                        break
+                else:
+                    usual = self._owner_alias(name)
+            if usual is None or usual == name:
+                return name
+            name, seen = usual, seen + 1
+            self._load(name.partition(".")[0])
+        return name
+
+    def _owner_alias(self, name: str) -> str | None:
+        """`requests.sessions.Session.get` through the alias of `requests.sessions.Session`."""
+        owner, dot, member = name.rpartition(".")
+        while dot:
+            if owner in self._alias:
+                return f"{self._alias[owner]}.{member}"
+            owner, dot, rest = owner.rpartition(".")
+            member = f"{rest}.{member}"
+        return None
+
+    # --- looking up
+
+    def bases(self, name: str) -> Iterator[str]:
+        """The type itself, then the types whose methods it has too, nearest first."""
+        pending = [name]
+        seen: set[str] = set()
+        while pending:
+            current = self.canonical(pending.pop(0))
+            if current in seen:
+                continue
+            seen.add(current)
+            yield current
+            pending.extend(self._bases.get(current, ()))
+
+    def knows_type(self, name: str) -> bool:
+        """Whether the catalogue has this type."""
+        name = self.canonical(name)
+        return name in self._bases or name in self._one["timeout_object"]
+
+    def _get(self, table: str, name: str) -> Any:
+        if not name:
+            return None
+        found = self._one[table].get(name)
+        if found is not None:
+            return found
+        name = self.canonical(name)
+        found = self._one[table].get(name)
+        if found is None and "." in name:
+            owner, _, member = name.rpartition(".")
+            if owner in self._bases:
+                for base in self.bases(owner):
+                    found = self._one[table].get(f"{base}.{member}")
+                    if found is not None:
+                        return found
+        return found
+
+    def _all(self, table: str, name: str) -> list[Any]:
+        if not name:
+            return []
+        name = self.canonical(name)
+        found = self._many[table].get(name)
+        if found is None and "." in name:
+            owner, _, member = name.rpartition(".")
+            if owner in self._bases:
+                for base in self.bases(owner):
+                    found = self._many[table].get(f"{base}.{member}")
+                    if found is not None:
+                        return found
+        return found or []
+
+    def api(self, name: str) -> schema.Api | None:
+        """A call that can wait."""
+        found: schema.Api | None = self._get("api", name)
+        return found
+
+    def client(self, name: str) -> schema.Client | None:
+        """A type whose constructor can bound its calls."""
+        for base in self.bases(name) if name else ():
+            found: schema.Client | None = self._one["client"].get(base)
+            if found is not None:
+                return found
+        return None
+
+    def timeout_object(self, name: str) -> schema.TimeoutObject | None:
+        """A value that carries timeouts."""
+        found: schema.TimeoutObject | None = self._get("timeout_object", name)
+        return found
+
+    def spawner(self, name: str) -> schema.Spawner | None:
+        """A call that starts work of its own."""
+        found: schema.Spawner | None = self._get("spawner", name)
+        return found
+
+    def scope(self, name: str) -> schema.Scope | None:
+        """A cancel scope, timeout, task group, nursery or shield."""
+        found: schema.Scope | None = self._get("scope", name)
+        return found
+
+    def exception(self, name: str) -> schema.ExceptionEntry | None:
+        """An exception that the rules know."""
+        found: schema.ExceptionEntry | None = self._get("exception", name)
+        return found
+
+    def produces(self, name: str) -> schema.Produces | None:
+        """What a call returns, or binds in a `with`."""
+        found: schema.Produces | None = self._get("produces", name)
+        return found
+
+    def is_coroutine(self, name: str) -> bool:
+        """Whether a call of it does nothing until it is awaited."""
+        if self._get("coroutine", name) is not None:
+            return True
+        scope = self.scope(name)
+        if scope is not None:
+            return scope.entering is schema.Entering.AWAIT
+        api = self.api(name)
+        return api is not None and api.mode is schema.Mode.ASYNC
+
+    def polls(self, name: str) -> list[schema.Poll]:
+        """The forms in which a call asks without waiting."""
+        return self._all("poll", name)
+
+    def is_checkpoint(self, name: str) -> bool:
+        """Whether a synchronous call gives way: sleeps, blocks, or raises a pending cancellation."""
+        return self._get("checkpoint", name) is not None
+
+    def never_returns(self, name: str) -> bool:
+        """Whether a call never returns normally."""
+        return self._get("no_return", name) is not None
+
+    def clock(self, name: str) -> schema.ClockEntry | None:
+        """A call that reads a clock."""
+        found: schema.ClockEntry | None = self._get("clock", name)
+        return found
+
+    def clock_sinks(self, name: str) -> list[schema.ClockSink]:
+        """Parameters of a call that take a point in time."""
+        return self._all("clock_sink", name)
+
+    def is_suppressor(self, name: str) -> bool:
+        """Whether a call makes a context manager that swallows what it is given."""
+        return self._get("suppressor", name) is not None
+
+    def decorator(self, name: str) -> str:
+        """The role of a decorator, or ""."""
+        found: schema.Decorator | None = self._get("decorator", name)
+        return found.role if found is not None else ""

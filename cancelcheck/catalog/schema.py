@@ -1,0 +1,341 @@
+"""The form of a catalogue file, and of the entries that a project adds in its configuration.
+
+One file per top-level package, named after it. Every name is the qualified name by which a program reaches the thing;
+a method is written on its class (`requests.Session.get`). `call` and `type` take one name or a list of names that share
+every fact of the entry. `version` and `source` say on which release the fact was checked and where it was seen; they
+default to the file's own `[library]`.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Kind(enum.StrEnum):
+    """What a call waits for: decides the rule that speaks."""
+
+    HTTP = "http"
+    RPC = "rpc"
+    DB = "db"
+    CACHE = "cache"
+    BROKER = "broker"
+    CLOUD = "cloud"
+    MAIL = "mail"
+    SOCKET = "socket"
+    SUBPROCESS = "subprocess"
+    QUEUE = "queue"
+    THREAD = "thread"
+    TASK = "task"
+    SLEEP = "sleep"
+    FILE = "file"
+    INPUT = "input"
+    DNS = "dns"
+
+
+class Mode(enum.StrEnum):
+    """`async`: an enclosing scope can bound it. `sync`: it blocks its thread, and no scope can."""
+
+    ASYNC = "async"
+    SYNC = "sync"
+
+
+class Unit(enum.StrEnum):
+    """Of a timeout given as a bare number."""
+
+    SECONDS = "s"
+    MILLISECONDS = "ms"
+    MICROSECONDS = "us"
+
+
+class Value(enum.StrEnum):
+    """Values of a timeout that do not bound anything."""
+
+    NONE = "none"
+    ZERO = "zero"
+    NEGATIVE = "negative"
+    INFINITY = "infinity"
+
+
+class Zero(enum.StrEnum):
+    """What a timeout of 0 does."""
+
+    FOREVER = "forever"
+    POLL = "poll"
+    ERROR = "error"
+    AT_ONCE = "at-once"
+    UNKNOWN = "unknown"
+
+
+Names = str | tuple[str, ...]
+
+
+class _Entry(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
+    version: str = ""
+    source: str = ""
+    note: str = ""
+
+
+class Api(_Entry, frozen=True, kw_only=True):
+    """A call that can wait.
+
+    `timeout` names the keyword(s) that bound it, most important first, empty if it takes none; `timeout_position` is
+    the 0-based position of the first among the call's arguments (`self` not counted), -1 where it is keyword-only.
+    `default` is what applies when nothing is given: a number in `unit`, `"none"` (waits forever), `"client"` (what the
+    instance's constructor says), or `"unknown"`. `forever` are the values that mean no limit.
+    """
+
+    call: Names
+    kind: Kind
+    mode: Mode
+    timeout: Names = ()
+    timeout_position: int = -1
+    unit: Unit = Unit.SECONDS
+    default: float | str = "none"
+    forever: tuple[Value, ...] = (Value.NONE,)
+    zero: Zero = Zero.UNKNOWN
+    returns: str = ""
+    read_only: bool = False
+
+
+class Client(_Entry, frozen=True, kw_only=True):
+    """A type whose constructor can bound the calls made through it. `bases` are types whose methods it has too.
+
+    `default` and `forever` as for `Api`. `timeout` empty: its constructor takes none, so a plain instance cannot carry
+    a bound (`requests.Session`). `defers` names constructor keywords that can set a bound in a way not seen here
+    (`transport`, `event_hooks`): where one is given, the client is not called untimed.
+    """
+
+    type: Names
+    bases: tuple[str, ...] = ()
+    timeout: Names = ()
+    timeout_position: int = -1
+    unit: Unit = Unit.SECONDS
+    default: float | str = "unknown"
+    forever: tuple[Value, ...] = (Value.NONE,)
+    defers: tuple[str, ...] = ()
+    kind: Kind | None = None
+
+
+class TimeoutObject(_Entry, frozen=True, kw_only=True):
+    """A value that carries timeouts (`httpx.Timeout`, `aiohttp.ClientTimeout`).
+
+    `total` names the argument that sets all phases, with its position; `phases` the single ones. `bounding` are the
+    arguments of which one finite value is enough to end a wait on a silent peer; `default` is what an argument that is
+    not given means.
+    """
+
+    type: Names
+    total: str = ""
+    total_position: int = -1
+    phases: tuple[str, ...] = ()
+    bounding: tuple[str, ...] = ()
+    default: float | str = "none"
+    forever: tuple[Value, ...] = (Value.NONE,)
+
+
+class Work(enum.StrEnum):
+    """What a spawner is given to run."""
+
+    COROUTINE = "coroutine"
+    CALLABLE = "callable"
+
+
+class Spawner(_Entry, frozen=True, kw_only=True):
+    """A call that starts work which goes on by itself.
+
+    `work_position` / `work_keyword`: the argument that is run. `has_owner`: something joins or cancels it (a task
+    group), so that the result may be dropped. `strict`: dropping its result is worth a look, not a default report.
+    """
+
+    call: Names
+    work: Work
+    work_position: int = 0
+    work_keyword: str = ""
+    has_owner: bool = False
+    strict: bool = False
+    returns: str = ""
+
+
+class ScopeKind(enum.StrEnum):
+    """What a scope does."""
+
+    TIMEOUT = "timeout"
+    CANCEL = "cancel"
+    TASK_GROUP = "task-group"
+    SHIELD = "shield"
+
+
+class Entering(enum.StrEnum):
+    """How a scope takes effect. `await`: it is an awaitable wrapped around another (`asyncio.wait_for`)."""
+
+    WITH = "with"
+    ASYNC_WITH = "async with"
+    EITHER = "either"
+    AWAIT = "await"
+
+
+class Clock(enum.StrEnum):
+    """What a point in time is measured by. `relative` is a duration."""
+
+    RELATIVE = "relative"
+    LOOP = "loop"
+    TRIO = "trio"
+    MONOTONIC = "monotonic"
+    WALL = "wall"
+
+
+class Scope(_Entry, frozen=True, kw_only=True):
+    """A cancel scope, timeout scope, task group, nursery or shield.
+
+    `timeout` / `timeout_position` say which argument bounds it, on which `clock`; `wraps` is the position of the
+    awaitable that it wraps (`entering = "await"`). `enters` is the type of what follows `as`.
+    """
+
+    call: Names
+    kind: ScopeKind
+    entering: Entering
+    timeout: str = ""
+    timeout_position: int = -1
+    clock: Clock = Clock.RELATIVE
+    forever: tuple[Value, ...] = (Value.NONE, Value.INFINITY)
+    wraps: int = -1
+    enters: str = ""
+    reschedulable: bool = False
+
+
+class ExceptionKind(enum.StrEnum):
+    """What an exception says. `cancel`: by name. `broad`: a base that catches cancellations too."""
+
+    CANCEL = "cancel"
+    CANCEL_GETTER = "cancel-getter"
+    BROAD = "broad"
+    BROAD_GROUP = "broad-group"
+    TIMEOUT = "timeout"
+    NOT_YET = "not-yet"
+
+
+class ExceptionEntry(_Entry, frozen=True, kw_only=True):
+    """An exception that the rules know. `framework`: asyncio, trio, anyio, threads; empty for all.
+
+    `bases` are catalogue exceptions that catch it too.
+    """
+
+    type: Names
+    kind: ExceptionKind
+    framework: str = ""
+    bases: tuple[str, ...] = ()
+
+
+class Produces(_Entry, frozen=True, kw_only=True):
+    """The type of what a call returns (an awaited one: of what it gives), or of what `with call as x` binds."""
+
+    call: Names
+    returns: str = ""
+    enters: str = ""
+
+
+class TypeEntry(_Entry, frozen=True, kw_only=True):
+    """A type whose calls the catalogue names elsewhere, with the bases whose methods it has too."""
+
+    type: Names
+    bases: tuple[str, ...] = ()
+
+
+class Coroutine(_Entry, frozen=True, kw_only=True):
+    """Coroutine functions besides the `async` entries of `api`: calling one does nothing until it is awaited."""
+
+    call: Names
+
+
+class Poll(_Entry, frozen=True, kw_only=True):
+    """A form that asks and does not wait.
+
+    With `position` or `keyword`: only where that argument is one of `values` (`"false"`, `"zero"`, `"none"`,
+    `"missing"`). `raises` is what it raises for "not yet"; empty: it returns something false, or the state.
+    `state`: it only reads a state (`done()`, `is_set()`).
+    """
+
+    call: Names
+    position: int = -1
+    keyword: str = ""
+    values: tuple[str, ...] = ()
+    raises: Names = ()
+    state: bool = False
+
+
+class Checkpoint(_Entry, frozen=True, kw_only=True):
+    """A synchronous call that gives way: it sleeps, blocks, or raises a pending cancellation."""
+
+    call: Names
+
+
+class NoReturn(_Entry, frozen=True, kw_only=True):
+    """A call that never returns normally."""
+
+    call: Names
+
+
+class ClockEntry(_Entry, frozen=True, kw_only=True):
+    """A call that reads a clock."""
+
+    call: Names
+    clock: Clock
+    monotonic_instead: str = ""
+
+
+class ClockSink(_Entry, frozen=True, kw_only=True):
+    """A parameter that takes a point in time on a certain clock."""
+
+    call: Names
+    position: int = -1
+    keyword: str = ""
+    clock: Clock
+
+
+class Suppressor(_Entry, frozen=True, kw_only=True):
+    """A context manager that swallows the exception types it is given (`contextlib.suppress`)."""
+
+    call: Names
+
+
+class Decorator(_Entry, frozen=True, kw_only=True):
+    """A decorator that changes what a function is. `role`: contextmanager, fixture, abstract, overload, route, task."""
+
+    name: Names
+    role: str
+
+
+class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
+    """Head of a file. `name` is the top-level package that is imported, `package` its name on PyPI (empty: standard
+    library), `version` the release on which the entries were checked, `source` where."""
+
+    name: str
+    version: str
+    source: str
+    package: str = ""
+
+
+class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
+    """A whole file. `alias` maps other spellings of a name (where it is defined, or re-exported) to the usual one; a key
+    that ends in `.*` maps a whole prefix."""
+
+    library: Library
+    alias: dict[str, str] = {}
+    api: tuple[Api, ...] = ()
+    client: tuple[Client, ...] = ()
+    timeout_object: tuple[TimeoutObject, ...] = ()
+    spawner: tuple[Spawner, ...] = ()
+    scope: tuple[Scope, ...] = ()
+    exception: tuple[ExceptionEntry, ...] = ()
+    produces: tuple[Produces, ...] = ()
+    type: tuple[TypeEntry, ...] = ()
+    coroutine: tuple[Coroutine, ...] = ()
+    poll: tuple[Poll, ...] = ()
+    checkpoint: tuple[Checkpoint, ...] = ()
+    no_return: tuple[NoReturn, ...] = ()
+    clock: tuple[ClockEntry, ...] = ()
+    clock_sink: tuple[ClockSink, ...] = ()
+    suppressor: tuple[Suppressor, ...] = ()
+    decorator: tuple[Decorator, ...] = ()

@@ -1,0 +1,1 @@
+"""Plain data that every layer shares: sources, facts, findings, rules. Knows no parser and no door."""

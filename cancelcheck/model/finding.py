@@ -1,0 +1,52 @@
+"""What a rule reports."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from cancelcheck.model.edit import Fix
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step of the path or chain behind a finding. Line and column are 1-based, columns in characters."""
+
+    path: str
+    line: int
+    column: int
+    note: str
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One report. `path` is the path as given, with `/`; positions are 1-based, columns in characters.
+
+    `statement` is the text of the reported statement's first line, stripped: with the code and the
+    symbol it makes the fingerprint, so that a baseline survives when lines move.
+    """
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    code: str
+    name: str
+    family: str
+    message: str
+    help: str
+    symbol: str = ""
+    trace: tuple[Step, ...] = ()
+    fix: Fix | None = None
+    statement: str = ""
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str, str]:
+        """Order of a report: path, line, column, code, message."""
+        return (self.path, self.line, self.column, self.code, self.message)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over code, symbol and statement text; never over line numbers."""
+        text = "\0".join((self.code, self.symbol, self.statement))
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,66 @@
+"""A rule is a value with a function. No base class, no state."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cancelcheck.model.finding import Finding
+
+if TYPE_CHECKING:
+    from cancelcheck.link.context import Context
+    from cancelcheck.link.function import FunctionView
+
+
+class Family(enum.StrEnum):
+    """The checklist's families; the value is what `--select` takes."""
+
+    RUN = "run"
+    LOST_CANCEL = "lost-cancel"
+    SWALLOWED_CANCEL = "swallowed-cancel"
+    CONTEXT = "context"
+    TIMEOUT = "timeout"
+    SLA = "sla"
+
+
+class Default(enum.StrEnum):
+    """When a rule reports: always, with `--strict` or by name, or once the configuration says what it applies to."""
+
+    ON = "on"
+    STRICT = "strict"
+    CONFIGURED = "configured"
+
+
+Check = Callable[["FunctionView", "Context"], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Everything there is to know about a rule. `doc` is the module's docstring: documentation, `explain`, SARIF help
+    and the first test. `silent_in_tests` follows from the family. `fix` says in a word what the fix is worth, or ""."""
+
+    code: str
+    name: str
+    family: Family
+    default: Default
+    since: str
+    doc: str
+    check: Check | None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the documentation, without its full stop."""
+        return self.doc.strip().splitlines()[0].rstrip(".")
+
+    @property
+    def markdown(self) -> str:
+        """The whole documentation, dedented."""
+        return inspect.cleandoc(self.doc)
+
+    @property
+    def silent_in_tests(self) -> bool:
+        """Families 4 and 5 say nothing in test files unless they are asked to."""
+        return self.family in (Family.TIMEOUT, Family.SLA)
