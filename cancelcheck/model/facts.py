@@ -228,9 +228,9 @@ class Iterate(Node):
 
 
 class Except(Node):
-    """A handler begins. `type` is -1 for a bare one; `is_group` for `except*`."""
+    """A handler begins. `caught` is -1 for a bare one; `is_group` for `except*`."""
 
-    type: int
+    caught: int
     name: str
     is_group: bool
     region: int
