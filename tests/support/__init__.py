@@ -1,0 +1,1 @@
+"""What several tests need: fixtures with markers, transformations, runs of the pipeline."""
