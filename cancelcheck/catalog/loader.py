@@ -18,6 +18,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("client", "type"),
     ("timeout_object", "type"),
     ("spawner", "call"),
+    ("runner", "call"),
     ("scope", "call"),
     ("exception", "type"),
     ("produces", "call"),
@@ -141,6 +142,14 @@ class Catalog:
 
     # --- looking up
 
+    def has(self, name: str) -> bool:
+        """Whether any table speaks of this name."""
+        return (
+            any(self._get(table, name) is not None for table in self._one)
+            or any(self._all(table, name) for table in _MANY)
+            or self.knows_type(name)
+        )
+
     def bases(self, name: str) -> Iterator[str]:
         """The type itself, then the types whose methods it has too, nearest first."""
         pending = [name]
@@ -212,6 +221,11 @@ class Catalog:
         found: schema.Spawner | None = self._get("spawner", name)
         return found
 
+    def runner(self, name: str) -> schema.Runner | None:
+        """A call that runs what it is given to its end."""
+        found: schema.Runner | None = self._get("runner", name)
+        return found
+
     def scope(self, name: str) -> schema.Scope | None:
         """A cancel scope, timeout, task group, nursery or shield."""
         found: schema.Scope | None = self._get("scope", name)
@@ -235,7 +249,7 @@ class Catalog:
         if scope is not None:
             return scope.entering is schema.Entering.AWAIT
         api = self.api(name)
-        return api is not None and api.mode is schema.Mode.ASYNC
+        return api is not None and api.mode is schema.Mode.ASYNC and api.coroutine
 
     def polls(self, name: str) -> list[schema.Poll]:
         """The forms in which a call asks without waiting."""

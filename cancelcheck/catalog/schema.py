@@ -83,7 +83,8 @@ class Api(_Entry, frozen=True, kw_only=True):
     `timeout` names the keyword(s) that bound it, most important first, empty if it takes none; `timeout_position` is
     the 0-based position of the first among the call's arguments (`self` not counted), -1 where it is keyword-only.
     `default` is what applies when nothing is given: a number in `unit`, `"none"` (waits forever), `"client"` (what the
-    instance's constructor says), or `"unknown"`. `forever` are the values that mean no limit.
+    instance's constructor says), or `"unknown"`. `forever` are the values that mean no limit. `coroutine = false` on an
+    async entry: the call is no coroutine, so that it does something unawaited, or is entered or iterated instead.
     """
 
     call: Names
@@ -97,6 +98,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     zero: Zero = Zero.UNKNOWN
     returns: str = ""
     read_only: bool = False
+    coroutine: bool = True
 
 
 class Client(_Entry, frozen=True, kw_only=True):
@@ -158,6 +160,19 @@ class Spawner(_Entry, frozen=True, kw_only=True):
     returns: str = ""
 
 
+class Runner(_Entry, frozen=True, kw_only=True):
+    """A call that runs what it is given, and comes back when that has ended (`asyncio.run`, `asyncio.to_thread`).
+
+    `work_position` / `work_keyword` as for `Spawner`. `thread`: it runs in another thread or process.
+    """
+
+    call: Names
+    work: Work
+    work_position: int = 0
+    work_keyword: str = ""
+    thread: bool = False
+
+
 class ScopeKind(enum.StrEnum):
     """What a scope does."""
 
@@ -217,7 +232,7 @@ class ExceptionKind(enum.StrEnum):
 
 
 class ExceptionEntry(_Entry, frozen=True, kw_only=True):
-    """An exception that the rules know. `framework`: asyncio, trio, anyio, threads; empty for all.
+    """An exception that the rules know. `framework`: asyncio, trio, anyio, threads, gevent, eventlet; empty for all.
 
     `bases` are catalogue exceptions that catch it too.
     """
@@ -301,7 +316,8 @@ class Suppressor(_Entry, frozen=True, kw_only=True):
 
 
 class Decorator(_Entry, frozen=True, kw_only=True):
-    """A decorator that changes what a function is. `role`: contextmanager, fixture, abstract, overload, route, task."""
+    """A decorator that changes what a function is. `role`: contextmanager, fixture, abstract, overload, override,
+    property, staticmethod, classmethod, dispatch, route, task."""
 
     name: Names
     role: str
@@ -327,6 +343,7 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     client: tuple[Client, ...] = ()
     timeout_object: tuple[TimeoutObject, ...] = ()
     spawner: tuple[Spawner, ...] = ()
+    runner: tuple[Runner, ...] = ()
     scope: tuple[Scope, ...] = ()
     exception: tuple[ExceptionEntry, ...] = ()
     produces: tuple[Produces, ...] = ()
