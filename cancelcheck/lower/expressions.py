@@ -440,7 +440,7 @@ def _comprehension(b: Builder, node: cst.BaseComp) -> int:
         elements = [expression(b, node.key), expression(b, node.value)]
     else:
         elements = [expression(b, node.elt)]  # type: ignore[attr-defined]
-    kind = {cst.ListComp: "list", cst.SetComp: "set", cst.DictComp: "dict"}.get(type(node), "generator")  # type: ignore[call-overload]
+    kind = {cst.ListComp: "list", cst.SetComp: "set", cst.DictComp: "dict"}.get(type(node), "generator")
     while headers:
         header, after = headers.pop()
         b.link(header)

@@ -22,7 +22,8 @@ class Finding(msgspec.Struct, frozen=True):
     """One report. `path` is the path as given, with `/`; positions are 1-based, columns in characters.
 
     `statement` is the text of the reported statement's first line, stripped: with the code and the
-    symbol it makes the fingerprint, so that a baseline survives when lines move.
+    symbol it makes the fingerprint, so that a baseline survives when lines move. `strict` marks a report that is
+    made only with `--strict`, or when its rule is selected by name, though the rule itself is on.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Finding(msgspec.Struct, frozen=True):
     trace: tuple[Step, ...] = ()
     fix: Fix | None = None
     statement: str = ""
+    strict: bool = False
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:
@@ -48,5 +50,5 @@ class Finding(msgspec.Struct, frozen=True):
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over code, symbol and statement text; never over line numbers."""
-        text = "\0".join((self.code, self.symbol, self.statement))
+        text = f"{self.code}\0{self.symbol}\0{self.statement}"
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,468 @@
+"""How a cancellation reaches a handler, and whether eating it there is an idiom: the join of a task that this function
+cancelled, the root of a task, a cancellation that is kept and raised later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.flow import Escape, escapes, reaches
+from cancelcheck.link.scopes import references
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Await,
+    BlockEnd,
+    Call,
+    Comprehension,
+    Display,
+    Enter,
+    Except,
+    Exit,
+    FunctionKind,
+    Iterate,
+    Name,
+    Operation,
+    Raise,
+    RegionKind,
+    Starred,
+    Store,
+    Subscript,
+    Yield,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import FunctionView
+
+
+class Catch(NamedTuple):
+    """What a handler (or a `suppress`) catches of cancellation: `named` entries by name, `broad` ones by a base class;
+    `others` are types that are neither; `unknown` says that one of them could not be resolved."""
+
+    named: tuple[schema.ExceptionEntry, ...]
+    broad: bool
+    others: int
+    unknown: bool
+
+    @property
+    def cancels(self) -> bool:
+        """Whether a cancellation is caught."""
+        return bool(self.named) or self.broad
+
+
+def caught_by(view: FunctionView, types: list[int]) -> Catch:
+    """What exception types (nodes of `except …`, or arguments of `suppress`) catch."""
+    named: list[schema.ExceptionEntry] = []
+    broad = unknown = False
+    others = 0
+    pending = list(types)
+    steps = 0
+    catalog = view.module.project.catalog
+    while pending and steps < 200:
+        steps += 1
+        index = pending.pop(0)
+        node = view.nodes[index]
+        if isinstance(node, Display):
+            pending += node.items
+            continue
+        if isinstance(node, Starred):
+            pending.append(node.value)
+            continue
+        if isinstance(node, Operation) and node.op == "+":
+            pending += node.operands
+            continue
+        name = view.target_of(node.func if isinstance(node, Call) else index)
+        entry = catalog.exception(name)
+        if entry is None and isinstance(node, Name):
+            # a constant: CANCELLED = (asyncio.CancelledError, trio.Cancelled), or what a getter returned
+            _, bound = view.bindings(node.id)
+            if len(bound) == 1 and bound[0][1] >= 0:
+                holder, at = bound[0]
+                value = holder.assigned_value(at) if isinstance(holder.nodes[at], Store) else None
+                inner = holder.nodes[value] if value is not None else None
+                if value is not None and isinstance(inner, (Display, Call)):
+                    found = caught_by(holder, [value])
+                    named += found.named
+                    broad |= found.broad
+                    others += found.others
+                    unknown |= found.unknown
+                    continue
+        if entry is None:
+            others += 1
+            unknown |= not name
+        elif entry.kind in (schema.ExceptionKind.CANCEL, schema.ExceptionKind.CANCEL_GETTER):
+            named.append(entry)
+        elif entry.kind in (schema.ExceptionKind.BROAD, schema.ExceptionKind.BROAD_GROUP):
+            broad = True
+        else:
+            others += 1
+    return Catch(tuple(named), broad, others, unknown)
+
+
+class Handler(NamedTuple):
+    """An `except` clause: its region, its node, the `try` statement's region, and what it catches."""
+
+    region: int
+    node: int
+    statement: int
+    catch: Catch
+
+    def excepts(self, view: FunctionView) -> Except:
+        """Its node."""
+        node = view.nodes[self.node]
+        assert isinstance(node, Except)
+        return node
+
+
+def handlers(view: FunctionView) -> Iterator[Handler]:
+    """All handlers of a function, in the order of the text."""
+    for index, region in enumerate(view.regions):
+        if region.kind is RegionKind.HANDLER:
+            yield _handler(view, index)
+
+
+def handlers_of(view: FunctionView, statement: int) -> list[Handler]:
+    """The handlers of one `try` statement, in order."""
+    return [
+        _handler(view, index)
+        for index, region in enumerate(view.regions)
+        if region.kind is RegionKind.HANDLER and region.parent == statement
+    ]
+
+
+def _handler(view: FunctionView, index: int) -> Handler:
+    region = view.regions[index]
+    node = view.nodes[region.node]
+    assert isinstance(node, Except)
+    catch = Catch((), True, 0, False) if node.caught < 0 else caught_by(view, [node.caught])
+    return Handler(index, region.node, region.parent, catch)
+
+
+def protected(view: FunctionView, statement: int) -> int:
+    """The region of a `try` statement's own body."""
+    return next(
+        index
+        for index, region in enumerate(view.regions)
+        if region.kind is RegionKind.PROTECTED and region.parent == statement
+    )
+
+
+def is_cancellation_point(view: FunctionView, index: int) -> bool:
+    """Whether a cancellation can be raised at a node: an await, an asynchronous `for` turn, the entry or exit of an
+    `async with`. The exit of a task group or a timeout counts too; a scope entered with a plain `with` does not."""
+    node = view.nodes[index]
+    return isinstance(node, Await) or (isinstance(node, (Iterate, Enter, Exit)) and node.is_async)
+
+
+def points_reaching(view: FunctionView, handler: Handler) -> list[int]:
+    """The cancellation points in a `try` whose cancellation comes to this handler: not those that a handler or a
+    `suppress` further in catches, nor where an earlier handler of the same `try` takes it."""
+    for earlier in handlers_of(view, handler.statement):
+        if earlier.region == handler.region:
+            break
+        if earlier.catch.cancels or (earlier.catch.unknown and not handler.catch.named):
+            return []
+    body = protected(view, handler.statement)
+    return points_leaving(view, body)
+
+
+def points_leaving(view: FunctionView, region: int) -> list[int]:
+    """The cancellation points in a region whose cancellation leaves it."""
+    found = []
+    for index in view.nodes_in(region):
+        if is_cancellation_point(view, index) and _is_live(view, index) and not _dealt_with(view, index, region):
+            found.append(index)
+    return found
+
+
+def _is_live(view: FunctionView, index: int) -> bool:
+    block = view.block_of(index)
+    return block == 0 or block in view.live_blocks
+
+
+def _dealt_with(view: FunctionView, index: int, outer: int) -> bool:
+    """Whether something between a node and the region `outer` catches a cancellation and does not let it on."""
+    inner = -1
+    for region in view.regions_around(index):
+        if region == outer:
+            return False
+        facts = view.regions[region]
+        if facts.kind is RegionKind.TRY and inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
+            for handler in handlers_of(view, region):
+                if handler.catch.cancels:
+                    if not view.raises_within(handler.region):
+                        return True
+                    break
+        if facts.kind is RegionKind.WITH and facts.node != index:
+            enter = view.nodes[facts.node]
+            assert isinstance(enter, Enter)
+            types = suppressed_types(view, enter)
+            if types and caught_by(view, types).cancels:
+                node = view.nodes[index]
+                if not (isinstance(node, (Enter, Exit)) and getattr(node, "region", -1) == region):
+                    return True
+        inner = region
+    return False
+
+
+def suppressed_types(view: FunctionView, enter: Enter) -> list[int]:
+    """The exception types that a `with suppress(…)` swallows; empty where it is something else."""
+    call = view.call_at(enter.context)
+    if call is None or not view.module.project.catalog.is_suppressor(call.target):
+        return []
+    return [arg.value for arg in call.node.args]
+
+
+# --- idioms
+
+
+def kept_cancellation(view: FunctionView, handler: Handler, escape: Escape) -> bool:
+    """Whether the cancellation is not lost: it is stored or handed on as a value, or what follows raises again."""
+    node = handler.excepts(view)
+    if node.name:
+        for index in view.nodes_in(handler.region):
+            inner = view.nodes[index]
+            if isinstance(inner, Name) and inner.id == node.name and _keeps(view, index):
+                return True
+    for index in view.nodes_in(handler.region):
+        if isinstance(view.nodes[index], Call):
+            call = view.call_at(index)
+            assert call is not None
+            if call.member in ("uncancel", "cancelling", "cancel", "cancel_soon"):
+                # it decides by the count of cancellations, or passes the cancellation on
+                return call.member != "cancel" or _cancels_current(view, call.receiver)
+    return _raises_later(view, handler, escape)
+
+
+def _cancels_current(view: FunctionView, receiver: int) -> bool:
+    """Whether `x.cancel()` is about the current task: the cancellation is delivered again."""
+    instance = view.call_at(receiver)
+    if instance is None and receiver >= 0 and isinstance(view.nodes[receiver], Name):
+        node = view.nodes[receiver]
+        assert isinstance(node, Name)
+        _, bound = view.bindings(node.id)
+        if len(bound) == 1 and bound[0][1] >= 0:
+            value = view.assigned_value(bound[0][1]) if bound[0][0] is view else None
+            instance = view.call_at(value) if value is not None else None
+    return instance is not None and instance.member == "current_task"
+
+
+def _keeps(view: FunctionView, index: int) -> bool:
+    use = view.use(index)
+    if use.kind in ("bound", "stored", "returned", "yielded", "element"):
+        return True
+    if use.kind == "argument":
+        call = view.call_at(use.node)
+        assert call is not None
+        return not (call.target.startswith(("builtins.", "logging.", "traceback.")) or call.member in _LOGGING)
+    return False
+
+
+_LOGGING = frozenset(
+    {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "print", "write", "trace", "format"}
+)
+"""Methods that say what happened and keep nothing."""
+
+
+def _raises_later(view: FunctionView, handler: Handler, escape: Escape) -> bool:
+    """Whether on the way from the handler the function raises the cancellation again: `raise` of a cancellation, or of a
+    name that holds an exception kept here, or under a flag that the handler sets."""
+    flags = {
+        target.id
+        for index in view.nodes_in(handler.region)
+        if isinstance(node := view.nodes[index], Assign)
+        for target in (view.nodes[at] for at in node.targets)
+        if isinstance(target, Store)
+    }
+    attributes = {
+        view.key(at)
+        for index in view.nodes_in(handler.region)
+        if isinstance(node := view.nodes[index], Assign)
+        for at in node.targets
+        if isinstance(view.nodes[at], Store) is False
+    }
+
+    def again(index: int) -> bool:
+        node = view.nodes[index]
+        if not isinstance(node, Raise) or view.is_inside(view.region_of(index), handler.region):
+            return False
+        if node.exc < 0:
+            return False
+        target = view.nodes[node.exc]
+        if isinstance(target, Call):
+            return caught_by(view, [target.func]).cancels
+        if isinstance(target, Name) and target.id in flags:
+            return True
+        return caught_by(view, [node.exc]).cancels or (bool(attributes) and view.key(node.exc) in attributes)
+
+    return reaches(view, escape.block, again) >= 0
+
+
+def joins_own_cancel(view: FunctionView, points: list[int]) -> bool:
+    """The join idiom of asyncio: every cancellation point awaits a task that this function cancelled before."""
+    if not points:
+        return False
+    cancelled = _cancelled(view)
+    return bool(cancelled) and all(
+        any(at < index and key in keys for at, key in cancelled) for index in points for keys in [_awaited(view, index)]
+    )
+
+
+def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
+    """What this function cancels, as `(node, key)`: places on which `.cancel()` is called, the collections that they
+    come from, and what is handed to something whose name says that it cancels."""
+    found: list[tuple[int, str]] = []
+    for call in view.calls:
+        if call.member == "cancel" and call.receiver >= 0:
+            found += [(call.index, key) for key in _places(view, call.receiver)]
+        elif "cancel" in call.member.lower() and call.node.args:
+            for arg in call.node.args:
+                found += [(call.index, key) for key in _places(view, arg.value)]
+    return found
+
+
+def _places(view: FunctionView, index: int) -> set[str]:
+    """Keys of a place: its own, and what it is an item of."""
+    keys: set[str] = set()
+    node = view.nodes[index]
+    if isinstance(node, (Starred, Subscript)):
+        return _places(view, node.value)
+    if isinstance(node, (Display, Comprehension)):
+        items = node.items if isinstance(node, Display) else node.elements
+        for item in items:
+            keys |= _places(view, item)
+        return keys
+    if isinstance(node, Call):
+        call = view.call_at(index)
+        assert call is not None
+        if call.member in ("values", "items", "copy", "pop", "popitem", "popleft", "all_tasks", "get"):
+            keys.add(f"{call.text}()") if call.member == "all_tasks" else None
+            return keys | (_places(view, call.receiver) if call.receiver >= 0 else set())
+        if call.target in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.filter", "builtins.reversed"):
+            for arg in call.node.args:
+                keys |= _places(view, arg.value)
+        return keys
+    key = view.key(index)
+    if not key:
+        return keys
+    keys.add(key)
+    if isinstance(node, (Name, Store)):
+        _, bound = view.bindings(node.id)
+        for holder, at in bound:
+            if holder is not view or at < 0:
+                continue
+            collection = _iterated_for(view, at)
+            if collection >= 0:
+                keys |= _places(view, collection)
+            value = view.assigned_value(at)
+            if value is not None and not isinstance(view.nodes[value], (Name, Await)):
+                inner = view.nodes[value]
+                if isinstance(inner, (Attr, Comprehension, Display, Subscript)) or (
+                    isinstance(inner, Call) and inner.func >= 0
+                ):
+                    keys |= _places(view, value)
+    return keys
+
+
+def _iterated_for(view: FunctionView, store: int) -> int:
+    """What a loop variable iterates over; -1 for anything else."""
+    index = view.nodes[store].parent
+    while index >= 0:
+        node = view.nodes[index]
+        if isinstance(node, Iterate):
+            return node.iterable
+        index = node.parent
+    return -1
+
+
+def _awaited(view: FunctionView, index: int) -> set[str]:
+    """The places that a cancellation point waits for."""
+    node = view.nodes[index]
+    if not isinstance(node, Await):
+        return set()
+    keys: set[str] = set()
+    pending = [node.value]
+    catalog = view.module.project.catalog
+    while pending:
+        at = pending.pop()
+        call = view.call_at(at)
+        if call is None:
+            keys |= _places(view, at)
+            continue
+        scope = catalog.scope(call.target)
+        if call.target in ("asyncio.gather", "asyncio.wait") or scope is not None:
+            pending += [arg.value for arg in call.node.args if not arg.keyword]
+        else:
+            keys |= _places(view, at)
+    return keys
+
+
+def is_task_root(view: FunctionView) -> bool:
+    """Whether this module hands the function to something that runs it as a task of its own: its coroutine is an
+    argument of a call that is no plain wrapper (`create_task(self._run())`, `asyncio.run(main())`), or it is itself
+    (`start_soon(self._run)`); or the settings' `allow-cancelled-return` names it."""
+    name = f"{view.module.name}:{view.facts.qualname}"
+    if any(fnmatchcase(name, pattern) for pattern in view.module.project.settings.allow_cancelled_return):
+        return True
+    known = view.module.roots.get(view.index)
+    if known is None:
+        known = view.module.roots[view.index] = any(_hands_over(user, call) for user, call in _mentions(view))
+    return known
+
+
+def _mentions(view: FunctionView) -> Iterator[tuple[FunctionView, int]]:
+    if view.facts.kind is not FunctionKind.DEF:
+        return
+    for user, call in references(view):
+        if call is not None:
+            yield user, call.index
+    is_method = view.owner is not None
+    for user in view.module.functions:
+        for index, node in enumerate(user.nodes):
+            if isinstance(node, Attr) and is_method and node.attr == view.name:
+                yield user, index
+            elif isinstance(node, Name) and not is_method and node.id == view.name:
+                yield user, index
+
+
+def _hands_over(user: FunctionView, index: int) -> bool:
+    use = user.use(index)
+    if use.kind == "bound" and isinstance(user.nodes[index], Call):
+        # coro = self._run(); loop.create_task(coro)
+        return any(_hands_over(reader, at) for reader, at in user.reads(use.name) if reader is user)
+    if use.kind != "argument":
+        return False
+    call = user.call_at(use.node)
+    assert call is not None
+    catalog = user.module.project.catalog
+    if call.target in ("asyncio.gather", "asyncio.wait", "asyncio.as_completed") or call.target.startswith("builtins."):
+        return False
+    scope = catalog.scope(call.target)
+    return scope is None
+
+
+def ends_quietly(view: FunctionView, escape: Escape) -> bool:
+    """Whether after an escape the function ends with no further cancellation point."""
+    if escape.block < 0:
+        return True
+    return reaches(view, escape.block, lambda index: is_cancellation_point(view, index)) < 0
+
+
+def escapes_of(view: FunctionView, handler: Handler) -> list[Escape]:
+    """The ways out of a handler that do not raise."""
+    return [
+        escape
+        for escape in escapes(view, handler.region)
+        if not (
+            escape.block >= 0
+            and view.blocks[escape.block].ends is BlockEnd.RAISE
+            and not view.blocks[escape.block].next
+        )
+    ]
+
+
+def yields_in(view: FunctionView, region: int) -> bool:
+    """Whether a region yields: in a generator's `try`, what arrives may have been thrown in."""
+    return any(isinstance(view.nodes[index], Yield) for index in view.nodes_in(region))

@@ -1,0 +1,276 @@
+"""Questions about paths. Each answer is a witness: the blocks of a shortest path, the same one every time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.model.facts import (
+    BlockEnd,
+    Call,
+    Const,
+    Exit,
+    Jump,
+    Name,
+    Operation,
+    Raise,
+    RegionKind,
+    Return,
+    Test,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import FunctionView
+
+NodeTest = Callable[[int], bool]
+
+
+class Escape(NamedTuple):
+    """How a path leaves a region: `kind` is end, return, break or continue; `node` the statement that jumps (-1 for
+    falling off its end), `block` where it arrives (-1: the function is over), `path` the blocks passed."""
+
+    kind: str
+    node: int
+    block: int
+    path: tuple[int, ...]
+
+
+def never_returns(view: FunctionView, index: int) -> bool:
+    """Whether a node is a call that does not return: the catalogue's, or a project function that always raises."""
+    if not isinstance(view.nodes[index], Call):
+        return False
+    call = view.call_at(index)
+    assert call is not None
+    if view.module.project.catalog.never_returns(call.target):
+        return True
+    callee = call.callee
+    return callee is not None and always_raises(callee)
+
+
+def always_raises(view: FunctionView) -> bool:
+    """Whether no path through a function comes to a normal end. Not for stubs, abstract methods, generators, or
+    coroutine functions that are only called."""
+    if view.facts.is_stub or view.facts.is_generator or view.has_role("abstract"):
+        return False
+    known = view.module.raising.get(view.index)
+    if known is None:
+        view.module.raising[view.index] = False  # recursion: assume that it returns
+        known = not any(
+            view.blocks[block].ends is BlockEnd.RETURN
+            for block in _reachable(view, lambda node: never_returns(view, node))
+        )
+        view.module.raising[view.index] = known
+    return known
+
+
+def _reachable(view: FunctionView, ends: NodeTest) -> Iterator[int]:
+    """Blocks that a path from the start comes through to their end, error edges included; a node for which `ends` holds
+    ends a path."""
+    seen = {0}
+    pending = deque([0])
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current]
+        targets = [block.on_error] if block.on_error >= 0 else []
+        if not any(ends(node) for node in range(block.start, block.end)):
+            yield current
+            targets += block.next
+        for target in targets:
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+
+
+def branch_of(view: FunctionView, block: int) -> tuple[int, bool | None]:
+    """The test that ends a block, and the constant that it is, if it is one."""
+    body = view.blocks[block]
+    node = view.nodes[body.end - 1] if body.end > body.start else None
+    if not isinstance(node, Test):
+        return -1, None
+    value = view.nodes[node.value]
+    return body.end - 1, bool(value.value) if isinstance(value, Const) and value.kind in ("bool", "int") else None
+
+
+def escapes(view: FunctionView, region: int, ends: NodeTest | None = None) -> list[Escape]:
+    """The ways in which a region is left without an exception, nearest first. Nodes for which `ends` holds (and calls
+    that never return) end a path. Handlers inside the region are entered, whatever they catch."""
+    start = view.regions[region].entry
+    if start < 0:
+        return []
+    found: list[Escape] = []
+    came: dict[int, int] = {start: -1}
+    pending = deque([start])
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current]
+        targets: list[int] = []
+        if block.on_error >= 0 and view.is_inside(view.blocks[block.on_error].region, region):
+            targets.append(block.on_error)
+        cut = any(
+            (ends is not None and ends(node)) or never_returns(view, node) for node in range(block.start, block.end)
+        )
+        if not cut:
+            if block.ends is BlockEnd.RETURN:
+                found.append(Escape("return", _last_jump(view, current), -1, _trail(came, current)))
+            if block.ends is not BlockEnd.RAISE or _swallows(view, current):
+                targets += block.next
+        for target in targets:
+            if not view.is_inside(view.blocks[target].region, region):
+                jump = _last_jump(view, current)
+                node = view.nodes[jump] if jump >= 0 else None
+                kind = "return" if isinstance(node, Return) else node.kind if isinstance(node, Jump) else "end"
+                found.append(Escape(kind, jump, target, _trail(came, current)))
+            elif target not in came:
+                came[target] = current
+                pending.append(target)
+    return found
+
+
+def _last_jump(view: FunctionView, block: int) -> int:
+    body = view.blocks[block]
+    for index in range(body.end - 1, body.start - 1, -1):
+        if isinstance(view.nodes[index], (Return, Jump)):
+            return index
+        if not isinstance(view.nodes[index], Exit):
+            break
+    return -1
+
+
+def _trail(came: dict[int, int], block: int) -> tuple[int, ...]:
+    path = []
+    while block >= 0:
+        path.append(block)
+        block = came[block]
+    return tuple(reversed(path))
+
+
+def _swallows(view: FunctionView, block: int) -> bool:
+    """Whether a block that an exception leaves may go on: a handler's dispatch, or a suppressing context manager."""
+    body = view.blocks[block]
+    if body.end == body.start:
+        return True
+    node = view.nodes[body.start]
+    if not isinstance(node, Exit):
+        return False
+    enter = view.nodes[node.enter]
+    call = view.call_at(getattr(enter, "context", -1))
+    return call is not None and view.module.project.catalog.is_suppressor(call.target)
+
+
+def reaches(view: FunctionView, start: int, goal: NodeTest, stop: NodeTest | None = None) -> int:
+    """The first node for which `goal` holds on a path from the beginning of block `start` by normal flow; -1 if there is
+    none. Nodes for which `stop` holds end a path."""
+    if start < 0:
+        return -1
+    seen = {start}
+    pending = deque([start])
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current]
+        cut = False
+        for index in range(block.start, block.end):
+            if goal(index):
+                return index
+            if stop is not None and stop(index):
+                cut = True
+                break
+        if cut or (block.ends is BlockEnd.RAISE and not _swallows(view, current)):
+            continue
+        for target in block.next:
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return -1
+
+
+def turn(
+    view: FunctionView,
+    loop: int,
+    through: int,
+    after: list[int],
+    avoid: NodeTest,
+) -> tuple[int, ...] | None:
+    """A turn of a loop: from its header to the node `through`, then on from the blocks `after` back to the header,
+    passing no node for which `avoid` holds. None if there is no such turn."""
+    header = view.regions[loop].entry
+    block = view.block_of(through)
+    first = _route(view, loop, [header], block, avoid, upto=through)
+    if first is None:
+        return None
+    rest: tuple[int, ...] | None
+    if after:
+        rest = _route(view, loop, after, header, avoid)
+    else:
+        body = view.blocks[block]
+        if any(avoid(index) for index in range(through + 1, body.end)):
+            return None
+        rest = _route(view, loop, _onward(view, block, through), header, avoid)
+    return (*first, *rest) if rest is not None else None
+
+
+def _onward(view: FunctionView, block: int, polled: int) -> list[int]:
+    """Where a path goes on after a poll that said "not yet": one side of the test, where the test is of the poll
+    itself."""
+    body = view.blocks[block]
+    test, _ = branch_of(view, block)
+    if test >= 0 and len(body.next) == 2:
+        node = view.nodes[test]
+        assert isinstance(node, Test)
+        value = view.nodes[node.value]
+        if node.value == polled:
+            return [body.next[1]]
+        if isinstance(value, Operation) and value.op == "not" and value.operands[0] == polled:
+            return [body.next[0]]
+    return list(body.next)
+
+
+def _route(
+    view: FunctionView, loop: int, starts: list[int], goal: int, avoid: NodeTest, upto: int = -1
+) -> tuple[int, ...] | None:
+    came = dict.fromkeys(starts, -1)
+    pending = deque(starts)
+    header = view.regions[loop].entry
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current]
+        if current == goal:
+            end = upto if upto >= 0 else block.start
+            if not any(avoid(index) for index in range(block.start, end)):
+                return _trail(came, current)
+            continue
+        if any(avoid(index) for index in range(block.start, block.end)):
+            continue
+        if block.ends is not BlockEnd.FLOW and not _swallows(view, current):
+            continue
+        for target in block.next:
+            inside = view.is_inside(view.blocks[target].region, loop)
+            if target not in came and (inside or target == goal) and (target != header or goal == header):
+                came[target] = current
+                pending.append(target)
+    return None
+
+
+def falls_through(view: FunctionView, region: int) -> bool:
+    """Whether a region's end can be reached without a jump."""
+    return any(escape.kind == "end" for escape in escapes(view, region))
+
+
+def raises_in(view: FunctionView, region: int) -> list[int]:
+    """The `raise` statements in a region."""
+    return [index for index in view.nodes_in(region) if isinstance(view.nodes[index], Raise)]
+
+
+def innermost(view: FunctionView, index: int, *kinds: RegionKind) -> int:
+    """The innermost region of these kinds around a node; -1 if there is none."""
+    return next((region for region in view.regions_around(index) if view.regions[region].kind in kinds), -1)
+
+
+def names_read(view: FunctionView, index: int) -> set[str]:
+    """The plain names that an expression reads."""
+    found = set()
+    for inner in view.operands_within(index):
+        node = view.nodes[inner]
+        if isinstance(node, Name):
+            found.add(node.id)
+    return found

@@ -1,0 +1,698 @@
+"""One function and the questions that rules ask of it: what a name stands for, what a call calls, what becomes of a
+value, what lies around a node."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.link.instances import Instance, instance_of
+from cancelcheck.model.facts import (
+    AnyNode,
+    Assign,
+    Attr,
+    Await,
+    Block,
+    Call,
+    Comprehension,
+    Const,
+    Define,
+    Display,
+    Enter,
+    Expr,
+    Function,
+    FunctionKind,
+    Iterate,
+    Lambda,
+    Name,
+    Operation,
+    Param,
+    ParamKind,
+    Raise,
+    Region,
+    RegionKind,
+    Return,
+    Starred,
+    Store,
+    StoreAttr,
+    StoreItem,
+    Yield,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.project import ModuleView
+
+MAX_TEXT = 60
+"""Characters of source that a message quotes."""
+
+
+class Binding(NamedTuple):
+    """Where a name is bound: the function whose scope it is in (None for a builtin), and the nodes that bind it there
+    (-1: it is a parameter)."""
+
+    scope: FunctionView | None
+    nodes: tuple[tuple[FunctionView, int], ...]
+
+
+class Use(NamedTuple):
+    """What becomes of a value.
+
+    `kind`: dropped (an expression statement), awaited, bound (to the local `name`), stored (on an attribute or an item),
+    returned, yielded, argument (of the call at `node`), element (of a display), receiver (an attribute of it is read),
+    entered (by a `with`), iterated, lambda (it is what a lambda returns), other. `node` is the node that uses it.
+    """
+
+    kind: str
+    node: int
+    name: str = ""
+
+
+class CallSite:
+    """A call in a function."""
+
+    __slots__ = ("_target", "fn", "index", "node")
+
+    def __init__(self, fn: FunctionView, index: int, node: Call) -> None:
+        self.fn = fn
+        self.index = index
+        self.node = node
+        self._target: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The qualified name of what is called, in the catalogue's usual spelling; "" where it cannot be resolved."""
+        if self._target is None:
+            self._target = self.fn.target_of(self.node.func)
+        return self._target
+
+    @property
+    def callee(self) -> FunctionView | None:
+        """The project's function, or class, that is called."""
+        return self.fn.definition_of(self.node.func)
+
+    @property
+    def member(self) -> str:
+        """The last part of what is called: the method's name."""
+        func = self.fn.nodes[self.node.func]
+        return func.attr if isinstance(func, Attr) else func.id if isinstance(func, Name) else ""
+
+    @property
+    def receiver(self) -> int:
+        """The node that the method is called on, -1 where it is no method call."""
+        func = self.fn.nodes[self.node.func]
+        return func.value if isinstance(func, Attr) else -1
+
+    @property
+    def text(self) -> str:
+        """What is called, as it is written: `self.session.get`."""
+        return self.fn.text(self.node.func)
+
+    @property
+    def use(self) -> Use:
+        """What becomes of the result."""
+        return self.fn.use(self.index)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether `await` stands directly before it."""
+        return self.node.parent >= 0 and isinstance(self.fn.nodes[self.node.parent], Await)
+
+    def argument(self, keyword: str | tuple[str, ...], position: int = -1) -> int | None:
+        """The node of an argument given by keyword or position; -1 where it may be hidden in `*args` or `**kwargs`;
+        None where it is surely not given. A `**` of a literal dict is looked into."""
+        keywords = (keyword,) if isinstance(keyword, str) else keyword
+        hidden = False
+        at = 0
+        for arg in self.node.args:
+            if arg.star == 2:
+                inner = self.fn.dict_items(arg.value)
+                if inner is None:
+                    hidden = True
+                else:
+                    for name in keywords:
+                        if name in inner:
+                            return inner[name]
+            elif arg.star == 1:
+                hidden |= at <= position
+            elif arg.keyword:
+                if arg.keyword in keywords:
+                    return arg.value
+            else:
+                if at == position:
+                    return arg.value
+                at += 1
+        return -1 if hidden else None
+
+    @property
+    def positional(self) -> list[int]:
+        """The nodes of the plain positional arguments."""
+        return [arg.value for arg in self.node.args if not arg.keyword and not arg.star]
+
+
+class FunctionView:
+    """A function, method, lambda, class body or module body."""
+
+    def __init__(self, module: ModuleView, index: int, facts: Function) -> None:
+        self.module = module
+        self.index = index
+        self.facts = facts
+        self.nodes: list[AnyNode] = facts.nodes
+        self.blocks: list[Block] = facts.blocks
+        self.regions: list[Region] = facts.regions
+        self._paths: dict[int, str] = {}
+        self._targets: dict[int, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<{self.facts.kind} {self.module.name}:{self.facts.qualname}>"
+
+    # --- what it is
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return self.facts.name
+
+    @property
+    def qualname(self) -> str:
+        """Its dotted name with the module's in front: `payments.api.Client.charge`."""
+        return ".".join(part for part in (self.module.name, self.facts.qualname) if part)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is an `async def`."""
+        return self.facts.is_async
+
+    @property
+    def is_coroutine(self) -> bool:
+        """Whether a call of it gives a coroutine: an `async def` that is no generator."""
+        return self.facts.is_async and not self.facts.is_generator
+
+    @property
+    def parent(self) -> FunctionView | None:
+        """The function around it; None for a module's body."""
+        return self.module.functions[self.facts.parent] if self.facts.parent >= 0 else None
+
+    @property
+    def owner(self) -> FunctionView | None:
+        """The class that it is a method of."""
+        parent = self.parent
+        return parent if parent is not None and parent.facts.kind is FunctionKind.CLASS else None
+
+    @cached_property
+    def children(self) -> list[FunctionView]:
+        """The functions, lambdas and classes defined directly in it."""
+        return [view for view in self.module.functions[self.index + 1 :] if view.facts.parent == self.index]
+
+    @cached_property
+    def decorators(self) -> list[tuple[str, int]]:
+        """Qualified names of its decorators (of what is called, where one is a call; "" where not resolved), each with
+        its node in the enclosing function."""
+        parent = self.parent
+        if parent is None:
+            return []
+        found = []
+        for index in self.facts.decorators:
+            node = parent.nodes[index]
+            found.append((parent.target_of(node.func if isinstance(node, Call) else index), index))
+        return found
+
+    def has_role(self, role: str) -> bool:
+        """Whether a decorator gives it a role of the catalogue: abstract, overload, contextmanager, fixture, property…"""
+        return any(self.module.project.catalog.decorator(name) == role for name, _ in self.decorators)
+
+    # --- nodes
+
+    @cached_property
+    def calls(self) -> list[CallSite]:
+        """All calls, in the order of evaluation."""
+        return [CallSite(self, index, node) for index, node in enumerate(self.nodes) if isinstance(node, Call)]
+
+    def call_at(self, index: int) -> CallSite | None:
+        """The call at a node, if it is one."""
+        node = self.nodes[index] if index >= 0 else None
+        return CallSite(self, index, node) if isinstance(node, Call) else None
+
+    def text(self, index: int) -> str:
+        """A node as it is written, on one line, cut to `MAX_TEXT` characters."""
+        node = self.nodes[index]
+        text = " ".join(self.module.source.text[node.start : node.end].split())
+        return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+    def key(self, index: int) -> str:
+        """A spelling of a plain place (`self._task`, `tasks`), the same for the same place; "" for anything else."""
+        node = self.nodes[index]
+        parts: list[str] = []
+        while isinstance(node, (Attr, StoreAttr)):
+            parts.append(node.attr)
+            node = self.nodes[node.value]
+        if not isinstance(node, (Name, Store)):
+            return ""
+        parts.append(node.id)
+        return ".".join(reversed(parts))
+
+    def line(self, index: int) -> int:
+        """The 1-based line on which a node begins."""
+        return self.module.source.position(self.nodes[index].start)[0]
+
+    @cached_property
+    def _block_order(self) -> tuple[list[int], list[int]]:
+        filled = sorted((block.start, index) for index, block in enumerate(self.blocks) if block.end > block.start)
+        return [start for start, _ in filled], [index for _, index in filled]
+
+    def block_of(self, index: int) -> int:
+        """The block that a node lies in."""
+        starts, blocks = self._block_order
+        return blocks[bisect.bisect_right(starts, index) - 1]
+
+    @cached_property
+    def live_blocks(self) -> frozenset[int]:
+        """The blocks that a path from the start can come to, error edges included."""
+        seen = {0}
+        pending = [0]
+        while pending:
+            block = self.blocks[pending.pop()]
+            for target in (*block.next, block.on_error):
+                if target >= 0 and target not in seen:
+                    seen.add(target)
+                    pending.append(target)
+        return frozenset(seen)
+
+    def raises_within(self, region: int) -> bool:
+        """Whether a `raise` statement stands in a region."""
+        return any(isinstance(self.nodes[index], Raise) for index in self.nodes_in(region))
+
+    def region_of(self, index: int) -> int:
+        """The innermost region that a node lies in."""
+        return self.blocks[self.block_of(index)].region
+
+    def regions_around(self, index: int) -> Iterator[int]:
+        """The regions that a node lies in, innermost first."""
+        region = self.region_of(index)
+        while region >= 0:
+            yield region
+            region = self.regions[region].parent
+
+    def is_inside(self, region: int, outer: int) -> bool:
+        """Whether a region is `outer` or lies in it."""
+        while region >= 0:
+            if region == outer:
+                return True
+            region = self.regions[region].parent
+        return False
+
+    def nodes_in(self, region: int) -> Iterator[int]:
+        """The nodes that lie in a region, in order; unreachable ones too."""
+        for index, block in enumerate(self.blocks):
+            if block.end > block.start and self.is_inside(self.blocks[index].region, region):
+                yield from range(block.start, block.end)
+
+    def operands_within(self, index: int) -> Iterator[int]:
+        """A node and all that its value is made of, outermost first. Operands stand before what uses them."""
+        yield index
+        pending = {index}
+        for at in range(index - 1, -1, -1):
+            parent = self.nodes[at].parent
+            if parent in pending:
+                pending.add(at)
+                yield at
+            elif parent < 0 and not isinstance(self.nodes[at], (Iterate,)):
+                # a statement ends the expression
+                break
+
+    # --- what becomes of a value
+
+    def use(self, index: int) -> Use:
+        """What becomes of the value of a node. Conditionals, starred items and walruses are looked through."""
+        while True:
+            parent = self.nodes[index].parent
+            if parent < 0:
+                return Use("other", -1)
+            node = self.nodes[parent]
+            match node:
+                case Expr():
+                    return Use("dropped", parent)
+                case Await():
+                    return Use("awaited", parent)
+                case Assign():
+                    if node.op and node.op != ":=":
+                        return Use("other", parent)
+                    kinds = [self.nodes[target] for target in node.targets]
+                    if len(kinds) == 1 and isinstance(kinds[0], Store):
+                        if node.op == ":=" and node.parent >= 0 and not isinstance(self.nodes[node.parent], Expr):
+                            index = parent
+                            continue
+                        return Use("bound", parent, kinds[0].id)
+                    if any(isinstance(kind, (StoreAttr, StoreItem)) for kind in kinds):
+                        return Use("stored", parent)
+                    return Use("other", parent)
+                case Return():
+                    return Use("lambda" if self.facts.kind is FunctionKind.LAMBDA else "returned", parent)
+                case Yield():
+                    return Use("yielded", parent)
+                case Call():
+                    return Use("other" if node.func == index else "argument", parent)
+                case Attr():
+                    return Use("receiver", parent)
+                case Enter():
+                    return Use("entered", parent)
+                case Iterate():
+                    return Use("iterated", parent)
+                case Display() | Comprehension():
+                    return Use("element", parent)
+                case Operation(op="if" | "or" | "and"):
+                    if node.op == "if" and node.operands[0] == index:
+                        return Use("other", parent)
+                    index = parent
+                case Starred():
+                    index = parent
+                case _:
+                    return Use("other", parent)
+
+    def reads(self, name: str) -> list[tuple[FunctionView, int]]:
+        """Where a local of this function is read: here, or in a function nested in it that does not rebind it."""
+        found: list[tuple[FunctionView, int]] = []
+        pending: list[FunctionView] = [self]
+        plain = name.partition("·")[0]
+        while pending:
+            view = pending.pop(0)
+            if view is not self and plain in view.facts.bound and plain not in view.facts.nonlocal_names:
+                if view.facts.kind is not FunctionKind.CLASS:
+                    continue
+            for index, node in enumerate(view.nodes):
+                if isinstance(node, Name) and node.id == name:
+                    found.append((view, index))
+            pending += view.children
+        return found
+
+    # --- names
+
+    def bindings(self, name: str) -> Binding:
+        """Where a name that is read in this function is bound."""
+        view: FunctionView | None = self
+        while view is not None:
+            facts = view.facts
+            if facts.kind is FunctionKind.MODULE or name in facts.global_names:
+                break
+            if name in facts.bound and name not in facts.nonlocal_names:
+                if facts.kind is not FunctionKind.CLASS or view is self:
+                    return Binding(view, tuple((view, node) for node in facts.bound[name]))
+            view = view.parent
+        found = self.module.globals(name)
+        return Binding(self.module.body, tuple(found)) if found else Binding(None, ())
+
+    def path_of(self, index: int) -> str:
+        """The dotted path of a name or attribute chain through imports, aliases and definitions; "" where there is
+        none. Instances are not followed: see `target_of`."""
+        known = self._paths.get(index)
+        if known is not None:
+            return known
+        guard = self.module.project.guard
+        with guard.entering((self.module.source.path, self.index, index, "path")) as fresh:
+            path = self._path_of(index) if fresh else ""
+        if guard.is_settled:
+            self._paths[index] = path
+        return path
+
+    def _path_of(self, index: int) -> str:
+        node = self.nodes[index]
+        if isinstance(node, Attr):
+            base = self.path_of(node.value)
+            return f"{base}.{node.attr}" if base else ""
+        if not isinstance(node, Name):
+            return ""
+        scope, nodes = self.bindings(node.id)
+        if scope is None:
+            return "" if self.module.globals("*") and not _is_builtin(node.id) else f"builtins.{node.id}"
+        project = self.module.project
+        imported = project.imported(list(nodes), node.id)
+        if imported:
+            return imported
+        definitions = [view.nodes[at] for view, at in nodes if at >= 0 and isinstance(view.nodes[at], Define)]
+        if definitions and len(definitions) == len(nodes):
+            last = definitions[-1]
+            assert isinstance(last, Define)
+            return self.module.functions[last.function].qualname
+        if len(nodes) == 1 and nodes[0][1] >= 0:
+            view, at = nodes[0]
+            value = view.assigned_value(at)
+            if value is not None and isinstance(view.nodes[value], (Name, Attr)):
+                return view.path_of(value)
+        return ""
+
+    def assigned_value(self, store: int) -> int | None:
+        """The node whose value a plain `name = value` (or walrus) gives to the stored name; None for anything else."""
+        parent = self.nodes[store].parent
+        node = self.nodes[parent] if parent >= 0 else None
+        if isinstance(node, Assign) and node.op in ("", ":=") and node.value >= 0 and store in node.targets:
+            return node.value
+        return None
+
+    def stores_none(self, store: int) -> bool:
+        """Whether `name = None` is what binds the name."""
+        value = self.assigned_value(store)
+        node = self.nodes[value] if value is not None else None
+        return isinstance(node, Const) and node.kind == "none"
+
+    def target_of(self, index: int) -> str:
+        """The qualified name of what a node stands for, methods of instances included (`httpx.AsyncClient.get`), in the
+        usual spelling; "" where it cannot be resolved."""
+        known = self._targets.get(index)
+        if known is None:
+            known = self._target_of(index)
+            if self.module.project.guard.is_settled:
+                self._targets[index] = known
+        return known
+
+    def _target_of(self, index: int) -> str:
+        project = self.module.project
+        path = self.path_of(index)
+        if path:
+            name = project.catalog.canonical(path)
+            if project.catalog.has(name):
+                return name
+            found, entity = project.find(path, self.module)
+            if entity is None:
+                return project.catalog.canonical(found)
+            if isinstance(entity, FunctionView):
+                return entity.qualname
+            return found
+        node = self.nodes[index]
+        if isinstance(node, Attr):
+            instance = self.instance(node.value)
+            if instance is not None:
+                return instance.member(node.attr)[0]
+        return ""
+
+    def definition_of(self, index: int) -> FunctionView | None:
+        """The project's function or class that a node stands for."""
+        path = self.path_of(index)
+        if path:
+            scope_entity = self._local_definition(index)
+            if scope_entity is not None:
+                return scope_entity
+            _, entity = self.module.project.find(path, self.module)
+            return entity if isinstance(entity, FunctionView) else None
+        node = self.nodes[index]
+        if isinstance(node, Attr):
+            instance = self.instance(node.value)
+            return instance.member(node.attr)[1] if instance is not None else None
+        return None
+
+    def _local_definition(self, index: int) -> FunctionView | None:
+        """A function or class of this very file, nested ones included."""
+        node = self.nodes[index]
+        if isinstance(node, Name):
+            _, nodes = self.bindings(node.id)
+            definitions = [view.nodes[at] for view, at in nodes if at >= 0]
+            if definitions and all(isinstance(definition, Define) for definition in definitions):
+                last = definitions[-1]
+                assert isinstance(last, Define)
+                return self.module.functions[last.function]
+        if isinstance(node, Attr):
+            owner = self._local_definition(node.value)
+            if owner is not None and owner.facts.kind is FunctionKind.CLASS:
+                return owner.member(node.attr)
+        return None
+
+    # --- classes
+
+    def member(self, name: str) -> FunctionView | None:
+        """The function or class that a class's own body defines under a name."""
+        nodes = self.facts.bound.get(name, ())
+        for index in reversed(nodes):
+            node = self.nodes[index] if index >= 0 else None
+            if isinstance(node, Define):
+                return self.module.functions[node.function]
+        return None
+
+    @cached_property
+    def bases(self) -> list[tuple[str, FunctionView | None]]:
+        """Of a class: each base's qualified name ("" where not resolved), and its class in the project."""
+        parent = self.parent
+        define = parent.nodes[self.facts.define] if parent is not None and self.facts.define >= 0 else None
+        if parent is None or not isinstance(define, Define):
+            return []
+        found: list[tuple[str, FunctionView | None]] = []
+        for base in define.bases:
+            if base.keyword or base.star:
+                continue
+            index = base.value
+            while not isinstance(parent.nodes[index], (Name, Attr)):
+                # Generic[T], Base[int]
+                node = parent.nodes[index]
+                inner = getattr(node, "value", -1) if not isinstance(node, Const) else -1
+                if not isinstance(inner, int) or inner < 0:
+                    break
+                index = inner
+            definition = parent.definition_of(index)
+            is_class = definition is not None and definition.facts.kind is FunctionKind.CLASS
+            found.append((parent.target_of(index), definition if is_class else None))
+        return found
+
+    @cached_property
+    def ancestry(self) -> tuple[list[FunctionView], list[str], bool]:
+        """Of a class: itself and the project's classes that it inherits from, nearest first; names of the bases outside
+        the project; whether every base is resolved to a class of the project, the catalogue or `object`'s kind."""
+        classes: list[FunctionView] = []
+        outside: list[str] = []
+        known = True
+        pending = [self]
+        while pending:
+            view = pending.pop(0)
+            if view in classes:
+                continue
+            classes.append(view)
+            for name, definition in view.bases:
+                if definition is not None:
+                    pending.append(definition)
+                else:
+                    outside.append(name)
+                    known &= name in _PLAIN_BASES
+        return classes, outside, known
+
+    def inherited(self, name: str) -> FunctionView | None:
+        """Of a class: the method or nested class of this name, its own or a base's."""
+        for view in self.ancestry[0]:
+            found = view.member(name)
+            if found is not None:
+                return found
+        return None
+
+    @cached_property
+    def attribute_stores(self) -> dict[str, list[tuple[FunctionView, int]]]:
+        """Of a class: where its methods store `self.<name>` (or `cls.<name>`)."""
+        found: dict[str, list[tuple[FunctionView, int]]] = {}
+        for method in self.children:
+            params = method.facts.params
+            if method.facts.kind is not FunctionKind.DEF or not params:
+                continue
+            first = params[0].name
+            for view in (method, *(inner for inner in method.children if inner.facts.kind is FunctionKind.DEF)):
+                if view is not method and first in view.facts.bound:
+                    continue
+                for index, node in enumerate(view.nodes):
+                    if isinstance(node, StoreAttr):
+                        holder = view.nodes[node.value]
+                        if isinstance(holder, Name) and holder.id == first:
+                            found.setdefault(node.attr, []).append((view, index))
+        return found
+
+    @property
+    def self_name(self) -> str:
+        """The name of a method's first parameter; "" for static methods and functions."""
+        if self.owner is None or not self.facts.params or self.has_role("staticmethod"):
+            return ""
+        return self.facts.params[0].name
+
+    def param(self, name: str) -> Param | None:
+        """The parameter of this name."""
+        return next((param for param in self.facts.params if param.name == name), None)
+
+    @property
+    def accepts_anything(self) -> bool:
+        """Whether it takes `**kwargs`."""
+        return any(param.kind is ParamKind.VAR_KEYWORD for param in self.facts.params)
+
+    # --- instances: in link/instances.py
+
+    def instance(self, index: int) -> Instance | None:
+        """The instance that a node's value is, followed to its constructor."""
+        return instance_of(self, index)
+
+    # --- regions that matter
+
+    def loops_around(self, index: int) -> Iterator[int]:
+        """The loops that a node lies in, innermost first; comprehensions count."""
+        for region in self.regions_around(index):
+            if self.regions[region].kind in (RegionKind.LOOP, RegionKind.COMPREHENSION):
+                yield region
+
+    def imports_star(self) -> bool:
+        """Whether the module's names may come from a star import."""
+        return bool(self.module.globals("*"))
+
+    def lambda_node(self) -> Lambda | None:
+        """A lambda's node in the enclosing function."""
+        parent = self.parent
+        node = parent.nodes[self.facts.define] if parent is not None and self.facts.define >= 0 else None
+        return node if isinstance(node, Lambda) else None
+
+    def dict_items(self, index: int) -> dict[str, int] | None:
+        """Keys and value nodes of a dict whose items are all seen: a literal, `dict(a=…)`, or a local that is bound to
+        one and not changed; None otherwise."""
+        node = self.nodes[index]
+        if isinstance(node, Name):
+            scope, nodes = self.bindings(node.id)
+            if scope is not self or len(nodes) != 1 or nodes[0][1] < 0:
+                return None
+            value = self.assigned_value(nodes[0][1])
+            if value is None or self._is_changed(node.id):
+                return None
+            return self.dict_items(value)
+        if isinstance(node, Display) and node.kind == "dict":
+            items: dict[str, int] = {}
+            for key, item in zip(node.keys, node.items, strict=True):
+                name = self.nodes[key] if key >= 0 else None
+                if not (isinstance(name, Const) and isinstance(name.value, str)):
+                    return None
+                items[name.value] = item
+            return items
+        if isinstance(node, Call) and self.path_of(node.func) == "builtins.dict":
+            if all(arg.keyword and not arg.star for arg in node.args):
+                return {arg.keyword: arg.value for arg in node.args}
+        return None
+
+    def _is_changed(self, name: str) -> bool:
+        """Whether a local's value is changed in place, or handed where it may be."""
+        for view, at in self.reads(name):
+            node = view.nodes[at]
+            parent = view.nodes[node.parent] if node.parent >= 0 else None
+            if isinstance(parent, Call) and any(arg.value == at and arg.star == 2 for arg in parent.args):
+                continue
+            return True
+        return False
+
+
+def _is_builtin(name: str) -> bool:
+    return name in _BUILTINS
+
+
+_BUILTINS = frozenset(dir(__builtins__) if not isinstance(__builtins__, dict) else __builtins__)
+
+_PLAIN_BASES = frozenset(
+    {
+        "builtins.object",
+        "builtins.Exception",
+        "builtins.BaseException",
+        "abc.ABC",
+        "enum.Enum",
+        "typing.Generic",
+        "typing.Protocol",
+        "typing_extensions.Protocol",
+        "typing.NamedTuple",
+        "typing.TypedDict",
+    }
+)
+"""Bases outside the project that define no method a subclass would override for them."""

@@ -1,0 +1,236 @@
+"""The program: modules by name, and what a dotted path stands for.
+
+A module's answers depend only on the module and on what it imports, never on who imports it: so one file checked alone,
+with its imports read on demand, gives the same findings as the whole project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from cancelcheck.catalog import Catalog
+from cancelcheck.config import Settings
+from cancelcheck.link.function import FunctionView
+from cancelcheck.link.instances import Instance
+from cancelcheck.model.facts import Assign, Define, FunctionKind, Import, ModuleFacts, Store
+from cancelcheck.model.source import SourceFile
+
+Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]
+"""Finds the project file that a module name stands for, as seen from the file at a path; None where there is none."""
+
+MAX_REEXPORTS = 12
+"""Imports that are followed from one module to the next before a path counts as unresolved."""
+
+
+MAX_DEPTH = 60
+"""Look-ups inside each other before one counts as unresolved."""
+
+
+class Variable(NamedTuple):
+    """A module's global: the function that binds it (the module's body, or one that declares it `global`), and the
+    nodes that do."""
+
+    bindings: tuple[tuple[FunctionView, int], ...]
+
+
+class Guard:
+    """Tells a look-up that it has come back to itself (`a = b; b = a`), and its callers not to keep what they found on
+    the way: it would depend on where the look-up began."""
+
+    def __init__(self) -> None:
+        self._open: set[tuple[str | int, ...]] = set()
+        self._cut = False
+
+    @contextmanager
+    def entering(self, key: tuple[str | int, ...]) -> Iterator[bool]:
+        """True inside, unless this very look-up is under way already, or too many are."""
+        if key in self._open or len(self._open) > MAX_DEPTH:
+            self._cut = True
+            yield False
+            return
+        self._open.add(key)
+        try:
+            yield True
+        finally:
+            self._open.discard(key)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether an answer just found may be kept: no cycle was cut on the way, or it is the outermost one's."""
+        if not self._open:
+            self._cut = False
+        return not self._cut
+
+
+class ModuleView:
+    """One file of the project."""
+
+    def __init__(self, project: Project, source: SourceFile, facts: ModuleFacts) -> None:
+        self.project = project
+        self.source = source
+        self.facts = facts
+        self.functions = [FunctionView(self, index, function) for index, function in enumerate(facts.functions)]
+        self.raising: dict[int, bool] = {}
+        self.roots: dict[int, bool] = {}
+        self.instance_cache: dict[tuple[int, int], Instance | None] = {}
+        self._globals: dict[str, list[tuple[FunctionView, int]]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The dotted name under which other files import it."""
+        return self.facts.module
+
+    @property
+    def body(self) -> FunctionView:
+        """The module's own body."""
+        return self.functions[0]
+
+    def globals(self, name: str) -> list[tuple[FunctionView, int]]:
+        """What binds a global of this name: function and node."""
+        if self._globals is None:
+            table: dict[str, list[tuple[FunctionView, int]]] = {}
+            for view in self.functions:
+                names = view.facts.bound if view is self.body else view.facts.global_names
+                for bound in names:
+                    for node in view.facts.bound.get(bound, ()):
+                        table.setdefault(bound, []).append((view, node))
+            self._globals = table
+        return self._globals.get(name, [])
+
+
+class Project:
+    """All modules that were given, and those that a name has led to."""
+
+    def __init__(self, catalog: Catalog, settings: Settings, load: Loader) -> None:
+        self.catalog = catalog
+        self.settings = settings
+        self.guard = Guard()
+        self._load = load
+        self._by_path: dict[str, ModuleView] = {}
+        self._found: dict[tuple[str, str], ModuleView | None] = {}
+
+    def add(self, source: SourceFile, facts: ModuleFacts) -> ModuleView:
+        """Takes a file in; the same file is taken in once."""
+        known = self._by_path.get(source.path)
+        if known is None:
+            known = self._by_path[source.path] = ModuleView(self, source, facts)
+        return known
+
+    def module(self, name: str, near: ModuleView) -> ModuleView | None:
+        """The module of this dotted name, as the file `near` would import it; None if it is not the project's."""
+        if name == near.name and name:
+            return near
+        key = (name, near.source.path if not near.name else near.source.path.rpartition("/")[0])
+        if key in self._found:
+            return self._found[key]
+        loaded = self._load(name, near.source.path)
+        found = self.add(*loaded) if loaded is not None else None
+        self._found[key] = found
+        return found
+
+    def find(self, path: str, near: ModuleView) -> tuple[str, FunctionView | Variable | ModuleView | None]:
+        """What an absolute dotted path stands for: its name once re-exports are followed, and the project's function,
+        class, variable or module of that name; None for anything outside the project."""
+        for _ in range(MAX_REEXPORTS):
+            if not path or path.startswith("."):
+                return "", None
+            module, rest = self._split(path, near)
+            if module is None:
+                return path, None
+            if not rest:
+                return path, module
+            target = self._member(module, rest)
+            if isinstance(target, str):
+                if target == path:
+                    return path, None
+                path, near = target, module
+                continue
+            return path, target
+        return "", None
+
+    def _split(self, path: str, near: ModuleView) -> tuple[ModuleView | None, list[str]]:
+        """The longest prefix of a path that is a module of the project, and the parts after it."""
+        parts = path.split(".")
+        found: tuple[ModuleView | None, list[str]] = (None, parts)
+        for count in range(1, len(parts) + 1):
+            inner = self.module(".".join(parts[:count]), near)
+            if inner is None:
+                # the first part may be a namespace package, which no file stands for
+                if count > 1 or found[0] is not None:
+                    break
+                continue
+            found = (inner, parts[count:])
+            if (
+                count < len(parts)
+                and inner.globals(parts[count])
+                and not self._is_submodule_import(inner, parts[count])
+            ):
+                break
+        return found
+
+    def _is_submodule_import(self, module: ModuleView, name: str) -> bool:
+        """Whether a package binds a name only by importing the submodule of that name."""
+        path = f"{module.name}.{name}"
+        for view, node in module.globals(name):
+            bound = view.nodes[node] if node >= 0 else None
+            if not (isinstance(bound, Import) and (name, path) in bound.names):
+                return False
+        return True
+
+    def _member(self, module: ModuleView, parts: list[str]) -> str | FunctionView | Variable | None:
+        """The member of a module under `parts`; a path where it is imported from elsewhere."""
+        name, *rest = parts
+        bindings = module.globals(name)
+        if not bindings:
+            for view, node in module.globals("*"):
+                star = view.nodes[node]
+                if isinstance(star, Import):
+                    source = self.module(star.names[0][1], module)
+                    if source is not None and source is not module and source.globals(name):
+                        return ".".join((star.names[0][1], *parts))
+            return None
+        imported = self.imported(bindings, name)
+        if imported:
+            return ".".join((imported, *rest))
+        defined = [view.nodes[node] for view, node in bindings if node >= 0]
+        definitions = [node for node in defined if isinstance(node, Define)]
+        if definitions and len(definitions) == len(bindings):
+            # overloads, or one definition per branch: the last one is what runs
+            found = module.functions[definitions[-1].function]
+            for attribute in rest:
+                if found.facts.kind is not FunctionKind.CLASS:
+                    return None
+                inner = found.member(attribute)
+                if inner is None:
+                    return None
+                found = inner
+            return found
+        alias = self._alias(bindings)
+        if alias:
+            return ".".join((alias, *rest))
+        return Variable(tuple(bindings)) if not rest else None
+
+    def imported(self, bindings: list[tuple[FunctionView, int]], name: str) -> str:
+        """The path that a name is imported from, "" if it is something else. `None` as the fallback of a failed import
+        does not count; of several imports the first is meant."""
+        path = ""
+        for view, index in bindings:
+            node = view.nodes[index] if index >= 0 else None
+            if isinstance(node, Import):
+                if not path:
+                    path = next((target for local, target in node.names if local == name), "")
+            elif not (isinstance(node, Store) and view.stores_none(index)):
+                return ""
+        return path
+
+    def _alias(self, bindings: list[tuple[FunctionView, int]]) -> str:
+        """The path that a global is just another name of (`spawn = asyncio.create_task`)."""
+        if len(bindings) != 1 or bindings[0][1] < 0:
+            return ""
+        view, index = bindings[0]
+        parent = view.nodes[view.nodes[index].parent] if view.nodes[index].parent >= 0 else None
+        if isinstance(parent, Assign) and len(parent.targets) == 1 and parent.value >= 0 and not parent.op:
+            return view.path_of(parent.value)
+        return ""
