@@ -5,13 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from cancelcheck.catalog import schema
-
-_E = TypeVar("_E")
 
 _TABLES: tuple[tuple[str, str], ...] = (
     ("api", "call"),
@@ -29,6 +27,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("clock", "call"),
     ("suppressor", "call"),
     ("decorator", "name"),
+    ("callback", "call"),
 )
 """Tables that hold one entry per name, with the field that names it. `poll` and `clock_sink` may hold several."""
 
@@ -62,6 +61,7 @@ class Catalog:
         self._loaded: set[str] = set()
         self._alias: dict[str, str] = {}
         self._prefix: list[tuple[str, str]] = []
+        self._canonical: dict[str, str] = {}
         self._one: dict[str, dict[str, Any]] = {table: {} for table, _ in _TABLES}
         self._many: dict[str, dict[str, list[Any]]] = {table: {} for table in _MANY}
         self._bases: dict[str, tuple[str, ...]] = {}
@@ -107,12 +107,23 @@ class Catalog:
             for entry in getattr(data, table):
                 for name in names_of(entry.call):
                     self._many[table].setdefault(name, []).append(entry)
-        for typed in (*data.client, *data.type, *data.exception):
-            for name in names_of(typed.type):
-                self._bases[name] = typed.bases
+        typed: tuple[schema.Client | schema.TypeEntry | schema.ExceptionEntry, ...] = (
+            *data.client,
+            *data.type,
+            *data.exception,
+        )
+        for entry in typed:
+            for name in names_of(entry.type):
+                self._bases[name] = entry.bases
 
     def canonical(self, name: str) -> str:
         """The usual spelling of a name: re-exports and defining modules of a library are one."""
+        usual = self._canonical.get(name)
+        if usual is None:
+            usual = self._canonical[name] = self._follow(name)
+        return usual
+
+    def _follow(self, name: str) -> str:
         self._load(name.partition(".")[0])
         seen = 0
         while seen < 8:
@@ -275,6 +286,11 @@ class Catalog:
     def is_suppressor(self, name: str) -> bool:
         """Whether a call makes a context manager that swallows what it is given."""
         return self._get("suppressor", name) is not None
+
+    def callback(self, name: str) -> schema.Callback | None:
+        """A call that takes a callable and drops what it returns."""
+        found: schema.Callback | None = self._get("callback", name)
+        return found
 
     def decorator(self, name: str) -> str:
         """The role of a decorator, or ""."""

@@ -315,6 +315,13 @@ class Suppressor(_Entry, frozen=True, kw_only=True):
     call: Names
 
 
+class Callback(_Entry, frozen=True, kw_only=True):
+    """A call that takes a callable at `position`, calls it later, and drops what it returns."""
+
+    call: Names
+    position: int
+
+
 class Decorator(_Entry, frozen=True, kw_only=True):
     """A decorator that changes what a function is. `role`: contextmanager, fixture, abstract, overload, override,
     property, staticmethod, classmethod, dispatch, route, task."""
@@ -356,3 +363,4 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     clock_sink: tuple[ClockSink, ...] = ()
     suppressor: tuple[Suppressor, ...] = ()
     decorator: tuple[Decorator, ...] = ()
+    callback: tuple[Callback, ...] = ()

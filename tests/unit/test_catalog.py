@@ -1,0 +1,387 @@
+"""The catalogue's data against its form, against itself, and against the libraries that are installed here."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import multiprocessing
+import select
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from cancelcheck.catalog import schema
+from cancelcheck.catalog.loader import _MANY, _TABLES, Catalog, CatalogError, names_of
+
+CATALOG = Catalog()
+LIBRARIES = CATALOG.libraries()
+FIELDS = (*_TABLES, *((table, "call") for table in _MANY))
+
+MADE: dict[str, Callable[[], object]] = {
+    "asyncio.Condition": asyncio.Condition,
+    "multiprocessing.Lock": multiprocessing.Lock,
+    "multiprocessing.RLock": multiprocessing.RLock,
+    "multiprocessing.Semaphore": multiprocessing.Semaphore,
+    "select.poll": getattr(select, "poll", object),
+    "threading.Condition": threading.Condition,
+    "threading.Lock": threading.Lock,
+    "threading.RLock": threading.RLock,
+}
+"""Types that are factory functions, or whose methods are set in the constructor: look at an instance."""
+
+WINDOWS = {"asyncio.ProactorEventLoop"}
+PLATFORM = {"os", "select", "selectors", "signal"}
+"""Modules whose names depend on the system."""
+
+POSITION_CHANGED = {"http.client.HTTPSConnection": (3, 12)}
+"""Keyword-only since this version, and what the catalogue says."""
+
+
+def entries(data: schema.LibraryFile) -> Iterator[tuple[str, str, Any]]:
+    """Table, name, entry."""
+    for table, field in FIELDS:
+        for entry in getattr(data, table):
+            for name in names_of(getattr(entry, field)):
+                yield table, name, entry
+
+
+def installed(library: str) -> bool:
+    """Whether it can be imported; what belongs to Python must be."""
+    package = CATALOG.read(library).library.package
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module(library)
+    except ImportError:
+        assert package, f"{library} is part of Python"
+        return False
+    return True
+
+
+def attribute(name: str) -> Any:
+    """The object of a qualified name. Raises `LookupError` where there is none."""
+    parts = name.split(".")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for end in range(len(parts), 0, -1):
+            prefix = ".".join(parts[:end])
+            found: Any
+            if prefix in MADE and end < len(parts):
+                found = MADE[prefix]()
+            else:
+                try:
+                    found = importlib.import_module(prefix)
+                except ImportError:
+                    continue
+            try:
+                for part in parts[end:]:
+                    found = getattr(found, part)
+            except AttributeError:
+                continue
+            return found
+    raise LookupError(name)
+
+
+def resolve(name: str, data: schema.LibraryFile) -> Any:
+    """The object of a name, or of another spelling of it."""
+    try:
+        return attribute(name)
+    except LookupError:
+        for spelling, usual in data.alias.items():
+            if name.startswith(f"{usual}."):
+                return attribute(spelling + name[len(usual) :])
+        raise
+
+
+def expected_here(name: str, entry: Any) -> bool:
+    """Whether this Python, on this system, has the name."""
+    if name in WINDOWS:
+        return sys.platform == "win32"
+    if name.partition(".")[0] in PLATFORM and sys.platform != "linux":
+        return False
+    if not entry.version:
+        return True
+    newest = tuple(int(part) for part in entry.version.split(".")[:2])
+    return CATALOG.read(name.partition(".")[0]).library.package != "" or newest <= sys.version_info[:2]
+
+
+def parameters(name: str, data: schema.LibraryFile) -> list[inspect.Parameter] | None:
+    """What a call takes, without `self`; None where Python cannot say."""
+    found = resolve(name, data)
+    try:
+        taken = list(inspect.signature(found).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    if name.startswith(tuple(f"{made}." for made in MADE)):
+        return taken
+    method = inspect.isfunction(found) or inspect.ismethoddescriptor(found)
+    method = method and bool(taken) and taken[0].name == "self"
+    return taken[1:] if method else taken
+
+
+def checked_position(name: str, keyword: str, position: int, data: schema.LibraryFile) -> str:
+    """What is wrong with a position, or ""."""
+    taken = parameters(name, data)
+    if taken is None:
+        return ""
+    kinds = {parameter.name: parameter.kind for parameter in taken}
+    if position >= 0:
+        here = taken[position].name if position < len(taken) else "nothing"
+        return "" if here == keyword else f"{name}: {keyword} is not at {position}, but {here}"
+    if name in POSITION_CHANGED and sys.version_info < POSITION_CHANGED[name]:
+        return ""
+    if kinds.get(keyword) is inspect.Parameter.KEYWORD_ONLY:
+        return ""
+    if keyword not in kinds and inspect.Parameter.VAR_KEYWORD in kinds.values():
+        return ""
+    return f"{name}: {keyword} is {kinds.get(keyword)!r}, not keyword-only"
+
+
+# --- form
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_file_is_of_the_form(library: str) -> None:
+    data = CATALOG.read(library)
+    assert data.library.name == library
+    assert data.library.version
+    assert data.library.source
+    for table, name, entry in entries(data):
+        assert name.partition(".")[0] == library, f"{table}: {name}"
+        assert entry.source or data.library.source
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_no_name_stands_twice_in_a_table(library: str) -> None:
+    data = CATALOG.read(library)
+    for table, field in _TABLES:
+        names = [name for entry in getattr(data, table) for name in names_of(getattr(entry, field))]
+        assert sorted(names) == sorted(set(names)), table
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_type_stands_in_one_table(library: str) -> None:
+    data = CATALOG.read(library)
+    names = [name for table, name, _ in entries(data) if table in ("client", "type", "exception", "timeout_object")]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_alias_leads_to_a_name_of_the_catalogue(library: str) -> None:
+    for spelling, usual in CATALOG.read(library).alias.items():
+        assert spelling.partition(".")[0] == library, spelling
+        assert spelling.endswith(".*") == usual.endswith(".*"), spelling
+        target = CATALOG.read(usual.partition(".")[0])
+        stem = usual.removesuffix("*")
+        known = [name for _, name, _ in entries(target)]
+        assert any(name == usual or name.startswith(stem) for name in known), spelling
+        assert usual not in target.alias, f"{spelling}: {usual} is an alias itself"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_types_that_entries_speak_of_are_known(library: str) -> None:
+    catalog = Catalog()
+    for table, name, entry in entries(CATALOG.read(library)):
+        spoken = [getattr(entry, "returns", ""), getattr(entry, "enters", ""), *getattr(entry, "bases", ())]
+        for mentioned in filter(None, spoken):
+            assert catalog.knows_type(mentioned), f"{table} {name}: {mentioned}"
+        for raised in names_of(getattr(entry, "raises", ())):
+            assert catalog.exception(raised) is not None, f"{table} {name}: {raised}"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_members_stand_on_known_types(library: str) -> None:
+    catalog = Catalog()
+    for table, name, _ in entries(CATALOG.read(library)):
+        owner = name.rpartition(".")[0]
+        if owner.rpartition(".")[2][:1].isupper():
+            assert catalog.knows_type(owner), f"{table} {name}"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_default_is_a_number_or_a_known_word(library: str) -> None:
+    data = CATALOG.read(library)
+    for _, name, entry in entries(data):
+        default = getattr(entry, "default", "none")
+        assert not isinstance(default, str) or default in ("none", "client", "unknown"), name
+        if isinstance(entry, schema.Api) and default == "client":
+            assert Catalog().client(name.rpartition(".")[0]) is not None, name
+
+
+# --- against the libraries
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_names_resolve(library: str) -> None:
+    if not installed(library):
+        pytest.skip(f"{library} is not installed")
+    data = CATALOG.read(library)
+    missing = []
+    for table, name, entry in entries(data):
+        if expected_here(name, entry):
+            try:
+                resolve(name, data)
+            except LookupError:
+                missing.append(f"{table} {name}")
+    assert not missing
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_positions_agree_with_signatures(library: str) -> None:
+    if not installed(library):
+        pytest.skip(f"{library} is not installed")
+    data = CATALOG.read(library)
+    wrong = []
+    for table, name, entry in entries(data):
+        asked: list[tuple[str, int]] = []
+        if table in ("api", "client", "scope"):
+            asked += [(keyword, entry.timeout_position) for keyword in names_of(entry.timeout)[:1] if keyword]
+        elif table == "timeout_object":
+            asked.append((entry.total, entry.total_position))
+        elif table in ("spawner", "runner") and entry.work_keyword:
+            asked.append((entry.work_keyword, entry.work_position))
+        elif table in ("poll", "clock_sink") and entry.keyword:
+            asked.append((entry.keyword, entry.position))
+        if name == "time.sleep" or not expected_here(name, entry):
+            continue
+        wrong += [checked_position(name, keyword, position, data) for keyword, position in asked]
+    assert not list(filter(None, wrong))
+
+
+@pytest.mark.parametrize("library", [library for library in LIBRARIES if not CATALOG.read(library).library.package])
+def test_coroutines_of_python_are_coroutine_functions(library: str) -> None:
+    data = CATALOG.read(library)
+    for table, name, entry in entries(data):
+        if not expected_here(name, entry):
+            continue
+        if table == "coroutine" or (table == "api" and entry.mode is schema.Mode.ASYNC):
+            coroutine = table == "coroutine" or entry.coroutine
+            assert inspect.iscoroutinefunction(resolve(name, data)) is coroutine, name
+
+
+def test_kinds_of_exceptions_agree_with_their_classes() -> None:
+    for library in LIBRARIES:
+        data = CATALOG.read(library)
+        if not installed(library):
+            continue
+        for entry in data.exception:
+            for name in names_of(entry.type):
+                if entry.kind is schema.ExceptionKind.CANCEL_GETTER:
+                    continue
+                for base in entry.bases:
+                    assert issubclass(attribute(name), attribute(base)), name
+    assert not issubclass(attribute("concurrent.futures.CancelledError"), asyncio.CancelledError)
+
+
+# --- looking up
+
+
+def test_look_up_through_a_base() -> None:
+    catalog = Catalog()
+    assert catalog.api("queue.PriorityQueue.get") is catalog.api("queue.Queue.get")
+    assert catalog.spawner("concurrent.futures.ThreadPoolExecutor.submit") is not None
+    assert catalog.spawner("uvloop.Loop.create_task") is catalog.spawner("asyncio.AbstractEventLoop.create_task")
+    assert catalog.polls("asyncio.Task.done")
+    assert catalog.api("queue.Queue.nothing") is None
+
+
+def test_look_up_through_an_alias() -> None:
+    catalog = Catalog()
+    assert catalog.canonical("asyncio.tasks.create_task") == "asyncio.create_task"
+    assert catalog.canonical("requests.sessions.Session.get") == "requests.Session.get"
+    assert catalog.canonical("requests.api.get") == "requests.get"
+    assert catalog.canonical("httpx._client.AsyncClient.get") == "httpx.AsyncClient.get"
+    assert catalog.canonical("concurrent.futures._base.CancelledError") == "concurrent.futures.CancelledError"
+    assert catalog.canonical("multiprocessing.queues.Queue.get") == "multiprocessing.Queue.get"
+    assert catalog.canonical("asyncio.TimeoutError") == "builtins.TimeoutError"
+    assert catalog.canonical("nothing.known") == "nothing.known"
+    assert catalog.api("aiohttp.client.ClientSession.get") is catalog.api("aiohttp.ClientSession.get")
+
+
+def test_what_the_rules_ask() -> None:
+    catalog = Catalog()
+    spawner = catalog.spawner("asyncio.AbstractEventLoop.run_in_executor")
+    assert spawner is not None
+    assert (spawner.work, spawner.work_position) == (schema.Work.CALLABLE, 1)
+    assert catalog.spawner("asyncio.AbstractEventLoop.call_later") is None
+    group = catalog.spawner("asyncio.TaskGroup.create_task")
+    assert group is not None
+    assert group.has_owner
+    assert catalog.runner("asyncio.run") is not None
+    assert catalog.is_coroutine("asyncio.sleep")
+    assert catalog.is_coroutine("aiohttp.ClientSession.get")
+    assert not catalog.is_coroutine("asyncio.gather")
+    assert not catalog.is_coroutine("httpx.AsyncClient.stream")
+    assert catalog.never_returns("sys.exit")
+    assert catalog.is_suppressor("contextlib.suppress")
+    assert catalog.decorator("contextlib.asynccontextmanager") == "contextmanager"
+    assert catalog.decorator("builtins.property") == "property"
+    assert catalog.decorator("functools.wraps") == ""
+    clock = catalog.clock("time.time")
+    assert clock is not None
+    assert clock.monotonic_instead == "time.monotonic"
+    sinks = catalog.clock_sinks("asyncio.AbstractEventLoop.call_at")
+    assert [(sink.position, sink.clock) for sink in sinks] == [(0, schema.Clock.LOOP)]
+    assert catalog.is_checkpoint("anyio.from_thread.check_cancelled")
+    session = catalog.client("requests.Session")
+    assert session is not None
+    assert not session.timeout
+    timeout = catalog.timeout_object("aiohttp.ClientTimeout")
+    assert timeout is not None
+    assert timeout.bounding == ("total", "sock_read")
+    cancelled = catalog.exception("asyncio.exceptions.CancelledError")
+    assert cancelled is not None
+    assert (cancelled.kind, cancelled.framework) == (schema.ExceptionKind.CANCEL, "asyncio")
+
+
+# --- entries of a project
+
+
+def test_entry_of_a_project() -> None:
+    catalog = Catalog(
+        [
+            {
+                "call": "acme.http.Client.request",
+                "kind": "http",
+                "mode": "async",
+                "timeout": "deadline_s",
+                "default": "none",
+            }
+        ]
+    )
+    found = catalog.api("acme.http.Client.request")
+    assert found is not None
+    assert (found.kind, found.mode, found.timeout) == (schema.Kind.HTTP, schema.Mode.ASYNC, "deadline_s")
+    assert catalog.is_coroutine("acme.http.Client.request")
+
+
+def test_entry_of_a_project_comes_before_the_catalogue() -> None:
+    catalog = Catalog([{"call": "requests.get", "kind": "http", "mode": "sync", "timeout": "timeout", "default": 9}])
+    found = catalog.api("requests.api.get")
+    assert found is not None
+    assert found.default == 9
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"timeuot": "deadline"}, "timeuot"),
+        ({"kind": "htpp"}, "kind"),
+        ({"mode": 3}, "mode"),
+        ({"timeout-position": "first"}, "timeout-position"),
+    ],
+)
+def test_malformed_entry_names_the_key(change: dict[str, object], key: str) -> None:
+    entry: dict[str, object] = {"call": "acme.get", "kind": "http", "mode": "async", **change}
+    with pytest.raises(CatalogError, match=key):
+        Catalog([entry])
+
+
+def test_entry_without_a_call() -> None:
+    with pytest.raises(CatalogError, match="call"):
+        Catalog([{"kind": "http", "mode": "async"}])
