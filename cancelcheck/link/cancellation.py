@@ -17,6 +17,7 @@ from cancelcheck.model.facts import (
     BlockEnd,
     Call,
     Comprehension,
+    Const,
     Display,
     Enter,
     Except,
@@ -27,6 +28,7 @@ from cancelcheck.model.facts import (
     Operation,
     Raise,
     RegionKind,
+    Return,
     Starred,
     Store,
     Subscript,
@@ -466,3 +468,117 @@ def escapes_of(view: FunctionView, handler: Handler) -> list[Escape]:
 def yields_in(view: FunctionView, region: int) -> bool:
     """Whether a region yields: in a generator's `try`, what arrives may have been thrown in."""
     return any(isinstance(view.nodes[index], Yield) for index in view.nodes_in(region))
+
+
+def eating_escape(view: FunctionView, handler: Handler, points: list[int]) -> Escape | None:
+    """The way out of a handler on which a cancellation of one of `points` is lost; None where each way raises, or where
+    losing it is an idiom."""
+    if not points or joins_own_cancel(view, points):
+        return None
+    for escape in escapes_of(view, handler):
+        if not kept_cancellation(view, handler, escape):
+            return escape
+    return None
+
+
+def is_quiet_root(view: FunctionView, handler: Handler) -> bool:
+    """Whether a task ends with this handler: the function is a task's root, and ends after it with no further
+    cancellation point."""
+    return is_task_root(view) and all(ends_quietly(view, escape) for escape in escapes_of(view, handler))
+
+
+def is_root_region(view: FunctionView, region: int) -> bool:
+    """The same for a `with` block that swallows."""
+    if not is_task_root(view):
+        return False
+    exits = [
+        index
+        for index, node in enumerate(view.nodes)
+        if isinstance(node, Exit) and node.on_error and node.enter == view.regions[region].node
+    ]
+    return all(
+        reaches(view, target, lambda index: is_cancellation_point(view, index)) < 0
+        for index in exits
+        for target in view.blocks[view.block_of(index)].next
+    )
+
+
+def decides_by_type(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler looks at the exception's type and raises some of them again."""
+    name = handler.excepts(view).name
+    if not view.raises_within(handler.region):
+        return False
+    for index in view.nodes_in(handler.region):
+        node = view.nodes[index]
+        if isinstance(node, Call):
+            call = view.call_at(index)
+            assert call is not None
+            if call.target in ("builtins.isinstance", "builtins.issubclass", "builtins.type"):
+                return True
+            if call.member in ("split", "subgroup", "exc_info"):
+                return True
+        if isinstance(node, Operation) and node.op in ("is", "is not") and name:
+            return True
+    return False
+
+
+def indent_of_last(view: FunctionView, handler: Handler) -> tuple[int, str] | None:
+    """Where a statement can be added at the end of a handler: the end of its last line, and the indent of its body; None
+    where the body stands on the line of the `except`."""
+    source = view.module.source
+    region = view.regions[handler.region]
+    end = region.end
+    first, last = source.position(view.nodes[handler.node].end)[0], source.position(end)[0]
+    if first == last:
+        return None
+    for number in range(first + 1, last + 1):
+        line = source.line(number)
+        if line.strip() and not line.lstrip().startswith("#"):
+            indent = line[: len(line) - len(line.lstrip())]
+            last_line = source.line(last)
+            return source.starts[last - 1] + len(last_line), indent
+    return None
+
+
+def returns_true_for_cancel(view: FunctionView) -> int:
+    """Of an `__aexit__` (or an `__exit__` used in async code): the `return` that gives a true constant whatever the
+    exception is; -1 if there is none."""
+    owner = view.owner
+    if owner is None or (view.name == "__exit__" and not _entered_in_async(owner)):
+        return -1
+    for index, node in enumerate(view.nodes):
+        if not isinstance(node, Return) or node.value < 0:
+            continue
+        value = view.nodes[node.value]
+        if not (isinstance(value, Const) and value.value is not None and bool(value.value)):
+            continue
+        if not _looks_at_exception(view, index):
+            return index
+    return -1
+
+
+def _entered_in_async(owner: FunctionView) -> bool:
+    if owner.inherited("__aexit__") is not None:
+        return True
+    for user in owner.module.functions:
+        for node in user.nodes:
+            if isinstance(node, Enter) and user.is_async:
+                instance = user.instance(node.context)
+                if instance is not None and instance.view is owner:
+                    region = node.region
+                    if any(is_cancellation_point(user, at) for at in user.nodes_in(region)):
+                        return True
+    return False
+
+
+def _looks_at_exception(view: FunctionView, index: int) -> bool:
+    """Whether a statement is reached only where a condition holds: a branch, a handler, a loop."""
+    return any(
+        view.regions[region].kind in (RegionKind.BRANCH, RegionKind.HANDLER, RegionKind.LOOP)
+        for region in view.regions_around(index)
+    ) or _guarded(view, index)
+
+
+def _guarded(view: FunctionView, index: int) -> bool:
+    """Whether another `return` may come before: an early exit decides by the exception."""
+    return any(isinstance(node, (Return, Raise)) for node in view.nodes[:index])

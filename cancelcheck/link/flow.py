@@ -11,6 +11,7 @@ from cancelcheck.model.facts import (
     Call,
     Const,
     Exit,
+    Iterate,
     Jump,
     Name,
     Operation,
@@ -274,3 +275,21 @@ def names_read(view: FunctionView, index: int) -> set[str]:
         if isinstance(node, Name):
             found.add(node.id)
     return found
+
+
+def turns_in_loop(view: FunctionView, region: int) -> bool:
+    """Whether a handler in a `while` loop lets the loop go round again, without raising."""
+    loop = next((around for around in _regions_from(view, region) if view.regions[around].kind is RegionKind.LOOP), -1)
+    if loop < 0 or isinstance(view.nodes[view.regions[loop].node], Iterate):
+        return False
+    return any(
+        escape.block >= 0
+        and (escape.block == view.regions[loop].entry or view.is_inside(view.blocks[escape.block].region, loop))
+        for escape in escapes(view, region)
+    )
+
+
+def _regions_from(view: FunctionView, region: int) -> Iterator[int]:
+    while region >= 0:
+        yield region
+        region = view.regions[region].parent

@@ -194,6 +194,12 @@ class FunctionView:
         """The function around it; None for a module's body."""
         return self.module.functions[self.facts.parent] if self.facts.parent >= 0 else None
 
+    @cached_property
+    def alternatives(self) -> list[FunctionView]:
+        """The functions of this module that share its qualified name, itself included: overloads, or one for each branch
+        of a condition."""
+        return [view for view in self.module.functions if view.facts.qualname == self.facts.qualname]
+
     @property
     def owner(self) -> FunctionView | None:
         """The class that it is a method of."""
@@ -385,6 +391,11 @@ class FunctionView:
                     found.append((view, index))
             pending += view.children
         return found
+
+    @cached_property
+    def uses_locals(self) -> bool:
+        """Whether `locals()` is read in it: any local may then be used."""
+        return any(isinstance(node, Name) and node.id == "locals" for node in self.nodes)
 
     # --- names
 

@@ -36,6 +36,12 @@ class SourceFile:
             self._starts = line_starts(self.text)
         return self._starts
 
+    @property
+    def newline(self) -> str:
+        """The line end that the file uses first; `\\n` where it has none."""
+        match = _LINE_END.search(self.text)
+        return match.group() if match is not None else "\n"
+
     def position(self, offset: int) -> tuple[int, int]:
         """1-based line and column of a character offset."""
         line = bisect.bisect_right(self.starts, offset)

@@ -1,0 +1,154 @@
+"""Loops that ask without waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cancelcheck.catalog import schema
+from cancelcheck.catalog.loader import names_of
+from cancelcheck.link.cancellation import Handler, handlers_of, is_cancellation_point
+from cancelcheck.link.flow import turn
+from cancelcheck.link.values import ValueKind, evaluate
+from cancelcheck.model.facts import Attr, Call, Const, Iterate, Name, RegionKind, Test, Yield
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+_STOP = ("stop", "cancel", "shut", "quit", "exit", "clos", "term", "abort", "kill", "finish", "done", "end", "halt")
+"""Parts of the name of an event that says that the work is over."""
+
+_QUIET = ("builtins.", "logging.", "time.", "datetime.", "math.", "json.", "struct.", "collections.")
+"""Modules whose functions do not wait, the catalogue's waits apart."""
+
+
+def polls_in(view: FunctionView, loop: int) -> Iterator[tuple[CallSite, schema.Poll]]:
+    """The calls of a loop that ask in a form that does not wait."""
+    catalog = view.module.project.catalog
+    for call in view.calls:
+        entries = catalog.polls(call.target)
+        if not entries or next(view.loops_around(call.index), -1) != loop:
+            continue
+        for entry in entries:
+            if is_poll(call, entry) and not (entry.state and _is_stop_signal(call)):
+                yield call, entry
+                break
+
+
+def is_poll(call: CallSite, entry: schema.Poll) -> bool:
+    """Whether a call has the form that does not wait."""
+    if entry.position < 0 and not entry.keyword:
+        return True
+    argument = call.argument(entry.keyword, entry.position)
+    if argument is None:
+        return "missing" in entry.values
+    if argument < 0:
+        return False
+    value = evaluate(call.fn, argument)
+    match value.kind:
+        case ValueKind.NUMBER:
+            return value.number == 0 and "zero" in entry.values
+        case ValueKind.BOOL:
+            return not value.number and "false" in entry.values
+        case ValueKind.NONE:
+            return "none" in entry.values
+    return False
+
+
+def _is_stop_signal(call: CallSite) -> bool:
+    name = call.fn.key(call.receiver).rpartition(".")[2].lower()
+    return any(part in name for part in _STOP)
+
+
+def busy_turn(view: FunctionView, loop: int, call: CallSite, poll: schema.Poll) -> bool:
+    """Whether the loop has a turn through the poll's "not yet" that gives way nowhere and looks at nothing that could
+    end it."""
+    region = view.regions[loop]
+    header = view.nodes[region.node]
+    if isinstance(header, Iterate):
+        return False  # bounded by what it iterates over
+    after: list[int] = []
+    if poll.raises:
+        catching = _not_yet_handler(view, call.index, names_of(poll.raises))
+        if catching is None or not view.is_inside(catching.region, loop):
+            return False
+        after = [view.regions[catching.region].entry]
+
+    def gives_way(index: int) -> bool:
+        return index != call.index and _gives_way(view, index, call)
+
+    return turn(view, loop, call.index, after, gives_way) is not None
+
+
+def _not_yet_handler(view: FunctionView, index: int, raised: tuple[str, ...]) -> Handler | None:
+    """The handler that takes the poll's "not yet"."""
+    inner = -1
+    for region in view.regions_around(index):
+        facts = view.regions[region]
+        if facts.kind is RegionKind.TRY and inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
+            for handler in handlers_of(view, region):
+                if _takes(view, handler, raised):
+                    return handler
+        inner = region
+    return None
+
+
+def _takes(view: FunctionView, handler: Handler, raised: tuple[str, ...]) -> bool:
+    node = handler.excepts(view)
+    if node.caught < 0 or handler.catch.broad:
+        return True
+    catalog = view.module.project.catalog
+    for index in view.operands_within(node.caught):
+        name = catalog.canonical(view.target_of(index)) if isinstance(view.nodes[index], (Name, Attr)) else ""
+        if name == "builtins.Exception" or (name and any(name in catalog.bases(exc) for exc in raised)):
+            return True
+    return False
+
+
+def _gives_way(view: FunctionView, index: int, poll: CallSite) -> bool:
+    node = view.nodes[index]
+    if is_cancellation_point(view, index) or isinstance(node, Yield):
+        return True
+    if isinstance(node, Test):
+        return _looks_out(view, node, poll)
+    if not isinstance(node, Call):
+        return False
+    call = view.call_at(index)
+    assert call is not None
+    catalog = view.module.project.catalog
+    if not call.target:
+        return True
+    entries = catalog.polls(call.target)
+    if entries and any(is_poll(call, entry) for entry in entries):
+        return False
+    if catalog.is_checkpoint(call.target) or catalog.api(call.target) is not None:
+        return True
+    return not call.target.startswith(_QUIET)
+
+
+def _looks_out(view: FunctionView, node: Test, poll: CallSite) -> bool:
+    """Whether a test looks at something that others change: a flag attribute, an event, a clock, a variable of an outer
+    scope."""
+    if isinstance(view.nodes[node.value], Const):
+        return False
+    catalog = view.module.project.catalog
+    for index in view.operands_within(node.value):
+        inner = view.nodes[index]
+        if index == poll.index:
+            continue
+        if isinstance(inner, Call):
+            call = view.call_at(index)
+            assert call is not None
+            if catalog.clock(call.target) is not None or not call.target.startswith("builtins."):
+                return True
+        elif isinstance(inner, Attr):
+            parent = view.nodes[inner.parent] if inner.parent >= 0 else None
+            if not (isinstance(parent, Call) and parent.func == index):
+                return True
+        elif isinstance(inner, Name) and not (
+            isinstance(view.nodes[inner.parent], Attr) if inner.parent >= 0 else False
+        ):
+            scope, _ = view.bindings(inner.id)
+            if scope is not None and scope is not view:
+                return True
+    return False

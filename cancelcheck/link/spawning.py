@@ -1,0 +1,102 @@
+"""Which calls start work of their own, and what becomes of the handle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cancelcheck.catalog import schema
+from cancelcheck.model.facts import Call, Comprehension, FunctionKind, Lambda
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+EVENT_LOOP = "asyncio.AbstractEventLoop"
+
+_LOOP_SUFFIX = "loop"
+"""How a place that holds an event loop is called, when nothing else is known of it."""
+
+_OWNERS = ("tg", "group", "nursery", "scope", "tasks", "manager", "supervisor", "pool", "runner", "self", "cls")
+"""How a place that owns the tasks made through it is called, when nothing else is known of it."""
+
+
+def spawner_of(call: CallSite) -> schema.Spawner | None:
+    """The catalogue's spawner that a call is; where the receiver cannot be resolved, by evidence as good: it ends in
+    `loop`, or the argument calls a coroutine function."""
+    catalog = call.fn.module.project.catalog
+    if call.target:
+        return catalog.spawner(call.target)
+    entry = catalog.spawner(f"{EVENT_LOOP}.{call.member}") if call.receiver >= 0 else None
+    if entry is None:
+        return None
+    holder = call.fn.key(call.receiver).rpartition(".")[2].lower()
+    if holder.endswith(_LOOP_SUFFIX):
+        return entry
+    if entry.work is schema.Work.COROUTINE and holder and not holder.endswith(_OWNERS):
+        work = call.argument(entry.work_keyword, entry.work_position)
+        if work is not None and work >= 0 and calls_coroutine(call.fn, work):
+            return entry
+    return None
+
+
+def calls_coroutine(view: FunctionView, index: int) -> bool:
+    """Whether a node calls a coroutine function, of the project or of the catalogue."""
+    call = view.call_at(index)
+    if call is None:
+        return False
+    callee = call.callee
+    if callee is not None:
+        return callee.is_coroutine
+    return view.module.project.catalog.is_coroutine(call.target)
+
+
+def loss_of(view: FunctionView, index: int) -> str:
+    """How the value of a node is lost: "dropped" at once, "unread" in a local that nothing reads, "callback" as what a
+    callback returns; "" where it is kept, or not known to be lost."""
+    use = view.use(index)
+    match use.kind:
+        case "dropped":
+            return "dropped"
+        case "bound":
+            if view.facts.kind not in (FunctionKind.DEF, FunctionKind.LAMBDA):
+                return ""
+            if use.name in view.facts.global_names or use.name in view.facts.nonlocal_names:
+                return ""
+            return "" if view.reads(use.name) or view.uses_locals else "unread"
+        case "element":
+            if isinstance(view.nodes[use.node], Comprehension) and view.use(use.node).kind == "dropped":
+                return "dropped"
+        case "lambda":
+            if _is_callback(view):
+                return "callback"
+    return ""
+
+
+def _is_callback(view: FunctionView) -> bool:
+    """Whether a lambda is handed to a call that drops what it returns."""
+    parent = view.parent
+    if parent is None or not isinstance(parent.nodes[view.facts.define], Lambda):
+        return False
+    use = parent.use(view.facts.define)
+    if use.kind != "argument":
+        return False
+    call = parent.call_at(use.node)
+    assert call is not None
+    catalog = parent.module.project.catalog
+    entry = catalog.callback(call.target)
+    if entry is None and not call.target and call.receiver >= 0:
+        holder = parent.key(call.receiver).rpartition(".")[2].lower()
+        if holder.endswith(_LOOP_SUFFIX):
+            entry = catalog.callback(f"{EVENT_LOOP}.{call.member}")
+    if entry is None:
+        return False
+    argument = call.argument("", entry.position)
+    return argument == view.facts.define
+
+
+def work_text(call: CallSite, entry: schema.Spawner) -> str:
+    """What a spawner is given to run, as it is written."""
+    work = call.argument(entry.work_keyword, entry.work_position)
+    if work is None or work < 0:
+        return call.text
+    node = call.fn.nodes[work]
+    return f"{call.fn.text(node.func)}()" if isinstance(node, Call) else call.fn.text(work)

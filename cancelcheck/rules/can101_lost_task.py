@@ -1,0 +1,94 @@
+"""A task that nobody holds.
+
+## Why
+The event loop keeps only a weak reference to a task. One whose handle is dropped can be collected before it is done, its
+exception is never seen, and nothing can cancel it: at shutdown it is cut off wherever it stands.
+
+```python bad
+import asyncio
+
+async def serve(queue):
+    asyncio.create_task(drain(queue))
+    await queue.join()
+```
+
+```python good
+import asyncio
+
+async def serve(queue):
+    drainer = asyncio.create_task(drain(queue))
+    try:
+        await queue.join()
+    finally:
+        drainer.cancel()
+```
+
+A task group owns what it starts, and a set keeps what is in it:
+
+```python good
+import asyncio
+
+running = set()
+
+def start(job):
+    task = asyncio.create_task(job.run())
+    running.add(task)
+    task.add_done_callback(running.discard)
+```
+
+## Fix safety
+There is no fix: where the task is to be kept is for the author to say.
+
+## Known limits
+A local that is read once, only to log it, counts as kept. `executor.submit` is reported with `--strict` only: many jobs
+are meant to be forgotten, and the pool's shutdown waits for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.catalog.schema import Work
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.spawning import loss_of, spawner_of, work_text
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+_HOW = {
+    "dropped": "is not kept",
+    "unread": "is kept in a local that nothing reads",
+    "callback": "is what a callback returns, and nobody takes it",
+}
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each spawner's call whose handle is lost."""
+    for call in fn.calls:
+        spawner = spawner_of(call)
+        if spawner is None or spawner.has_owner:
+            continue
+        loss = loss_of(fn, call.index)
+        if not loss:
+            continue
+        if spawner.work is Work.COROUTINE:
+            what, then = "task", "it can vanish before it is done, and nothing can cancel it"
+        else:
+            what, then = "future of", "its failure is never seen, and nothing waits for it"
+        yield ctx.report(
+            fn,
+            call.index,
+            f"{what} `{work_text(call, spawner)}` {_HOW[loss]}: {then}",
+            help="Keep the handle and await or cancel it, or start it in a task group.",
+            strict=spawner.strict,
+        )
+
+
+RULE = Rule(
+    code="CAN101",
+    name="lost-task",
+    family=Family.LOST_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

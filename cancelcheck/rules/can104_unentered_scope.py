@@ -1,0 +1,119 @@
+"""A timeout, cancel scope or task group that is made and not entered.
+
+## Why
+A scope acts between its entry and its exit. One that is never entered bounds nothing, and reads as if it did; a wrapper
+such as `wait_for` that is not awaited waits for nothing.
+
+```python bad
+import asyncio
+
+async def fetch(reader):
+    with asyncio.timeout(5):
+        return await reader.read()
+```
+
+```python good
+import asyncio
+
+async def fetch(reader):
+    async with asyncio.timeout(5):
+        return await reader.read()
+```
+
+## Fix safety
+Safe where only the `async` before `with` is missing in an async function: without it the statement raises. In every
+other case what was meant is not known, and there is no fix.
+
+## Known limits
+A scope that is stored, returned or handed to a call is taken to be entered there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.catalog.schema import Entering, Scope
+from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.spawning import loss_of
+from cancelcheck.model.edit import Fix, Safety
+from cancelcheck.model.facts import Enter
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each scope that takes no effect."""
+    for call in fn.calls:
+        scope = ctx.catalog.scope(call.target)
+        if scope is None:
+            continue
+        if scope.entering is Entering.AWAIT:
+            if loss_of(fn, call.index) in ("dropped", "unread"):
+                yield ctx.report(
+                    fn,
+                    call.index,
+                    f"`{call.text}(…)` is not awaited: it bounds nothing, and what it wraps is left to itself",
+                    help=f"Write `await {call.text}(…)`.",
+                )
+            continue
+        how = _unentered(fn, call, scope)
+        if how:
+            keyword = "with" if scope.entering is Entering.WITH else "async with"
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` {how}",
+                help=f"Write `{keyword} {call.text}(…):` around what it is to bound.",
+                fix=_fix(fn, call, scope, ctx),
+            )
+
+
+def _unentered(fn: FunctionView, call: CallSite, scope: Scope) -> str:
+    use = fn.use(call.index)
+    if use.kind == "entered":
+        enter = fn.nodes[use.node]
+        assert isinstance(enter, Enter)
+        if scope.entering is Entering.ASYNC_WITH and not enter.is_async:
+            return "is entered with a plain `with`: it must be `async with`"
+        if scope.entering is Entering.WITH and enter.is_async:
+            return "is entered with `async with`: it must be a plain `with`"
+        return ""
+    if use.kind == "dropped":
+        return "is made and not entered: it has no effect"
+    if use.kind == "bound" and loss_of(fn, call.index) == "unread":
+        return f"is kept in `{use.name}` and never entered: it has no effect"
+    if use.kind == "bound":
+        uses = [(view is fn, view.use(at)) for view, at in fn.reads(use.name)]
+        if uses and all(
+            here and (inner.kind == "receiver" and not _enters_by_hand(fn, inner.node)) for here, inner in uses
+        ):
+            return f"is kept in `{use.name}` and never entered: it has no effect"
+    return ""
+
+
+def _enters_by_hand(fn: FunctionView, index: int) -> bool:
+    return getattr(fn.nodes[index], "attr", "") in ("__enter__", "__aenter__")
+
+
+def _fix(fn: FunctionView, call: CallSite, scope: Scope, ctx: Context) -> Fix | None:
+    use = fn.use(call.index)
+    if use.kind != "entered" or scope.entering is not Entering.ASYNC_WITH or not fn.is_async:
+        return None
+    enter = fn.nodes[use.node]
+    assert isinstance(enter, Enter)
+    region = fn.regions[enter.region]
+    items = [node for node in fn.nodes if isinstance(node, Enter) and fn.regions[node.region].start == region.start]
+    if len(items) != 1:
+        return None  # the other items may be plain context managers
+    return ctx.fix("write `async with`", Safety.SAFE, (region.start, region.start, "async "))
+
+
+RULE = Rule(
+    code="CAN104",
+    name="unentered-scope",
+    family=Family.LOST_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

@@ -1,0 +1,88 @@
+"""A coroutine that is made and never run.
+
+## Why
+Calling an `async def` runs none of it. As a bare statement the call does nothing: no wait, no work, no cleanup.
+
+```python bad
+import asyncio
+
+async def close(writer):
+    writer.close()
+
+async def stop(writer):
+    close(writer)
+```
+
+```python good
+import asyncio
+
+async def close(writer):
+    writer.close()
+
+async def stop(writer):
+    await close(writer)
+```
+
+## Fix safety
+Safe: `await` makes the call do what it says. Offered only in an async function.
+
+## Known limits
+A decorated `async def` is left alone unless its decorators are known to keep it a coroutine function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.catalog.schema import Entering
+from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.model.edit import Safety
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+_KEEPS = frozenset({"abstract", "override", "staticmethod", "classmethod"})
+"""Roles of decorators that leave a coroutine function one."""
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each call of a coroutine function that stands alone as a statement."""
+    for call in fn.calls:
+        if fn.use(call.index).kind != "dropped" or not _is_coroutine(call, ctx):
+            continue
+        fix = None
+        if fn.is_async:
+            start = call.node.start
+            fix = ctx.fix("await it", Safety.SAFE, (start, start, "await "))
+        yield ctx.report(
+            fn,
+            call.index,
+            f"coroutine `{call.text}(…)` is never awaited: nothing of it runs",
+            help="Await it, or start it as a task and keep the task.",
+            fix=fix,
+        )
+
+
+def _is_coroutine(call: CallSite, ctx: Context) -> bool:
+    callee = call.callee
+    if callee is None:
+        scope = ctx.catalog.scope(call.target)
+        if scope is not None and scope.entering is Entering.AWAIT:
+            return False  # unentered-scope says more
+        return ctx.catalog.is_coroutine(call.target)
+    if not callee.alternatives or not all(view.is_coroutine for view in callee.alternatives):
+        return False
+    owner = callee.owner
+    if owner is not None and any(callee.name in cls.attribute_stores for cls in owner.ancestry[0]):
+        return False
+    return all(ctx.catalog.decorator(name) in _KEEPS for view in callee.alternatives for name, _ in view.decorators)
+
+
+RULE = Rule(
+    code="CAN112",
+    name="dropped-coroutine",
+    family=Family.LOST_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

@@ -1,0 +1,122 @@
+"""A handler that catches the cancellation and goes on.
+
+## Why
+A cancellation is delivered once. A handler that catches it and does not raise it again has eaten it: the task runs on,
+`timeout` and `TaskGroup` lose count, and whoever cancelled waits for something that will not end.
+
+```python bad
+import asyncio
+
+async def poll(reader):
+    while True:
+        try:
+            await reader.read()
+        except asyncio.CancelledError:
+            print("interrupted")
+```
+
+```python good
+import asyncio
+
+async def poll(reader):
+    while True:
+        try:
+            await reader.read()
+        except asyncio.CancelledError:
+            print("interrupted")
+            raise
+```
+
+Waiting for a task that this very function has cancelled is the idiom for joining it:
+
+```python good
+import asyncio
+
+async def stop(task):
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+```
+
+## Fix safety
+Safe where the handler falls through: `raise` is added at its end. Where it returns or jumps there is no fix.
+
+## Known limits
+At the root of a task, where the function ends right after the handler, it is reported with `--strict` only. Whether a
+function is a task's root is read off its own module. The join idiom is told by the place that is cancelled and awaited;
+a task that a helper cancels is not seen unless the helper's name says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.cancellation import (
+    Handler,
+    eating_escape,
+    handlers,
+    indent_of_last,
+    is_quiet_root,
+    points_reaching,
+)
+from cancelcheck.link.flow import Escape
+from cancelcheck.model.edit import Fix, Safety
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each handler that names a cancellation and has a way out without raising."""
+    if not fn.is_async:
+        return
+    for handler in handlers(fn):
+        if not any(entry.framework != "threads" for entry in handler.catch.named):
+            continue
+        points = points_reaching(fn, handler)
+        escape = eating_escape(fn, handler, points)
+        if escape is None:
+            continue
+        where = {
+            "end": "goes on after the handler",
+            "return": "returns",
+            "break": "leaves the loop",
+            "continue": "goes round again",
+        }[escape.kind]
+        at = points[0]
+        yield ctx.report(
+            fn,
+            handler.node,
+            f"`{fn.text(handler.node)}` catches the cancellation and {where}: `{fn.name}` can no longer be cancelled here",
+            help="Raise it again once the cleanup is done.",
+            trace=(
+                ctx.step(fn, at, f"`{fn.text(at)}` can be cancelled"),
+                ctx.step(fn, handler.node, "the cancellation is caught"),
+                *([ctx.step(fn, escape.node, "and is gone")] if escape.node >= 0 else []),
+            ),
+            fix=_fix(fn, handler, escape, ctx),
+            strict=is_quiet_root(fn, handler),
+        )
+
+
+def _fix(fn: FunctionView, handler: Handler, escape: Escape, ctx: Context) -> Fix | None:
+    if escape.kind != "end" or handler.excepts(fn).is_group:
+        return None
+    place = indent_of_last(fn, handler)
+    if place is None:
+        return None
+    offset, indent = place
+    return ctx.fix("raise it again", Safety.SAFE, (offset, offset, f"{fn.module.source.newline}{indent}raise"))
+
+
+RULE = Rule(
+    code="CAN201",
+    name="swallowed-cancel",
+    family=Family.SWALLOWED_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

@@ -1,0 +1,95 @@
+"""A bare or `BaseException` handler that eats the cancellation with everything else.
+
+## Why
+Since Python 3.8 a cancellation is no `Exception`, so that `except Exception` lets it through. `except:` and
+`except BaseException` do not: without a `raise` the task cannot be cancelled there.
+
+```python bad
+import asyncio
+
+async def beat(client):
+    while True:
+        try:
+            await client.ping()
+        except BaseException:
+            print("no answer")
+```
+
+```python good
+import asyncio
+
+async def beat(client):
+    while True:
+        try:
+            await client.ping()
+        except Exception:
+            print("no answer")
+```
+
+## Fix safety
+Unsafe: `except Exception` lets `KeyboardInterrupt` and `SystemExit` through too. It is not offered yet.
+
+## Known limits
+A handler that hands the exception on as a value (`future.set_exception(exc)`, a queue, an attribute) is left alone, and
+so is one that decides by `isinstance` and raises the rest. At a task's root it is reported with `--strict` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.cancellation import decides_by_type, eating_escape, handlers, is_quiet_root, points_reaching
+from cancelcheck.link.flow import turns_in_loop
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each broad handler around a cancellation point that has a way out without raising."""
+    for handler in handlers(fn):
+        if not handler.catch.broad or handler.catch.named:
+            continue
+        caught = fn.text(handler.node)
+        if not fn.is_async:
+            if _eats_exit_in_loop(fn, handler.region):
+                yield ctx.report(
+                    fn,
+                    handler.node,
+                    f"`{caught}` goes round again: `SystemExit` and `KeyboardInterrupt` do not end this loop",
+                    help="Catch `Exception` instead.",
+                    strict=True,
+                )
+            continue
+        points = points_reaching(fn, handler)
+        if decides_by_type(fn, handler):
+            continue
+        escape = eating_escape(fn, handler, points)
+        if escape is None:
+            continue
+        yield ctx.report(
+            fn,
+            handler.node,
+            f"`{caught}` catches the cancellation of `{fn.text(points[0])}` too, and does not raise it again",
+            help="Catch `Exception` instead, or raise it again.",
+            trace=(
+                ctx.step(fn, points[0], f"`{fn.text(points[0])}` can be cancelled"),
+                ctx.step(fn, handler.node, "the cancellation is caught with everything else"),
+            ),
+            strict=is_quiet_root(fn, handler),
+        )
+
+
+def _eats_exit_in_loop(fn: FunctionView, region: int) -> bool:
+    return turns_in_loop(fn, region)
+
+
+RULE = Rule(
+    code="CAN202",
+    name="swallowed-by-broad-except",
+    family=Family.SWALLOWED_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

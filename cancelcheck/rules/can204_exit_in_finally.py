@@ -1,0 +1,84 @@
+"""A `return`, `break` or `continue` that leaves a `finally` block.
+
+## Why
+Leaving a `finally` by a jump discards the exception that is on its way through it, a cancellation like any other
+(PEP 765).
+
+```python bad
+async def read(reader):
+    data = b""
+    try:
+        data = await reader.read()
+    finally:
+        return data
+```
+
+```python good
+async def read(reader):
+    data = b""
+    try:
+        data = await reader.read()
+    finally:
+        print(len(data))
+    return data
+```
+
+## Fix safety
+There is no fix: whether the exception was meant to be lost is for the author to say.
+
+## Known limits
+none known
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.cancellation import is_cancellation_point
+from cancelcheck.link.flow import innermost
+from cancelcheck.model.facts import Call, Jump, RegionKind, Return
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each jump out of a `finally` whose `try` can raise."""
+    for index, node in enumerate(fn.nodes):
+        if not isinstance(node, (Return, Jump)) or node.parent >= 0:
+            continue
+        final = innermost(fn, index, RegionKind.FINALLY)
+        if final < 0 or (isinstance(node, Jump) and fn.is_inside(node.loop, final)):
+            continue
+        risks = [
+            at
+            for at in fn.nodes_in(fn.regions[final].parent)
+            if not fn.is_inside(fn.region_of(at), final)
+            and (isinstance(fn.nodes[at], Call) or is_cancellation_point(fn, at))
+        ]
+        if not risks:
+            continue
+        word = "return" if isinstance(node, Return) else node.kind
+        awaited = next((at for at in risks if is_cancellation_point(fn, at)), risks[0])
+        lost = "the cancellation" if is_cancellation_point(fn, awaited) else "an exception"
+        yield ctx.report(
+            fn,
+            index,
+            f"`{word}` in `finally` discards {lost} of `{fn.text(awaited)}`",
+            help="Move it behind the `try` statement.",
+            trace=(
+                ctx.step(fn, awaited, f"`{fn.text(awaited)}` raises"),
+                ctx.step(fn, index, f"`{word}` replaces the exception"),
+            ),
+        )
+
+
+RULE = Rule(
+    code="CAN204",
+    name="exit-in-finally",
+    family=Family.SWALLOWED_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

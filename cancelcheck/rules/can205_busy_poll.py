@@ -1,0 +1,79 @@
+"""A loop that asks over and over, and never waits.
+
+## Why
+The `default:` branch of a `select`. A loop that asks without waiting, swallows "not yet" and asks again burns a core; in
+an event loop nothing else runs meanwhile, and the cancellation is never delivered.
+
+```python bad
+import queue
+
+def drain(jobs: queue.Queue):
+    while True:
+        try:
+            job = jobs.get_nowait()
+        except queue.Empty:
+            continue
+        print(job)
+```
+
+```python good
+import queue
+
+def drain(jobs: queue.Queue):
+    while True:
+        job = jobs.get()
+        if job is None:
+            break
+        print(job)
+```
+
+## Fix safety
+There is no fix: which wait is meant is for the author to say.
+
+## Known limits
+A call that cannot be resolved is taken to wait, and a loop that looks at a flag, an event or a clock on its way to be
+bounded by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.polling import busy_turn, polls_in
+from cancelcheck.model.facts import RegionKind
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each unbounded loop with a turn that polls and does not give way."""
+    for index, region in enumerate(fn.regions):
+        if region.kind is not RegionKind.LOOP or region.node < 0:
+            continue
+        for call, poll in polls_in(fn, index):
+            if not busy_turn(fn, index, call, poll):
+                continue
+            end = fn.nodes[region.node].end
+            yield ctx.report(
+                fn,
+                (region.start, end),
+                f"`{call.text}(…)` is asked in a loop that never waits: it burns a core and cannot be cancelled",
+                help="Use the form that waits, with a timeout if the loop has other work.",
+                trace=(
+                    ctx.step(fn, call.index, f"`{call.text}(…)` says not yet"),
+                    ctx.step(fn, region.node, "and the loop asks again at once"),
+                ),
+            )
+            break
+
+
+RULE = Rule(
+    code="CAN205",
+    name="busy-poll",
+    family=Family.SWALLOWED_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)
