@@ -244,7 +244,8 @@ class ExceptionEntry(_Entry, frozen=True, kw_only=True):
 
 
 class Produces(_Entry, frozen=True, kw_only=True):
-    """The type of what a call returns (an awaited one: of what it gives), or of what `with call as x` binds."""
+    """The type of what a call returns (an awaited one: of what it gives), or of what `with call as x` binds; likewise of
+    an attribute of a type (`trio.Nursery.cancel_scope`)."""
 
     call: Names
     returns: str = ""

@@ -34,6 +34,16 @@ MADE: dict[str, Callable[[], object]] = {
 }
 """Types that are factory functions, or whose methods are set in the constructor: look at an instance."""
 
+ATTRIBUTES = {
+    "anyio.abc.TaskGroup.cancel_scope",
+    "asyncio.subprocess.Process.stderr",
+    "asyncio.subprocess.Process.stdin",
+    "asyncio.subprocess.Process.stdout",
+    "tornado.ioloop.IOLoop.asyncio_loop",
+    "trio.Nursery.cancel_scope",
+}
+"""Set on the instance, so that the class does not show them."""
+
 WINDOWS = {"asyncio.ProactorEventLoop"}
 PLATFORM = {"os", "select", "selectors", "signal"}
 """Modules whose names depend on the system."""
@@ -100,6 +110,8 @@ def resolve(name: str, data: schema.LibraryFile) -> Any:
 
 def expected_here(name: str, entry: Any) -> bool:
     """Whether this Python, on this system, has the name."""
+    if name in ATTRIBUTES:
+        return False
     if name in WINDOWS:
         return sys.platform == "win32"
     if name.partition(".")[0] in PLATFORM and sys.platform != "linux":
