@@ -74,6 +74,8 @@ class ModuleView:
         self.functions = [FunctionView(self, index, function) for index, function in enumerate(facts.functions)]
         self.raising: dict[int, bool] = {}
         self.roots: dict[int, bool] = {}
+        self.customised: bool | None = None
+        self.default_timeout: bool | None = None
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
         self._globals: dict[str, list[tuple[FunctionView, int]]] | None = None
 

@@ -1,0 +1,320 @@
+"""Points in time: which clock they are on, and whether they bound a wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog.schema import Clock
+from cancelcheck.link.cancellation import is_cancellation_point
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Call,
+    FunctionKind,
+    Name,
+    Operation,
+    RegionKind,
+    Return,
+    Store,
+    StoreAttr,
+    Test,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Deadline(NamedTuple):
+    """A point in time, or a remaining time, on the wall clock that bounds a wait. `node` computes it; `bounds` are the
+    places where it does so; `clocks` the clock reads that take part, `local` whether these are all there are."""
+
+    node: int
+    bounds: tuple[tuple[FunctionView, int], ...]
+    clocks: tuple[int, ...]
+    local: bool
+
+
+_COMPARES = ("<", "<=", ">", ">=")
+
+_NAMES = ("deadline",)
+"""What a point in time that bounds a wait is called; one that is returned or stored under such a name counts."""
+
+_DURATIONS = ("timeout", "wait", "delay", "seconds", "duration", "limit", "interval")
+"""Parts of the name of a duration."""
+
+
+def clock_of(view: FunctionView, index: int) -> tuple[Clock | None, int]:
+    """The clock that a point in time is on, and the read of it: `time.time()`, `time.time() + 5`, or a local that is
+    bound once to one of these. None for anything else."""
+    node = view.nodes[index]
+    call = view.call_at(index)
+    if call is not None:
+        entry = view.module.project.catalog.clock(call.target)
+        if entry is not None:
+            return entry.clock, index
+        if call.member == "timestamp" and call.receiver >= 0:
+            return clock_of(view, call.receiver)
+        return None, index
+    if isinstance(node, Operation) and node.op in ("+", "-") and len(node.operands) == 2:
+        left, at = clock_of(view, node.operands[0])
+        right, other = clock_of(view, node.operands[1])
+        if left is not None and right is None:
+            return left, at
+        if right is not None and left is None and node.op == "+":
+            return right, other
+        return None, index
+    if isinstance(node, Name):
+        _, bound = view.bindings(node.id)
+        if len(bound) == 1 and bound[0][1] >= 0 and bound[0][0] is view:
+            value = view.assigned_value(bound[0][1])
+            if value is not None:
+                return clock_of(view, value)
+    return None, index
+
+
+def _reads_wall(view: FunctionView, index: int) -> bool:
+    call = view.call_at(index)
+    if call is None:
+        return False
+    entry = view.module.project.catalog.clock(call.target)
+    return entry is not None and entry.clock is Clock.WALL
+
+
+def deadlines(view: FunctionView) -> list[Deadline]:
+    """The wall-clock deadlines of a function, in the order of the text.
+
+    Two forms: `deadline = now() + timeout`, compared with `now()` or subtracted from it where that bounds a wait; and
+    `now() - start < timeout` where `start = now()`.
+    """
+    found: list[Deadline] = []
+    for call in view.calls:
+        if not _reads_wall(view, call.index):
+            continue
+        parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
+        if isinstance(parent, Operation) and parent.op == "+":
+            deadline = _absolute(view, call.node.parent)
+            if deadline is not None:
+                found.append(deadline)
+        elif isinstance(parent, Assign) and len(parent.targets) == 1:
+            deadline = _elapsed(view, call, parent)
+            if deadline is not None:
+                found.append(deadline)
+    return found
+
+
+def _absolute(view: FunctionView, total: int) -> Deadline | None:
+    """`now() + timeout`, kept in a local or on an attribute, or compared in place."""
+    use = view.use(total)
+    if use.kind == "bound" and view.facts.kind is FunctionKind.DEF:
+        return _kept(view, total, use.name)
+    if use.kind in ("stored", "returned"):
+        return _sent_out(view, total, use.kind, use.node)
+    return None
+
+
+def _kept(view: FunctionView, total: int, name: str) -> Deadline | None:
+    bounds: list[tuple[FunctionView, int]] = []
+    clocks = _wall_reads(view, total)
+    local = True
+    for reader, at in view.reads(name):
+        comparison = _against_now(reader, at)
+        if comparison is None:
+            local = False
+            use = reader.use(at)
+            if use.kind in ("returned", "stored") and _is_deadline_name(name) and _from_duration(view, total):
+                bounds.append((reader, at))
+            continue
+        if reader is not view:
+            local = False
+        clocks += comparison[1]
+        if bounds_wait(reader, comparison[0]):
+            bounds.append((reader, comparison[0]))
+    if len(view.facts.bound.get(name, ())) > 1:
+        local = False
+    return Deadline(total, tuple(bounds), tuple(dict.fromkeys(clocks)), local) if bounds else None
+
+
+def _is_deadline_name(name: str) -> bool:
+    return any(part in name.lower() for part in _NAMES)
+
+
+def _from_duration(view: FunctionView, total: int) -> bool:
+    """Whether what is added to the clock is called a timeout."""
+    for index in view.operands_within(total):
+        node = view.nodes[index]
+        name = node.id if isinstance(node, Name) else node.attr if isinstance(node, Attr) else ""
+        if any(part in name.lower() for part in _DURATIONS) and not isinstance(node, Call):
+            return True
+    return False
+
+
+def _sent_out(view: FunctionView, total: int, kind: str, statement: int) -> Deadline | None:
+    """A deadline that is stored on an attribute, or returned: it counts where a method of the class waits by it, or where
+    its name says that it is one and it is made from a timeout."""
+    name = ""
+    if kind == "stored":
+        assign = view.nodes[statement]
+        assert isinstance(assign, Assign)
+        target = view.nodes[assign.targets[0]]
+        if isinstance(target, StoreAttr):
+            name = target.attr
+            owner = view.owner
+            bounds = [
+                (method, comparison[0])
+                for method in (owner.children if owner is not None else [])
+                for at, node in enumerate(method.nodes)
+                if isinstance(node, Attr) and node.attr == name
+                for comparison in [_against_now(method, at)]
+                if comparison is not None and bounds_wait(method, comparison[0])
+            ]
+            if bounds:
+                return Deadline(total, tuple(bounds), (), False)
+    elif kind == "returned":
+        name = view.name
+    if _is_deadline_name(name) and _from_duration(view, total):
+        return Deadline(total, ((view, statement),), (), False)
+    return None
+
+
+def _against_now(view: FunctionView, index: int) -> tuple[int, list[int]] | None:
+    """The comparison or subtraction in which a point in time meets the wall clock's now, and the reads of the clock; the
+    now may be in a local."""
+    at = view.nodes[index].parent
+    node = view.nodes[at] if at >= 0 else None
+    if isinstance(node, Operation) and (node.op in _COMPARES or node.op == "-") and len(node.operands) == 2:
+        other = node.operands[1] if node.operands[0] == index else node.operands[0]
+        reads = _wall_reads(view, other)
+        if reads:
+            return at, reads
+        clock, _ = clock_of(view, other)
+        if clock is Clock.WALL:
+            return at, []
+    return None
+
+
+def _wall_reads(view: FunctionView, index: int) -> list[int]:
+    """The reads of the wall clock in an expression."""
+    return [at for at in view.operands_within(index) if _reads_wall(view, at)]
+
+
+def _elapsed(view: FunctionView, call: CallSite, assign: Assign) -> Deadline | None:
+    """`start = now()`, then `now() - start` compared with a timeout."""
+    target = view.nodes[assign.targets[0]]
+    if not isinstance(target, Store) or view.facts.kind is not FunctionKind.DEF:
+        return None
+    bounds: list[tuple[FunctionView, int]] = []
+    clocks = [call.index]
+    local = True
+    node = -1
+    for reader, at in view.reads(target.id):
+        comparison = _against_now(reader, at)
+        if comparison is None or reader is not view:
+            local = False
+            continue
+        difference = view.nodes[comparison[0]]
+        assert isinstance(difference, Operation)
+        clocks += comparison[1]
+        if difference.op != "-" or difference.operands[1] != at:
+            local = False
+            continue
+        # now() - start: what it is compared with, or subtracted from
+        outer = difference.parent
+        compared = view.nodes[outer] if outer >= 0 else None
+        if isinstance(compared, Operation) and (compared.op in _COMPARES or compared.op == "-"):
+            if bounds_wait(view, outer):
+                bounds.append((view, outer))
+                node = comparison[0] if node < 0 else node
+        elif isinstance(compared, Assign):
+            local = False
+    if len(view.facts.bound.get(target.id, ())) > 1:
+        local = False
+    return Deadline(node, tuple(bounds), tuple(dict.fromkeys(clocks)), local) if bounds else None
+
+
+def bounds_wait(view: FunctionView, index: int) -> bool:
+    """Whether a comparison or a difference decides how long something waits: it is tested in a loop that waits, or is
+    handed on as a timeout."""
+    at = index
+    while at >= 0:
+        node = view.nodes[at]
+        if isinstance(node, Test):
+            return _in_waiting_loop(view, at)
+        if isinstance(node, Call):
+            argument = next((arg for arg in node.args if arg.value == index or _within(view, index, arg.value)), None)
+            return argument is not None and _is_timeout_argument(view, at, argument.keyword)
+        if isinstance(node, Assign):
+            target = view.nodes[node.targets[0]]
+            return isinstance(target, Store) and any(
+                bounds_wait(reader, read)
+                for reader, read in view.reads(target.id)
+                if reader is view and read > at and reader.nodes[read].parent != index
+            )
+        if isinstance(node, Return):
+            return False
+        if node.parent < 0:
+            test = next(
+                (
+                    later
+                    for later in range(at + 1, min(at + 4, len(view.nodes)))
+                    if isinstance(inner := view.nodes[later], Test) and inner.value == at
+                ),
+                -1,
+            )
+            return test >= 0 and _in_waiting_loop(view, test)
+        at = node.parent
+    return False
+
+
+def _within(view: FunctionView, index: int, outer: int) -> bool:
+    while index >= 0:
+        if index == outer:
+            return True
+        index = view.nodes[index].parent
+    return False
+
+
+def _is_timeout_argument(view: FunctionView, call_index: int, keyword: str) -> bool:
+    call = view.call_at(call_index)
+    assert call is not None
+    if call.target in ("builtins.max", "builtins.min", "builtins.float", "builtins.int"):
+        return bounds_wait(view, call_index)
+    catalog = view.module.project.catalog
+    api, scope = catalog.api(call.target), catalog.scope(call.target)
+    return (
+        "timeout" in keyword or (api is not None and bool(api.timeout)) or (scope is not None and bool(scope.timeout))
+    )
+
+
+def _in_waiting_loop(view: FunctionView, index: int) -> bool:
+    """Whether a node lies in a loop that sleeps, awaits or blocks."""
+    catalog = view.module.project.catalog
+    for loop in view.loops_around(index):
+        if view.regions[loop].kind is not RegionKind.LOOP:
+            continue
+        for at in view.nodes_in(loop):
+            if is_cancellation_point(view, at):
+                return True
+            call = view.call_at(at)
+            if call is not None and (
+                catalog.is_checkpoint(call.target)
+                or catalog.api(call.target) is not None
+                or call.member in ("sleep", "wait", "join", "poll", "recv", "select")
+            ):
+                return True
+    return False
+
+
+def monotonic_edits(view: FunctionView, deadline: Deadline) -> list[tuple[int, int, str]]:
+    """Edits that turn each clock read of a deadline into `time.monotonic`; none where the value leaves the function, or
+    a read is not spelled `<module>.time()`."""
+    if not deadline.local:
+        return []
+    edits: list[tuple[int, int, str]] = []
+    for index in sorted(deadline.clocks):
+        call = view.call_at(index)
+        assert call is not None
+        func = view.nodes[call.node.func]
+        if call.target != "time.time" or not isinstance(func, Attr):
+            return []
+        edits.append((func.end - len(func.attr), func.end, "monotonic"))
+    return edits

@@ -1,0 +1,68 @@
+"""Whether a function's signature is its own to choose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import FunctionView
+
+_HARMLESS = frozenset({"staticmethod", "classmethod", "contextmanager", "property", "override"})
+"""Roles of decorators that do not dictate parameters (`override` does, and is asked for by itself)."""
+
+
+def signature_is_free(view: FunctionView, name: str) -> bool:
+    """Whether nothing but the function itself asks for its parameter `name`: no stub, abstract method, protocol or
+    overload; no override of a base that has the method, or of a base that is not known; no decorator or use as a value
+    that may dictate it; no fake in a test file; no body that only raises or only returns a constant."""
+    if view.facts.kind is not FunctionKind.DEF or view.facts.is_stub:
+        return False
+    if any(view.has_role(role) for role in ("abstract", "overload", "override", "fixture")):
+        return False
+    catalog = view.module.project.catalog
+    if any(catalog.decorator(decorator) not in _HARMLESS for decorator, _ in view.decorators):
+        return False
+    if len(view.alternatives) > 1 or _is_trivial(view):
+        return False
+    owner = view.owner
+    if owner is not None:
+        if view.name.startswith("__") and view.name != "__init__":
+            return False
+        classes, _, known = owner.ancestry
+        if not known:
+            return False
+        for cls in classes:
+            if any(base in _PROTOCOLS for base, _ in cls.bases):
+                return False
+            if cls is not owner and cls.member(view.name) is not None:
+                return False
+    return not _is_value(view)
+
+
+_PROTOCOLS = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
+
+
+def _is_trivial(view: FunctionView) -> bool:
+    """Whether a body does nothing that could wait: it calls nothing."""
+    return not any(isinstance(node, Call) for node in view.nodes)
+
+
+def _is_value(view: FunctionView) -> bool:
+    """Whether the module mentions the function other than by calling it: it may be a callback."""
+    is_method = view.owner is not None
+    for user in view.module.functions:
+        for index, node in enumerate(user.nodes):
+            if isinstance(node, Attr) and is_method:
+                if node.attr != view.name:
+                    continue
+            elif isinstance(node, Name) and not is_method:
+                if node.id != view.name or user.definition_of(index) is not view:
+                    continue
+            else:
+                continue
+            parent = user.nodes[node.parent] if node.parent >= 0 else None
+            if not (isinstance(parent, Call) and parent.func == index):
+                return True
+    return False

@@ -1,0 +1,186 @@
+"""What bounds a call that waits: its own argument, its client, a process-wide default, a scope around it."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.catalog.loader import names_of
+from cancelcheck.link.scopes import is_bounded
+from cancelcheck.link.values import Bound, Value, bound_of, evaluate
+from cancelcheck.model.facts import Attr, Call, Name, StoreAttr
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.link.instances import Instance
+    from cancelcheck.link.project import ModuleView
+
+
+class Verdict(enum.StrEnum):
+    """How long a call waits, as far as can be seen."""
+
+    TIMED = "timed"
+    """It ends, or may end: something bounds it, or that cannot be ruled out."""
+    UNTIMED = "untimed"
+    """Nothing bounds it: no argument, no client, no scope."""
+    DISABLED = "disabled"
+    """Its own argument says "never"."""
+
+
+class Wait(NamedTuple):
+    """A verdict; `value` is what disables the timeout, where something does."""
+
+    verdict: Verdict
+    value: Value | None = None
+
+
+_TIMED = Wait(Verdict.TIMED)
+
+NETWORK = frozenset(
+    {
+        schema.Kind.HTTP,
+        schema.Kind.RPC,
+        schema.Kind.DB,
+        schema.Kind.CACHE,
+        schema.Kind.BROKER,
+        schema.Kind.CLOUD,
+        schema.Kind.MAIL,
+        schema.Kind.SOCKET,
+        schema.Kind.DNS,
+    }
+)
+"""Kinds of calls that wait for another machine: an endless timeout there is a defect, not a way to say "block"."""
+
+
+def given(call: CallSite, timeout: schema.Names, position: int, forever: tuple[schema.Value, ...]) -> Wait | None:
+    """What a call's own timeout argument says; None where it is surely not given."""
+    names = names_of(timeout)
+    if not names and position < 0:
+        return None
+    argument = call.argument(names, position)
+    if argument is None:
+        return None
+    if argument < 0:
+        return _TIMED
+    value = evaluate(call.fn, argument)
+    return Wait(Verdict.DISABLED, value) if bound_of(value, forever) is Bound.FOREVER else _TIMED
+
+
+def judge(call: CallSite, api: schema.Api) -> Wait:
+    """Whether a call of the catalogue can wait forever."""
+    view = call.fn
+    own = given(call, api.timeout, api.timeout_position, api.forever)
+    if own is None or own.verdict is Verdict.DISABLED:
+        if api.mode is schema.Mode.ASYNC and is_bounded(view, call.index):
+            return _TIMED
+    if own is not None:
+        return own
+    if any(arg.star == 2 and view.dict_items(arg.value) is None for arg in call.node.args):
+        return _TIMED  # the timeout may be in there
+    if api.default == "client":
+        return _of_client(call)
+    if api.default != "none":
+        return _TIMED
+    if api.mode is schema.Mode.SYNC and sets_default_timeout(view.module):
+        return _TIMED
+    instance = view.instance(call.receiver) if call.receiver >= 0 else None
+    if instance is not None and not _is_plain(call, instance):
+        return _TIMED
+    return Wait(Verdict.UNTIMED)
+
+
+def _of_client(call: CallSite) -> Wait:
+    """What the client's constructor says, for a call that leaves it to the client. An endless argument there is reported
+    there, not again at each call."""
+    view = call.fn
+    catalog = view.module.project.catalog
+    instance = view.instance(call.receiver) if call.receiver >= 0 else None
+    if instance is None or not instance.complete or not instance.origins or instance.view is not None:
+        return _TIMED
+    for origin in instance.origins:
+        client = catalog.client(origin.target)
+        if client is None or client.default != "none":
+            return _TIMED
+        if given(origin, client.timeout, client.timeout_position, client.forever) is not None or defers(origin, client):
+            return _TIMED
+    return Wait(Verdict.UNTIMED)
+
+
+def defers(call: CallSite, client: schema.Client) -> bool:
+    """Whether a constructor is given something that may set a bound in a way not seen here."""
+    if any(arg.star for arg in call.node.args):
+        return True
+    return any(call.argument(name) is not None for name in client.defers)
+
+
+def _is_plain(call: CallSite, instance: Instance) -> bool:
+    """Whether an instance is one of the library's own, with nothing done to it that could set a timeout: no subclass of
+    the project that sends in its own way, no adapter mounted, no method replaced."""
+    view = call.fn
+    if instance.view is not None:
+        for name in ("request", "send", "get", "post", "mount"):
+            if instance.view.inherited(name) is not None:
+                return False
+    for origin in instance.origins:
+        client = view.module.project.catalog.client(origin.target)
+        if client is not None and defers(origin, client):
+            return False
+    return not _is_customised(view.module)
+
+
+def _is_customised(module: ModuleView) -> bool:
+    """Whether anywhere in the module a transport adapter that is not the library's own is mounted on a session, or a
+    session's method replaced."""
+    known = module.customised
+    if known is None:
+        known = False
+        for view in module.functions:
+            for call in view.calls:
+                if call.member == "mount" and len(call.node.args) == 2:
+                    adapter = view.call_at(call.node.args[1].value)
+                    known |= adapter is None or not adapter.target.endswith(".HTTPAdapter")
+            for node in view.nodes:
+                if isinstance(node, StoreAttr) and node.attr in ("request", "send", "get", "post"):
+                    holder = view.nodes[node.value]
+                    known |= isinstance(holder, (Name, Attr)) and "session" in view.key(node.value).lower()
+        module.customised = known
+    return known
+
+
+def sets_default_timeout(module: ModuleView) -> bool:
+    """Whether the module calls `socket.setdefaulttimeout`, with anything but None."""
+    known = module.default_timeout
+    if known is None:
+        known = False
+        for view in module.functions:
+            for index, node in enumerate(view.nodes):
+                if isinstance(node, Call):
+                    func = view.nodes[node.func]
+                    name = func.attr if isinstance(func, Attr) else func.id if isinstance(func, Name) else ""
+                    if name == "setdefaulttimeout" and node.args:
+                        value = evaluate(view, node.args[0].value)
+                        known |= bound_of(value, (schema.Value.NONE,)) is not Bound.FOREVER
+        module.default_timeout = known
+    return known
+
+
+def every_call_timed(origin: CallSite) -> bool:
+    """Whether a client made at `origin` is a local, or a `with` target, all of whose requests in sight are given a finite
+    timeout of their own. False where it goes out of sight, or nothing is asked of it."""
+    view = origin.fn
+    catalog = view.module.project.catalog
+    seen = False
+    for user in view.module.functions:
+        for call in user.calls:
+            api = catalog.api(call.target)
+            if api is None or call.receiver < 0:
+                continue
+            instance = user.instance(call.receiver)
+            if instance is None or not any(made.fn is view and made.index == origin.index for made in instance.origins):
+                continue
+            seen = True
+            own = given(call, api.timeout, api.timeout_position, api.forever)
+            if own is None or own.verdict is not Verdict.TIMED:
+                return False
+    return seen

@@ -1,0 +1,59 @@
+"""A timeout that a function takes and never looks at.
+
+## Why
+Callers believe in a bound that is not there: they pass `timeout=5` and wait for as long as it takes.
+
+```python bad
+def fetch(sock, size, timeout=5.0):
+    return sock.recv(size)
+```
+
+```python good
+def fetch(sock, size, timeout=5.0):
+    sock.settimeout(timeout)
+    return sock.recv(size)
+```
+
+## Fix safety
+There is no fix: the bound is to be built, or the parameter to go.
+
+## Known limits
+A function that is used as a value, decorated in an unknown way, or a method of a class with a base that cannot be
+resolved is left alone: its signature may be somebody else's. In fakes of test files it is silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.contexts import context_params
+from cancelcheck.link.signatures import signature_is_free
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each context parameter that nothing reads."""
+    for param in context_params(fn):
+        if param.name.startswith("_") or fn.reads(param.name) or fn.uses_locals:
+            continue
+        if not signature_is_free(fn, param.name):
+            return
+        yield ctx.report(
+            fn,
+            (param.start, param.end),
+            f"`{fn.name}` takes `{param.name}` and never uses it: callers believe in a bound that is not there",
+            help="Pass it on to what waits, or remove it.",
+        )
+
+
+RULE = Rule(
+    code="CAN309",
+    name="unused-timeout",
+    family=Family.CONTEXT,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

@@ -1,0 +1,142 @@
+"""A timeout that is there and means "never".
+
+## Why
+`timeout=None` reads like a setting and is the lack of one: the library's own default, where it has one, is switched off
+too.
+
+```python bad
+import httpx
+
+def balance(account):
+    return httpx.get(f"https://bank.example/{account}", timeout=None).json()
+```
+
+```python good
+import httpx
+
+def balance(account):
+    return httpx.get(f"https://bank.example/{account}", timeout=httpx.Timeout(5, read=30)).json()
+```
+
+## Fix safety
+There is no fix yet: how long to wait is for the project to say.
+
+## Known limits
+A client whose every call in sight has a timeout of its own is left alone. In a timeout object one finite phase is
+enough. Waits on threads, queues and processes are not judged here: there `None` is how one says "block".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.catalog.schema import Entering, ScopeKind
+from cancelcheck.catalog.schema import Value as Endless
+from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.scopes import is_bounded
+from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate
+from cancelcheck.link.waits import NETWORK, Verdict, every_call_timed, given, judge
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each timeout that disables itself, once where it is written."""
+    for call in fn.calls:
+        value = _disabled(call, ctx)
+        if value is None or (value.kind is ValueKind.OBJECT and not _is_object(value, call)):
+            continue
+        elsewhere = value.view is not fn or value.node not in set(fn.operands_within(call.index))
+        if elsewhere and not _is_first(value, call, ctx):
+            continue
+        spelled = value.view.text(value.node)
+        yield ctx.report(
+            fn,
+            call.index,
+            f"`{call.text}(…)` has a timeout that never ends{f' (`{spelled}`)' if elsewhere else ''}: "
+            "it can wait forever",
+            help="Give it a finite timeout.",
+            trace=(ctx.step(value.view, value.node, f"`{spelled}` means no limit"),) if elsewhere else (),
+        )
+
+
+def _is_object(value: Value, call: CallSite) -> bool:
+    """Whether the value is a timeout object made by this very call: it is reported where it is made."""
+    return value.call is not None and value.call.fn is call.fn and value.call.index == call.index
+
+
+def _disabled(call: CallSite, ctx: Context) -> Value | None:
+    """The endless timeout that a call is given, or makes."""
+    if ctx.catalog.timeout_object(call.target) is not None:
+        return _endless_object(call, ctx)
+    api = ctx.catalog.api(call.target)
+    if api is not None and api.kind in NETWORK:
+        wait = judge(call, api)
+        return wait.value if wait.verdict is Verdict.DISABLED else None
+    client = ctx.catalog.client(call.target)
+    if client is not None and (client.kind is None or client.kind in NETWORK):
+        own = given(call, client.timeout, client.timeout_position, client.forever)
+        if own is None or own.verdict is not Verdict.DISABLED or every_call_timed(call):
+            return None
+        return own.value
+    scope = ctx.catalog.scope(call.target)
+    if scope is None or scope.kind is not ScopeKind.TIMEOUT or (not scope.timeout and scope.timeout_position < 0):
+        return None
+    argument = call.argument(scope.timeout, scope.timeout_position)
+    if argument is None or argument < 0:
+        return None
+    value = evaluate(call.fn, argument)
+    if bound_of(value, scope.forever) is not Bound.FOREVER or value.kind is ValueKind.OBJECT:
+        return None
+    if scope.entering is not Entering.AWAIT and scope.reschedulable and _is_rescheduled(call):
+        return None
+    if is_bounded(call.fn, call.index):
+        return None  # a scope further out ends it
+    return value
+
+
+def _endless_object(call: CallSite, ctx: Context) -> Value | None:
+    """A timeout object that bounds nothing, unless what it is handed to is bounded in another way."""
+    value = evaluate(call.fn, call.index)
+    if bound_of(value, (Endless.NONE,)) is not Bound.FOREVER:
+        return None
+    use = call.use
+    consumer = call.fn.call_at(use.node) if use.kind == "argument" else None
+    if consumer is not None:
+        api = ctx.catalog.api(consumer.target)
+        if api is not None and judge(consumer, api).verdict is not Verdict.DISABLED:
+            return None
+        if ctx.catalog.client(consumer.target) is not None and every_call_timed(consumer):
+            return None
+    return value
+
+
+def _is_rescheduled(call: CallSite) -> bool:
+    """Whether a scope is kept under a name, so that a deadline can be set later."""
+    use = call.use
+    if use.kind == "entered":
+        return getattr(call.fn.nodes[use.node], "target", -1) >= 0
+    return use.kind != "dropped"
+
+
+def _is_first(value: Value, call: CallSite, ctx: Context) -> bool:
+    """Whether this is the first call of the file that is given this constant: it is reported once."""
+    for view in call.fn.module.functions[: call.fn.index + 1]:
+        for other in view.calls:
+            if view is call.fn and other.index == call.index:
+                return True
+            found = _disabled(other, ctx)
+            if found is not None and found.view is value.view and found.node == value.node:
+                return False
+    return True
+
+
+RULE = Rule(
+    code="CAN402",
+    name="timeout-disabled",
+    family=Family.TIMEOUT,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)
