@@ -1,0 +1,108 @@
+"""Module names of files, and files of module names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from cancelcheck.config import LoadedSettings, Settings, SettingsFinder
+
+_DEFAULT_SRC = Settings().src
+
+
+class Modules:
+    """Knows which name a file is imported by, and which file a name stands for, in all projects of a run.
+
+    A name is looked for from the importing file's own root (the nearest folder above it that is no package), then in
+    the `src` folders of the settings that hold for it. Nothing outside of these folders is ever found.
+    """
+
+    def __init__(self, finder: SettingsFinder) -> None:
+        self._finder = finder
+        self._own_roots: dict[str, str] = {}
+        self._roots: dict[str, tuple[str, ...]] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
+
+    def name(self, absolute: str, loaded: LoadedSettings) -> tuple[str, bool]:
+        """The dotted name by which other files import this one, and whether it is a package."""
+        folder, file = os.path.split(absolute)
+        stem = file.partition(".")[0]
+        is_package = stem == "__init__"
+        own_root = self._own_root(folder)
+        for root in (*_naming_roots(loaded), own_root if own_root != folder else "", str(loaded.root)):
+            parts = _parts_below(root, folder) if root else None
+            if parts is not None and (parts or not is_package):
+                return ".".join(parts if is_package else (*parts, stem)), is_package
+        return (os.path.basename(folder) if is_package else stem), is_package
+
+    def find(self, name: str, near: str) -> str | None:
+        """The absolute path of the file that `name` stands for in the file at the absolute path `near`."""
+        # the standard library comes first on nobody's path, but a project that shadows it does so by accident
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            return None
+        for root in self._roots_for(os.path.dirname(near)):
+            found = self._in_root(root, name)
+            if found is not None:
+                return found
+        return None
+
+    def _roots_for(self, folder: str) -> tuple[str, ...]:
+        known = self._roots.get(folder)
+        if known is None:
+            loaded = self._finder.for_folder(Path(folder))
+            known = self._roots[folder] = tuple(dict.fromkeys((self._own_root(folder), *_src_roots(loaded))))
+        return known
+
+    def _own_root(self, folder: str) -> str:
+        known = self._own_roots.get(folder)
+        if known is None:
+            parent = os.path.dirname(folder)
+            is_top = parent == folder or not os.path.isfile(os.path.join(folder, "__init__.py"))
+            known = self._own_roots[folder] = folder if is_top else self._own_root(parent)
+        return known
+
+    def _in_root(self, root: str, name: str) -> str | None:
+        key = (root, name)
+        if key not in self._found:
+            first, _, rest = name.partition(".")
+            if rest and not os.path.isdir(os.path.join(root, first)):
+                self._found[key] = None
+            else:
+                self._found[key] = _file_of(root, name.split("."))
+        return self._found[key]
+
+
+def _file_of(root: str, parts: list[str]) -> str | None:
+    if not all(part.isidentifier() for part in parts):
+        return None
+    base = os.path.join(root, *parts)
+    for path in (os.path.join(base, "__init__.py"), base + ".py"):
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def _src_roots(loaded: LoadedSettings) -> list[str]:
+    """The folders that modules are looked for in."""
+    return [os.path.abspath(loaded.root / folder) for folder in loaded.settings.src]
+
+
+def _naming_roots(loaded: LoadedSettings) -> list[str]:
+    """The folders that a module's name begins at, the innermost first. Of the default ones only a `src` that is no
+    package itself says so for sure: below the project's root there may be folders that are no part of a name."""
+    roots = _src_roots(loaded)
+    if loaded.settings.src == _DEFAULT_SRC:
+        roots = [root for root in roots[:1] if not os.path.exists(os.path.join(root, "__init__.py"))]
+    return sorted(roots, key=len, reverse=True)
+
+
+def _parts_below(root: str, folder: str) -> tuple[str, ...] | None:
+    """The names of the folders from `root` down to `folder`; None if it is not below, or a name is none of a module."""
+    if folder == root:
+        return ()
+    prefix = root if root.endswith(os.sep) else root + os.sep
+    if not folder.startswith(prefix):
+        return None
+    parts = tuple(folder[len(prefix) :].split(os.sep))
+    return parts if all(part.isidentifier() for part in parts) else None

@@ -1,0 +1,51 @@
+"""Path patterns with the meaning that they have in a `.gitignore`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from pathspec import GitIgnoreSpec
+
+
+class Patterns:
+    """Patterns that are relative to the folder `base`, an absolute path. The last one that matches decides.
+
+    Raises ValueError for a pattern that has no meaning.
+    """
+
+    __slots__ = ("_prefix", "_spec", "base", "lines")
+
+    def __init__(self, base: str, lines: Sequence[str]) -> None:
+        self.base = base
+        self.lines = tuple(lines)
+        self._prefix = base if base.endswith(os.sep) else base + os.sep
+        self._spec = GitIgnoreSpec.from_lines(self.lines)
+
+    @classmethod
+    def lenient(cls, base: str, lines: Sequence[str]) -> Patterns:
+        """The same, without the lines that have no meaning: git says nothing about them either."""
+        try:
+            return cls(base, lines)
+        except ValueError:
+            return cls(base, [line for line in lines if _is_pattern(line)])
+
+    def decide(self, path: str, *, is_folder: bool = False) -> bool | None:
+        """Whether an absolute path matches; False where a `!` pattern takes it back; None if no pattern says."""
+        if not self.lines or not path.startswith(self._prefix):
+            return None
+        relative = path[len(self._prefix) :].replace(os.sep, "/")
+        return self._spec.check_file(relative + "/" if is_folder else relative).include
+
+    def without(self, path: str) -> Patterns:
+        """Those patterns that do not match the folder `path` as a whole: what is asked for by name is looked into."""
+        kept = [line for line in self.lines if not Patterns(self.base, [line]).decide(path, is_folder=True)]
+        return self if len(kept) == len(self.lines) else Patterns(self.base, kept)
+
+
+def _is_pattern(line: str) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,38 @@
+"""What comes of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Rule
+from cancelcheck.model.source import SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Something that kept the run from doing its work: the exit status is then 2.
+
+    `path` is the file or folder, as given; `rule` the code of a rule that failed on it; `trace` its traceback.
+    """
+
+    message: str
+    path: str = ""
+    rule: str = ""
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Findings in order of path, line and column, and everything a reporter may want to say about them.
+
+    `files` counts the files that were checked. `rules` are all rules there are. `sources` holds the text of the files
+    that have findings, by path.
+    """
+
+    findings: tuple[Finding, ...]
+    errors: tuple[RunError, ...] = ()
+    files: int = 0
+    rules: tuple[Rule, ...] = ()
+    sources: Mapping[str, SourceFile] = field(default_factory=dict)

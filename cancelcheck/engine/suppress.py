@@ -1,0 +1,181 @@
+"""Comments that silence findings, and which of them did.
+
+    # noqa                                   everything that is reported on this line
+    # noqa: CAN101,CAN2                      these codes, or codes that begin so
+    # cancelcheck: ignore[lost-task] reason  these rules: codes, prefixes, names, families
+    # cancelcheck: ignore-file               everything in this file
+
+A comment counts for a finding that begins on its line or ends there. Lines that a string or a backslash joins are one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cancelcheck.engine.select import SelectorError, matches
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Rule
+from cancelcheck.model.source import SourceFile
+
+_WORDS = re.compile(r"noqa|cancelcheck:", re.IGNORECASE)
+
+# A string that has no end stops at its line's end (or, with three quotes, at the file's), so that one mistake in a file
+# does not hide the comments below it.
+_SCAN = re.compile(
+    r"""
+      (?P<comment> \#[^\r\n]* )
+    | (?P<long> \"{3} (?: [^"\\] | \\. | "(?!"") )* (?: \"{3} | \Z )
+              | '{3} (?: [^'\\] | \\. | '(?!'') )* (?: '{3} | \Z ) )
+    | (?P<short> " (?: [^"\\\r\n] | \\(?:\r\n|.) )* "?
+               | ' (?: [^'\\\r\n] | \\(?:\r\n|.) )* '? )
+    | (?P<join> \\(?:\r\n|\r|\n) )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+# flake8's own form: what follows the colon and is no code makes it a comment for all codes
+_NOQA = re.compile(r"# noqa(?::\s?(?P<codes>(?:[A-Z]+[0-9]+(?:[,\s]+)?)+))?", re.IGNORECASE)
+_OURS = re.compile(r"#\s*cancelcheck:\s*(?P<word>[\w-]+)\s*(?P<rules>\[[^\]]*\])?", re.IGNORECASE)
+_CODE = re.compile(r"CAN\d{0,3}")
+
+
+@dataclass(slots=True)
+class Directive:
+    """One comment that silences. `first` to `last` are the lines that it counts for. `selectors` maps each selector as
+    written to the codes it means; `everything` says that it has none. `used` are the selectors that silenced something,
+    "" for everything."""
+
+    line: int
+    column: int
+    end_column: int
+    first: int
+    last: int
+    is_noqa: bool = False
+    whole_file: bool = False
+    everything: bool = False
+    selectors: dict[str, frozenset[str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the finding stands where this counts."""
+        return self.whole_file or any(self.first <= line <= self.last for line in (finding.line, finding.end_line))
+
+
+class Suppressions:
+    """The comments of one file. `noqa`: whether `# noqa` counts too."""
+
+    def __init__(self, source: SourceFile, rules: Sequence[Rule], *, noqa: bool = True) -> None:
+        self._rules = rules
+        self._codes = frozenset(rule.code for rule in rules)
+        self.directives: list[Directive] = list(self._read(source, noqa)) if _WORDS.search(source.text) else []
+
+    def silence(self, finding: Finding) -> bool:
+        """Whether a comment silences the finding; every one that does so counts as used."""
+        silenced = False
+        for directive in self.directives:
+            if not directive.covers(finding):
+                continue
+            if directive.everything:
+                directive.used.add("")
+                silenced = True
+            for selector, codes in directive.selectors.items():
+                if finding.code in codes:
+                    directive.used.add(selector)
+                    silenced = True
+        return silenced
+
+    def names(self, finding: Finding) -> bool:
+        """Whether a comment on the finding's line names its very rule."""
+        return any(
+            directive.covers(finding) and codes == {finding.code}
+            for directive in self.directives
+            for codes in directive.selectors.values()
+        )
+
+    def unused(self, active: Collection[str]) -> Iterator[tuple[Directive, str]]:
+        """The comments that silenced nothing, with a sentence each. A selector of which no rule is among the `active`
+        codes had no chance to, and a plain `# noqa` may be meant for another tool: they are left alone."""
+        for directive in self.directives:
+            for problem in directive.problems:
+                yield directive, problem
+            if directive.everything and not directive.used and not directive.is_noqa:
+                yield directive, "silences nothing"
+            idle = [
+                selector
+                for selector, codes in directive.selectors.items()
+                if selector not in directive.used and codes & frozenset(active) and codes != {"CAN002"}
+            ]
+            if idle:
+                yield directive, f"{', '.join(f'`{selector}`' for selector in idle)} silences nothing here"
+
+    def _read(self, source: SourceFile, noqa: bool) -> Iterator[Directive]:
+        joined: list[tuple[int, int]] = []
+        comments: list[tuple[int, int, str]] = []
+        for match in _SCAN.finditer(source.text):
+            line, column = source.position(match.start())
+            if match.lastgroup == "comment":
+                if _WORDS.search(match[0]):
+                    comments.append((line, column, match[0]))
+                continue
+            last = source.position(match.end())[0]
+            if last > line:
+                if joined and line <= joined[-1][1]:
+                    joined[-1] = (joined[-1][0], last)
+                else:
+                    joined.append((line, last))
+        for line, column, comment in comments:
+            first, last = next((lines for lines in joined if lines[0] <= line <= lines[1]), (line, line))
+            place = Directive(line, column, column + len(comment.rstrip()), first, last)
+            yield from self._directives(place, comment, noqa)
+
+    def _directives(self, place: Directive, comment: str, noqa: bool) -> Iterator[Directive]:
+        match = _NOQA.search(comment) if noqa else None
+        if match is not None:
+            codes = (match["codes"] or "").upper().replace(",", " ").split()
+            ours = {code: self._beginning_with(code) for code in codes if _CODE.fullmatch(code)}
+            # `# noqa: C` is a prefix of our codes as well, but nobody who wrote it thought of them
+            others = {code: self._beginning_with(code) for code in codes if code not in ours}
+            yield Directive(
+                place.line,
+                place.column,
+                place.end_column,
+                place.first,
+                place.last,
+                is_noqa=True,
+                everything=not codes,
+                selectors={**ours, **{code: found for code, found in others.items() if found}},
+                problems=[f"`{code}` is no rule" for code, found in ours.items() if not found],
+            )
+        match = _OURS.search(comment)
+        if match is None:
+            return
+        word = match["word"].lower()
+        directive = Directive(
+            place.line, place.column, place.end_column, place.first, place.last, whole_file=word == "ignore-file"
+        )
+        if word not in ("ignore", "ignore-file"):
+            if not difflib.get_close_matches(word, ("ignore", "ignore-file"), cutoff=0.7):
+                return
+            directive.problems.append(f"`{match['word']}` is not understood: `ignore[…]` or `ignore-file` is meant")
+        elif match["rules"] is None:
+            directive.everything = True
+        else:
+            self._take_selectors(directive, match["rules"][1:-1])
+        yield directive
+
+    def _take_selectors(self, directive: Directive, text: str) -> None:
+        selectors = [selector.strip() for selector in text.split(",") if selector.strip()]
+        if not selectors:
+            directive.problems.append("names no rule between its brackets")
+        for selector in selectors:
+            try:
+                directive.selectors[selector] = matches(selector, self._rules)[1]
+            except SelectorError as error:
+                directive.problems.append(str(error))
+
+    def _beginning_with(self, prefix: str) -> frozenset[str]:
+        return frozenset(code for code in self._codes if code.startswith(prefix))
