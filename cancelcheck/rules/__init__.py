@@ -13,6 +13,13 @@ from cancelcheck.rules import (
     can203_suppressed_cancel,
     can204_exit_in_finally,
     can205_busy_poll,
+    can306_wall_clock_deadline,
+    can309_unused_timeout,
+    can401_http_without_timeout,
+    can402_timeout_disabled,
+    can501_sla_without_compensation,
+    can502_sla_without_timeout,
+    can503_sla_timeout_too_small,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -27,4 +34,11 @@ RULES: tuple[Rule, ...] = (
     can203_suppressed_cancel.RULE,
     can204_exit_in_finally.RULE,
     can205_busy_poll.RULE,
+    can306_wall_clock_deadline.RULE,
+    can309_unused_timeout.RULE,
+    can401_http_without_timeout.RULE,
+    can402_timeout_disabled.RULE,
+    can501_sla_without_compensation.RULE,
+    can502_sla_without_timeout.RULE,
+    can503_sla_timeout_too_small.RULE,
 )
