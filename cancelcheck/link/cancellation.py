@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.flow import Escape, escapes, reaches
+from cancelcheck.link.flow import Escape, Place, escapes, reaches, start_at
 from cancelcheck.link.scopes import references
 from cancelcheck.model.facts import (
     Assign,
@@ -299,7 +299,7 @@ def _raises_later(view: FunctionView, handler: Handler, escape: Escape) -> bool:
             return True
         return caught_by(view, [node.exc]).cancels or (bool(attributes) and view.key(node.exc) in attributes)
 
-    return reaches(view, escape.block, again) >= 0
+    return reaches(view, Place(escape.block, escape.ways), again) >= 0
 
 
 def joins_own_cancel(view: FunctionView, points: list[int]) -> bool:
@@ -449,7 +449,8 @@ def ends_quietly(view: FunctionView, escape: Escape) -> bool:
     """Whether after an escape the function ends with no further cancellation point."""
     if escape.block < 0:
         return True
-    return reaches(view, escape.block, lambda index: is_cancellation_point(view, index)) < 0
+    place = Place(escape.block, escape.ways)
+    return reaches(view, place, lambda index: is_cancellation_point(view, index)) < 0
 
 
 def escapes_of(view: FunctionView, handler: Handler) -> list[Escape]:
@@ -497,7 +498,7 @@ def is_root_region(view: FunctionView, region: int) -> bool:
         if isinstance(node, Exit) and node.on_error and node.enter == view.regions[region].node
     ]
     return all(
-        reaches(view, target, lambda index: is_cancellation_point(view, index)) < 0
+        reaches(view, start_at(view, target), lambda index: is_cancellation_point(view, index)) < 0
         for index in exits
         for target in view.blocks[view.block_of(index)].next
     )
@@ -528,7 +529,7 @@ def indent_of_last(view: FunctionView, handler: Handler) -> tuple[int, str] | No
     source = view.module.source
     region = view.regions[handler.region]
     end = region.end
-    first, last = source.position(view.nodes[handler.node].end)[0], source.position(end)[0]
+    first, last = (source.position(view.nodes[handler.node].end)[0], source.position(end)[0])
     if first == last:
         return None
     for number in range(first + 1, last + 1):

@@ -10,15 +10,7 @@ from cancelcheck.model.facts import Attr, Const, Display, FunctionKind, Name, Op
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
 
-NAMES = (
-    "cancel_token",
-    "cancellation_token",
-    "cancel_scope",
-    "stop_event",
-    "cancel_event",
-    "deadline",
-    "timeout",
-)
+NAMES = ("cancel_token", "cancellation_token", "cancel_scope", "stop_event", "cancel_event", "deadline", "timeout")
 """Names that say it all, where there is no annotation."""
 
 _NUMBERS = frozenset(

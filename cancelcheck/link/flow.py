@@ -29,12 +29,49 @@ NodeTest = Callable[[int], bool]
 
 class Escape(NamedTuple):
     """How a path leaves a region: `kind` is end, return, break or continue; `node` the statement that jumps (-1 for
-    falling off its end), `block` where it arrives (-1: the function is over), `path` the blocks passed."""
+    falling off its end), `block` where it arrives (-1: the function is over) and `ways` by which ways in a `finally`,
+    `path` the blocks passed."""
 
     kind: str
     node: int
     block: int
+    ways: tuple[str, ...]
     path: tuple[int, ...]
+
+
+class Place(NamedTuple):
+    """A block on a path, and by which way each `finally` around it was entered, outermost first ("" where the path began
+    inside one)."""
+
+    block: int
+    ways: tuple[str, ...]
+
+
+def start_at(view: FunctionView, block: int) -> Place:
+    """The place at which a path begins."""
+    return Place(block, ("",) * view.finals_around(block))
+
+
+def steps(view: FunctionView, place: Place, *, errors: bool = False) -> Iterator[Place]:
+    """Where a path can go on from a place: by normal flow, and with `errors` where an exception takes it. Out of a
+    `finally` it goes on by the way by which it came in."""
+    block = view.blocks[place.block]
+    if errors and block.on_error >= 0:
+        yield _arrive(view, block.on_error, place.ways, "raise")
+    if block.ends is BlockEnd.RAISE and not _swallows(view, place.block):
+        return
+    for target in block.next:
+        resumes = view.blocks[target].resumes
+        if resumes and place.ways and place.ways[-1] not in ("", resumes):
+            continue
+        yield _arrive(view, target, place.ways, block.leaves or "end")
+
+
+def _arrive(view: FunctionView, target: int, ways: tuple[str, ...], way: str) -> Place:
+    depth = view.finals_around(target)
+    if target in view.final_entries:
+        return Place(target, (*ways[: depth - 1], way))
+    return Place(target, ways[:depth])
 
 
 def never_returns(view: FunctionView, index: int) -> bool:
@@ -68,17 +105,16 @@ def always_raises(view: FunctionView) -> bool:
 def _reachable(view: FunctionView, ends: NodeTest) -> Iterator[int]:
     """Blocks that a path from the start comes through to their end, error edges included; a node for which `ends` holds
     ends a path."""
-    seen = {0}
-    pending = deque([0])
+    seen = {start_at(view, 0)}
+    pending = deque(seen)
     while pending:
         current = pending.popleft()
-        block = view.blocks[current]
-        targets = [block.on_error] if block.on_error >= 0 else []
-        if not any(ends(node) for node in range(block.start, block.end)):
-            yield current
-            targets += block.next
-        for target in targets:
-            if target not in seen:
+        block = view.blocks[current.block]
+        cut = any(ends(node) for node in range(block.start, block.end))
+        if not cut:
+            yield current.block
+        for target in steps(view, current, errors=True):
+            if target not in seen and not (cut and target.block != block.on_error):
                 seen.add(target)
                 pending.append(target)
 
@@ -100,28 +136,29 @@ def escapes(view: FunctionView, region: int, ends: NodeTest | None = None) -> li
     if start < 0:
         return []
     found: list[Escape] = []
-    came: dict[int, int] = {start: -1}
-    pending = deque([start])
+    first = start_at(view, start)
+    came: dict[Place, Place | None] = {first: None}
+    pending = deque([first])
     while pending:
         current = pending.popleft()
-        block = view.blocks[current]
-        targets: list[int] = []
-        if block.on_error >= 0 and view.is_inside(view.blocks[block.on_error].region, region):
-            targets.append(block.on_error)
+        block = view.blocks[current.block]
         cut = any(
             (ends is not None and ends(node)) or never_returns(view, node) for node in range(block.start, block.end)
         )
-        if not cut:
-            if block.ends is BlockEnd.RETURN:
-                found.append(Escape("return", _last_jump(view, current), -1, _trail(came, current)))
-            if block.ends is not BlockEnd.RAISE or _swallows(view, current):
-                targets += block.next
-        for target in targets:
-            if not view.is_inside(view.blocks[target].region, region):
-                jump = _last_jump(view, current)
+        if not cut and block.ends is BlockEnd.RETURN:
+            found.append(Escape("return", _last_jump(view, current.block), -1, (), _trail(came, current)))
+        for target in steps(view, current, errors=True):
+            raised = target.block == block.on_error and target.block not in block.next
+            inside = view.is_inside(view.blocks[target.block].region, region)
+            if raised and not inside:
+                continue  # an exception leaves the region
+            if cut and not raised:
+                continue
+            if not inside:
+                jump = _last_jump(view, current.block)
                 node = view.nodes[jump] if jump >= 0 else None
                 kind = "return" if isinstance(node, Return) else node.kind if isinstance(node, Jump) else "end"
-                found.append(Escape(kind, jump, target, _trail(came, current)))
+                found.append(Escape(kind, jump, target.block, target.ways, _trail(came, current)))
             elif target not in came:
                 came[target] = current
                 pending.append(target)
@@ -138,11 +175,12 @@ def _last_jump(view: FunctionView, block: int) -> int:
     return -1
 
 
-def _trail(came: dict[int, int], block: int) -> tuple[int, ...]:
+def _trail(came: dict[Place, Place | None], place: Place) -> tuple[int, ...]:
     path = []
-    while block >= 0:
-        path.append(block)
-        block = came[block]
+    at: Place | None = place
+    while at is not None:
+        path.append(at.block)
+        at = came[at]
     return tuple(reversed(path))
 
 
@@ -159,16 +197,16 @@ def _swallows(view: FunctionView, block: int) -> bool:
     return call is not None and view.module.project.catalog.is_suppressor(call.target)
 
 
-def reaches(view: FunctionView, start: int, goal: NodeTest, stop: NodeTest | None = None) -> int:
-    """The first node for which `goal` holds on a path from the beginning of block `start` by normal flow; -1 if there is
-    none. Nodes for which `stop` holds end a path."""
-    if start < 0:
+def reaches(view: FunctionView, start: Place, goal: NodeTest, stop: NodeTest | None = None) -> int:
+    """The first node for which `goal` holds on a path from the beginning of the block `start` by normal flow; -1 if there
+    is none. Nodes for which `stop` holds end a path."""
+    if start.block < 0:
         return -1
     seen = {start}
     pending = deque([start])
     while pending:
         current = pending.popleft()
-        block = view.blocks[current]
+        block = view.blocks[current.block]
         cut = False
         for index in range(block.start, block.end):
             if goal(index):
@@ -176,22 +214,16 @@ def reaches(view: FunctionView, start: int, goal: NodeTest, stop: NodeTest | Non
             if stop is not None and stop(index):
                 cut = True
                 break
-        if cut or (block.ends is BlockEnd.RAISE and not _swallows(view, current)):
+        if cut:
             continue
-        for target in block.next:
+        for target in steps(view, current):
             if target not in seen:
                 seen.add(target)
                 pending.append(target)
     return -1
 
 
-def turn(
-    view: FunctionView,
-    loop: int,
-    through: int,
-    after: list[int],
-    avoid: NodeTest,
-) -> tuple[int, ...] | None:
+def turn(view: FunctionView, loop: int, through: int, after: list[int], avoid: NodeTest) -> tuple[int, ...] | None:
     """A turn of a loop: from its header to the node `through`, then on from the blocks `after` back to the header,
     passing no node for which `avoid` holds. None if there is no such turn."""
     header = view.regions[loop].entry
@@ -229,24 +261,23 @@ def _onward(view: FunctionView, block: int, polled: int) -> list[int]:
 def _route(
     view: FunctionView, loop: int, starts: list[int], goal: int, avoid: NodeTest, upto: int = -1
 ) -> tuple[int, ...] | None:
-    came = dict.fromkeys(starts, -1)
-    pending = deque(starts)
+    first = [start_at(view, start) for start in starts]
+    came: dict[Place, Place | None] = dict.fromkeys(first)
+    pending = deque(first)
     header = view.regions[loop].entry
     while pending:
         current = pending.popleft()
-        block = view.blocks[current]
-        if current == goal:
+        block = view.blocks[current.block]
+        if current.block == goal:
             end = upto if upto >= 0 else block.start
             if not any(avoid(index) for index in range(block.start, end)):
                 return _trail(came, current)
             continue
         if any(avoid(index) for index in range(block.start, block.end)):
             continue
-        if block.ends is not BlockEnd.FLOW and not _swallows(view, current):
-            continue
-        for target in block.next:
-            inside = view.is_inside(view.blocks[target].region, loop)
-            if target not in came and (inside or target == goal) and (target != header or goal == header):
+        for target in steps(view, current):
+            inside = view.is_inside(view.blocks[target.block].region, loop)
+            if target not in came and (inside or target.block == goal) and (target.block != header or goal == header):
                 came[target] = current
                 pending.append(target)
     return None

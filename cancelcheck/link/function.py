@@ -285,6 +285,22 @@ class FunctionView:
                     pending.append(target)
         return frozenset(seen)
 
+    @cached_property
+    def final_entries(self) -> frozenset[int]:
+        """The first blocks of all `finally` regions."""
+        return frozenset(region.entry for region in self.regions if region.kind is RegionKind.FINALLY)
+
+    def finals_around(self, block: int) -> int:
+        """How many `finally` regions a block lies in."""
+        if not self.final_entries:
+            return 0
+        count = 0
+        region = self.blocks[block].region
+        while region >= 0:
+            count += self.regions[region].kind is RegionKind.FINALLY
+            region = self.regions[region].parent
+        return count
+
     def raises_within(self, region: int) -> bool:
         """Whether a `raise` statement stands in a region."""
         return any(isinstance(self.nodes[index], Raise) for index in self.nodes_in(region))

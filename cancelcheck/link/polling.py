@@ -120,7 +120,8 @@ def _gives_way(view: FunctionView, index: int, poll: CallSite) -> bool:
         return True
     entries = catalog.polls(call.target)
     if entries and any(is_poll(call, entry) for entry in entries):
-        return False
+        # taking from the queue that was full, or the reverse, makes room for the next turn
+        return call.member != poll.member and bool(key := view.key(call.receiver)) and key == view.key(poll.receiver)
     if catalog.is_checkpoint(call.target) or catalog.api(call.target) is not None:
         return True
     return not call.target.startswith(_QUIET)

@@ -105,4 +105,4 @@ def references(view: FunctionView) -> Iterator[tuple[FunctionView, CallSite | No
             elif user.definition_of(index) is not view:
                 continue
             parent = user.nodes[node.parent] if node.parent >= 0 else None
-            yield user, user.call_at(node.parent) if isinstance(parent, Call) and parent.func == index else None
+            yield (user, user.call_at(node.parent) if isinstance(parent, Call) and parent.func == index else None)

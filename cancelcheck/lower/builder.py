@@ -5,16 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from cancelcheck.lower.spans import Spans
-from cancelcheck.model.facts import (
-    AnyNode,
-    Block,
-    BlockEnd,
-    Exit,
-    Function,
-    FunctionKind,
-    Region,
-    RegionKind,
-)
+from cancelcheck.model.facts import AnyNode, Block, BlockEnd, Exit, Function, FunctionKind, Region, RegionKind
 
 
 class Frame:
@@ -201,6 +192,7 @@ class Builder:
             frame = self.frames[position]
             if frame.final >= 0:
                 self.link(frame.final)
+                self.blocks[self.current].leaves = kind
                 if (kind, loop) not in frame.pending:
                     frame.pending.append((kind, loop))
                 break

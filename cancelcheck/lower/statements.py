@@ -11,16 +11,7 @@ from typing import Any
 import libcst as cst
 
 from cancelcheck.lower.builder import Builder, Frame
-from cancelcheck.lower.expressions import (
-    adopt,
-    annotation,
-    arguments,
-    expression,
-    operator,
-    parameters,
-    store,
-    text_of,
-)
+from cancelcheck.lower.expressions import adopt, annotation, arguments, expression, operator, parameters, store, text_of
 from cancelcheck.model.facts import (
     AnyNode,
     Assign,
@@ -460,8 +451,8 @@ def _try(b: Builder, node: cst.Try | cst.TryStar) -> None:
             entries.append(entry)
             catches_all |= handler.type is None
         b.blocks[dispatch].ends = BlockEnd.FLOW if catches_all else BlockEnd.RAISE
-        for handler, entry in zip(node.handlers, entries, strict=True):
-            _handler(b, handler, entry, statement, isinstance(node, cst.TryStar))
+        for clause, entry in zip(node.handlers, entries, strict=True):
+            _handler(b, clause, entry, statement, isinstance(node, cst.TryStar))
             reaches_end |= b.current in b.live
             b.link(join)
             b.region = statement
@@ -478,19 +469,25 @@ def _try(b: Builder, node: cst.Try | cst.TryStar) -> None:
         suite(b, node.finalbody.body)
         b.region = outer_region
         last = b.current
-        if reaches_end:
-            b.link(after)
         if last in b.live:
+            if reaches_end:
+                _resume(b, last, "end")
+                b.link(after)
             for kind, loop in final_frame.pending:
-                onward = b.block()
-                b.link(onward, last)
-                b.begin(onward)
+                _resume(b, last, kind)
                 b.leave(kind, loop)
-            again = b.block()
-            b.link(again, last)
-            b.begin(again)
+            again = _resume(b, last, "raise")
             b.blocks[again].ends = BlockEnd.RAISE
     b.begin(after)
+
+
+def _resume(b: Builder, final: int, way: str) -> int:
+    """Goes on behind a `finally`, in a block of its own for each way that leads through it."""
+    block = b.block()
+    b.link(block, final)
+    b.begin(block)
+    b.blocks[block].resumes = way
+    return block
 
 
 def _handler(b: Builder, node: Any, entry: int, statement: int, is_group: bool) -> None:

@@ -299,7 +299,12 @@ class BlockEnd(enum.StrEnum):
 
 
 class Block(msgspec.Struct, array_like=True, gc=False):
-    """Nodes `[start, end)` of the function, evaluated one after the other."""
+    """Nodes `[start, end)` of the function, evaluated one after the other.
+
+    A `finally` is lowered once, for all the ways that lead through it. `leaves` says how a block jumps into one (return,
+    break, continue; empty: it falls into it); `resumes` which way a block that follows one goes on (the same, or end,
+    raise). A path that comes in by one way goes on by the same.
+    """
 
     start: int
     end: int
@@ -307,6 +312,8 @@ class Block(msgspec.Struct, array_like=True, gc=False):
     on_error: int
     region: int
     ends: BlockEnd = BlockEnd.FLOW
+    leaves: str = ""
+    resumes: str = ""
 
 
 class RegionKind(enum.StrEnum):
