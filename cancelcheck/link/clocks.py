@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog.schema import Clock
 from cancelcheck.link.cancellation import is_cancellation_point
+from cancelcheck.link.flow import always_leaves
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -286,10 +287,15 @@ def _is_timeout_argument(view: FunctionView, call_index: int, keyword: str) -> b
 
 
 def _in_waiting_loop(view: FunctionView, index: int) -> bool:
-    """Whether a node lies in a loop that sleeps, awaits or blocks."""
+    """Whether a test ends a loop that sleeps, awaits or blocks: it is the loop's own, or one of its sides always leaves
+    the loop. A test that only decides what a turn does (a throttle, a progress line) bounds nothing."""
     catalog = view.module.project.catalog
     for loop in view.loops_around(index):
         if view.regions[loop].kind is not RegionKind.LOOP:
+            continue
+        if view.regions[loop].node != index and not any(
+            always_leaves(view, side, loop) for side in view.blocks[view.block_of(index)].next
+        ):
             continue
         for at in view.nodes_in(loop):
             if is_cancellation_point(view, at):

@@ -283,6 +283,25 @@ def _route(
     return None
 
 
+def always_leaves(view: FunctionView, block: int, loop: int) -> bool:
+    """Whether no path from the beginning of a block comes round to a loop's header again."""
+    header = view.regions[loop].entry
+    first = start_at(view, block)
+    seen = {first}
+    pending = deque([first])
+    while pending:
+        current = pending.popleft()
+        if current.block == header:
+            return False
+        if not view.is_inside(view.blocks[current.block].region, loop):
+            continue
+        for target in steps(view, current):
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return True
+
+
 def falls_through(view: FunctionView, region: int) -> bool:
     """Whether a region's end can be reached without a jump."""
     return any(escape.kind == "end" for escape in escapes(view, region))
