@@ -4,6 +4,7 @@ value, what lies around a node."""
 from __future__ import annotations
 
 import bisect
+import builtins
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -706,7 +707,7 @@ def _is_builtin(name: str) -> bool:
     return name in _BUILTINS
 
 
-_BUILTINS = frozenset(dir(__builtins__) if not isinstance(__builtins__, dict) else __builtins__)
+_BUILTINS = frozenset(dir(builtins))
 
 _PLAIN_BASES = frozenset(
     {
