@@ -12,7 +12,6 @@ import enum
 import math
 import os
 import tomllib
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -97,26 +96,26 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
     `select` is None where nothing is selected: then the rules that are on by default are.
     """
 
-    src: Annotated[
-        tuple[str, ...], About("folders whose modules the project imports by their first name", _FILE)
-    ] = ("src", ".")
+    src: Annotated[tuple[str, ...], About("folders whose modules the project imports by their first name", _FILE)] = (
+        "src",
+        ".",
+    )
     exclude: Annotated[
         tuple[str, ...],
         About(
-            "paths that are not looked for, besides folders such as build, dist and node_modules (`!build` takes one back)",
+            "paths that are not looked for, besides folders such as build and node_modules (`!build` takes one back)",
             _BOTH,
             "PATTERNS",
         ),
     ] = ()
     force_exclude: Annotated[bool, About("leave excluded files out also where they are named", _BOTH)] = False
     select: Annotated[
-        tuple[str, ...] | None, About("only these rules: codes, prefixes (CAN1, 1xx), names or families", _BOTH, "RULES")
+        tuple[str, ...] | None,
+        About("only these rules: codes, prefixes (CAN1, 1xx), names or families", _BOTH, "RULES"),
     ] = None
     extend_select: Annotated[tuple[str, ...], About("these rules as well", _BOTH, "RULES")] = ()
     ignore: Annotated[tuple[str, ...], About("not these rules; the more specific of two wins", _BOTH, "RULES")] = ()
-    strict: Annotated[
-        bool, About("also rules that are worth a look and not always right", _BOTH | Door.FLAKE8)
-    ] = False
+    strict: Annotated[bool, About("also rules that are worth a look and not always right", _BOTH | Door.FLAKE8)] = False
     per_file_ignores: Annotated[
         dict[str, tuple[str, ...]], About("rules that are silent in files that match a pattern")
     ] = msgspec.field(default_factory=dict)
@@ -145,20 +144,18 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
         str | None,
         About("form of the report; text on a terminal, else concise", _COMMAND, choices=FORMATS),
     ] = None
-    output: Annotated[Path | None, About("write the report there", _COMMAND, "FILE", short="o")] = None
+    output: Annotated[str | None, About("write the report there", _COMMAND, "FILE", short="o")] = None
     exit_zero: Annotated[bool, About("end in 0 also with findings", _COMMAND)] = False
     statistics: Annotated[bool, About("count the findings of each rule", _COMMAND)] = False
     quiet: Annotated[bool, About("findings only, nothing else", _COMMAND, short="q")] = False
     verbose: Annotated[bool, About("say on standard error what is done", _COMMAND, short="v")] = False
-    color: Annotated[
-        str, About("colour in text", _COMMAND, choices=("auto", "always", "never"))
-    ] = "auto"
+    color: Annotated[str, About("colour in text", _COMMAND, choices=("auto", "always", "never"))] = "auto"
     stdin_filename: Annotated[
         str | None, About("name of the file that `-` reads from standard input", _COMMAND, "NAME")
     ] = None
-    config: Annotated[
-        Path | None, About("settings from this file, for every path", _COMMAND | Door.FLAKE8, "FILE")
-    ] = None
+    config: Annotated[str | None, About("settings from this file, for every path", _COMMAND | Door.FLAKE8, "FILE")] = (
+        None
+    )
     isolated: Annotated[bool, About("no settings from any file", _COMMAND)] = False
 
 
@@ -176,7 +173,7 @@ class Option:
     @property
     def is_list(self) -> bool:
         """Whether it takes several texts."""
-        return tuple[str, ...] in (self.type, *typing.get_args(self.type))
+        return self.type in (tuple[str, ...], tuple[str, ...] | None)
 
 
 def _options(struct: type[msgspec.Struct], prefix: str = "") -> Iterable[Option]:
@@ -223,7 +220,7 @@ def shown(path: Path) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """", did you mean …" for a word that is nearly a known one, else ""."""
+    """ ", did you mean …" for a word that is nearly a known one, else ""."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean `{close[0]}`?" if close else ""
 
@@ -244,7 +241,9 @@ def parse_settings(table: object, where: str) -> Settings:
             raise ConfigError(f"{where}: `{key}` is {seconds}: it has to be a finite number above 0")
     timeout = settings.default_timeout
     if isinstance(timeout, str) and not all(part.isidentifier() for part in timeout.split(".")):
-        raise ConfigError(f'{where}: `default-timeout` is "{timeout}": a number of seconds, or a dotted name, is needed')
+        raise ConfigError(
+            f'{where}: `default-timeout` is "{timeout}": a number of seconds, or a dotted name, is needed'
+        )
     return settings
 
 
@@ -375,9 +374,8 @@ class SettingsFinder:
         return LoadedSettings(self._overrides.over(loaded.settings), loaded.root, loaded.file)
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What the command line says. None: it does not say.
+class Overrides(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    """What the command line says about settings. None: it does not say.
 
     `select` starts afresh: what the file selects and ignores no longer counts. `extend_select` and `exclude` add to the
     file's, `ignore` does too; what `extend_select` names is no longer ignored.
@@ -406,8 +404,3 @@ class Overrides:
             strict=self.strict or settings.strict,
             force_exclude=self.force_exclude or settings.force_exclude,
         )
-
-
-def is_optional(kind: object) -> bool:
-    """Whether an option's type admits None."""
-    return isinstance(kind, types.UnionType) and type(None) in typing.get_args(kind)

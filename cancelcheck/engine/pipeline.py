@@ -1,7 +1,7 @@
 """The pipeline: discover, decode, lower, link, rules, suppress. One for a single file and for many.
 
 A file's findings depend on its own text, the settings that hold for it, and the files that it imports, never on who
-imports it or on which other paths were given. So both doors report the same, and the order of files makes no difference.
+imports it or on which other paths were given. So both doors report the same, whatever the order of files.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from cancelcheck.catalog import Catalog, CatalogError
@@ -21,7 +21,7 @@ from cancelcheck.engine.patterns import Patterns
 from cancelcheck.engine.report import Report, RunError
 from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.suppress import Directive, Suppressions
-from cancelcheck.link import Context, ModuleView, Project
+from cancelcheck.link import Context, Project
 from cancelcheck.lower import LowerError, lower_module
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
@@ -87,7 +87,7 @@ class Engine:
         self._modules = Modules(finder)
         self._scopes: dict[int, _Scope] = {}
         self._shown: dict[str, str] = {}
-        self._given: dict[str, bytes] = {}
+        self._given: dict[str, bytes | str] = {}
         self._lowered: dict[str, Lowered | None] = {}
         self._sources: dict[str, SourceFile] = {}
 
@@ -98,9 +98,10 @@ class Engine:
         absolute = os.path.abspath(path)
         return InputFile(PurePath(path).as_posix(), absolute, self.finder.for_folder(Path(absolute).parent))
 
-    def give(self, file: InputFile, data: bytes) -> None:
-        """Use these bytes, and not what may be on the disk."""
-        self._given[file.absolute] = data
+    def give(self, file: InputFile, content: bytes | str) -> None:
+        """Use these bytes, or this text, and not what may be on the disk."""
+        self._given[file.absolute] = content
+        self._lowered.pop(file.absolute, None)
 
     def announce(self, files: Sequence[InputFile]) -> None:
         """Say how the files are to be shown, also where another one's trace leads through them."""
@@ -118,7 +119,7 @@ class Engine:
         active = scope.rules_for(file.absolute)
         codes = frozenset(rule.code for rule in active)
         try:
-            text = decode(self._read(file.absolute))
+            text = self._text(file.absolute)
         except OSError as error:
             self.errors.append(RunError(f"cannot be read: {error.strerror or error}", file.path))
             return []
@@ -166,9 +167,12 @@ class Engine:
             known = self._scopes[id(loaded)] = _Scope(loaded, self._rules, self._load)
         return known
 
-    def _read(self, absolute: str) -> bytes:
-        data = self._given.get(absolute)
-        return data if data is not None else Path(absolute).read_bytes()
+    def _text(self, absolute: str) -> str:
+        """The text of a file. Raises `OSError` or `DecodeError`."""
+        content = self._given.get(absolute)
+        if content is None:
+            content = Path(absolute).read_bytes()
+        return decode(content) if isinstance(content, bytes) else content
 
     def _source(self, absolute: str, text: str) -> SourceFile:
         lowered = self._lowered.get(absolute)
@@ -196,7 +200,7 @@ class Engine:
             if absolute not in self._shown:
                 self._shown[absolute] = absolute if os.path.isabs(near) else _relative(absolute)
             try:
-                source = self._source(absolute, decode(self._read(absolute)))
+                source = self._source(absolute, self._text(absolute))
                 self._facts(source, absolute)
             except (OSError, DecodeError, LowerError):
                 self._lowered[absolute] = None
@@ -235,12 +239,14 @@ class Engine:
         trace = "".join(traceback.format_exception(error))
         self.errors.append(RunError(message, source.path, rule, trace))
         return self._about_line(
-            "CAN000", source, line, message, "report it with the traceback; until it is mended, ignore that rule here"
+            "CAN000", source, line, message, "Report it with the traceback; until it is mended, ignore that rule here."
         )
 
     def _unreadable(self, source: SourceFile, line: int, reason: str) -> list[Finding]:
         return [
-            self._about_line("CAN001", source, line, f"the file {reason}", "mend it, or exclude it: it was not checked")
+            self._about_line(
+                "CAN001", source, line, f"the file {reason}", "Mend it, or exclude it: it was not checked."
+            )
         ]
 
     def _unused(self, source: SourceFile, directive: Directive, problem: str) -> Finding:
@@ -249,7 +255,7 @@ class Engine:
             source,
             directive.line,
             f"unused suppression: {problem}",
-            "remove it",
+            "Remove it.",
             (directive.column, directive.end_column),
         )
 

@@ -88,9 +88,7 @@ class Selection:
             if self._asked_for(rule, settings, selected, extended) > ignored.get(rule.code, -1) or rule.code == "CAN000"
         )
 
-    def _asked_for(
-        self, rule: Rule, settings: Settings, selected: dict[str, int], extended: dict[str, int]
-    ) -> float:
+    def _asked_for(self, rule: Rule, settings: Settings, selected: dict[str, int], extended: dict[str, int]) -> float:
         """How specifically it was asked for; -1 if it was not, a half less than that of any selector by default."""
         if rule.default is Default.STRICT and not settings.strict and rule.code not in self.named:
             return -1

@@ -137,7 +137,7 @@ class Suppressions:
         if match is not None:
             codes = (match["codes"] or "").upper().replace(",", " ").split()
             ours = {code: self._beginning_with(code) for code in codes if _CODE.fullmatch(code)}
-            # `# noqa: C` is a prefix of our codes as well, but nobody who wrote it thought of them
+            # flake8 takes any beginning of a code, as short as `C`
             others = {code: self._beginning_with(code) for code in codes if code not in ours}
             yield Directive(
                 place.line,

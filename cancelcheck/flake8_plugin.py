@@ -1,0 +1,118 @@
+"""The same findings through flake8, under `CAN`.
+
+flake8 gives one file at a time; what that file imports is read on demand, by the pipeline that the command uses too.
+"""
+
+from __future__ import annotations
+
+import ast
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from flake8.exceptions import ExecutionError
+
+from cancelcheck import __version__
+from cancelcheck.config import ConfigError, Door, Overrides, SettingsFinder, options
+from cancelcheck.engine.decode import DecodeError, decode
+from cancelcheck.engine.pipeline import Engine
+from cancelcheck.reporting.printable import printable
+from cancelcheck.rules import RULES
+
+if TYPE_CHECKING:
+    import argparse
+
+    from flake8.options.manager import OptionManager
+
+_PREFIX = "cancelcheck"
+
+# flake8 shows what is logged below its own name with `-v`
+_log = logging.getLogger("flake8.cancelcheck")
+
+
+class Plugin:
+    """What flake8 calls for each file."""
+
+    name = "cancelcheck"
+    version = __version__
+
+    _engine: ClassVar[Engine | None] = None
+    """One for all files of a process, so that an imported file is read once."""
+
+    def __init__(self, tree: ast.AST, filename: str, lines: list[str]) -> None:
+        # flake8 tells by the parameter that this is to be called once for each file
+        del tree
+        self._filename = filename
+        self._lines = lines
+
+    @classmethod
+    def add_options(cls, parser: OptionManager) -> None:
+        """Add the options of the table that are flake8's too."""
+        for option in options():
+            if Door.FLAKE8 not in option.about.doors:
+                continue
+            if option.type is bool:
+                parser.add_option(
+                    f"--{_PREFIX}-{option.name}",
+                    action="store_true",
+                    default=False,
+                    parse_from_config=True,
+                    help=option.about.help,
+                )
+            else:
+                parser.add_option(
+                    f"--{_PREFIX}-{option.name}",
+                    default=option.default,
+                    parse_from_config=True,
+                    normalize_paths=True,
+                    metavar=option.about.metavar,
+                    help=option.about.help,
+                )
+
+    @classmethod
+    def parse_options(cls, given: argparse.Namespace) -> None:
+        """Set up the pipeline. A strict rule that flake8 is told to select by its code is asked for here too."""
+        codes = {rule.code for rule in RULES}
+        asked = (*(given.select or ()), *(given.extend_select or ()))
+        overrides = Overrides(strict=given.cancelcheck_strict, extend_select=tuple(sorted(codes.intersection(asked))))
+        config = given.cancelcheck_config
+        try:
+            finder = SettingsFinder(config=Path(config) if config is not None else None, overrides=overrides)
+            finder.for_folder(Path.cwd())
+        except ConfigError as error:
+            raise ExecutionError(f"cancelcheck: {error}") from None
+        cls._engine = Engine(finder, noqa=not given.disable_noqa)
+
+    def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
+        """Line, column from 0, text and type of each finding."""
+        engine = self._engine if self._engine is not None else Engine(SettingsFinder())
+        failures = len(engine.errors)
+        try:
+            file = engine.input_file(self._filename)
+            if engine.is_excluded(file):
+                return
+            text = "".join(self._lines)
+            if not _is_on_disk(file.absolute, text):
+                engine.give(file, text)
+            findings = engine.check_file(file)
+        except ConfigError as error:
+            raise ExecutionError(f"cancelcheck: {error}") from None
+        for failure in engine.errors[failures:]:
+            _log.error("%s: %s\n%s", failure.path, failure.message, failure.trace)
+        for finding in findings:
+            yield finding.line, finding.column - 1, f"{finding.code} {printable(finding.message)}", Plugin
+
+
+def _is_on_disk(absolute: str, text: str) -> bool:
+    """Whether flake8 read this text from the file: not an editor's, from standard input. It turns every line end to
+    `\\n`, and takes what it cannot decode for Latin-1; the pipeline reads the file itself, as for the command."""
+    if not os.path.isfile(absolute):
+        return False
+    data = Path(absolute).read_bytes()
+    try:
+        read = decode(data)
+    except DecodeError:
+        read = data.decode("latin-1")
+    return read.replace("\r\n", "\n").replace("\r", "\n") == text
