@@ -1,0 +1,19 @@
+"""The `slow` marker. Slow tests run with `-m slow`, or beside the others with CANCELCHECK_SLOW=1."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: minutes rather than seconds; run with `-m slow` or CANCELCHECK_SLOW=1")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "slow" in str(config.getoption("-m")) or os.environ.get("CANCELCHECK_SLOW"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with `-m slow` or CANCELCHECK_SLOW=1"))
