@@ -1,0 +1,72 @@
+"""Runs of the pipeline that tests ask for: on a file, on a text under a file's name, on a folder."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from cancelcheck.config import LoadedSettings, SettingsFinder
+from cancelcheck.engine.discover import InputFile, discover
+from cancelcheck.engine.pipeline import Engine
+from cancelcheck.model.facts import ModuleFacts
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.source import SourceFile
+from tests.support.fixtures import Place
+
+
+class Alone(Engine):
+    """An engine that looks at no file but those it is given."""
+
+    def _load(self, name: str, near: str) -> tuple[SourceFile, ModuleFacts] | None:
+        return None
+
+
+def check_text(path: Path, text: str | None, loaded: LoadedSettings, *, engine: type[Engine] = Engine) -> list[Finding]:
+    """The findings of one file, whose text is `text`, or what stands in it. Fails if the run itself does."""
+    running = engine(SettingsFinder(fixed=loaded))
+    file = InputFile(path.name, str(path), loaded)
+    if text is not None:
+        running.give(file, text)
+    running.announce([file])
+    findings = running.check_file(file)
+    assert running.errors == []
+    return findings
+
+
+def check_folder(folder: Path, loaded: LoadedSettings, *, order: Iterable[int] = ()) -> list[Finding]:
+    """The findings of all files of a folder, checked as one project; `order` permutes the files."""
+    files = project_files(folder, loaded)
+    running = Engine(SettingsFinder(fixed=loaded))
+    running.announce(files)
+    findings: list[Finding] = []
+    for index in order or range(len(files)):
+        findings.extend(running.check_file(files[index]))
+    assert running.errors == []
+    return sorted(findings, key=lambda finding: finding.sort_key)
+
+
+def project_files(folder: Path, loaded: LoadedSettings) -> list[InputFile]:
+    """The files of a project case, named from its folder."""
+    files, errors = discover([str(folder)], SettingsFinder(fixed=loaded))
+    assert errors == []
+    return [InputFile(Path(file.absolute).relative_to(folder).as_posix(), file.absolute, loaded) for file in files]
+
+
+def places(findings: Sequence[Finding], folder: Path | None = None) -> Counter[Place]:
+    """Where the findings stand, in the form of what is expected; paths outside of the run from `folder`."""
+    return Counter((_short(finding.path, folder), finding.line, finding.code) for finding in findings)
+
+
+def _short(path: str, folder: Path | None) -> str:
+    if folder is not None and os.path.isabs(path):
+        return Path(path).relative_to(folder).as_posix()
+    return path
+
+
+def difference(found: Counter[Place], wanted: Counter[Place]) -> str:
+    """What is missing and what is too much, for an assertion's message; empty if they are the same."""
+    missing = [f"not reported: {path}:{line}: {code}" for path, line, code in sorted((wanted - found).elements())]
+    surplus = [f"not expected: {path}:{line}: {code}" for path, line, code in sorted((found - wanted).elements())]
+    return "\n".join(missing + surplus)

@@ -1,0 +1,128 @@
+"""Every fixture is reported exactly where its lines say, by all rules together, with `--strict` and without.
+
+How the lines say it stands in `tests/support/fixtures.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cancelcheck.config import Settings
+from cancelcheck.fixing import fix_until_stable
+from cancelcheck.model.finding import Finding
+from cancelcheck.rules import RULES
+from tests.support.checking import check_folder, check_text, difference, places
+from tests.support.fixtures import (
+    NOTHING,
+    expected_in,
+    expected_in_project,
+    fixed_path,
+    fixture_settings,
+    project_cases,
+    project_settings,
+    read_fixture,
+    rule_folders,
+    settings_in,
+    single_files,
+)
+from tests.support.sources import FIXTURES, label
+
+BOTH = pytest.mark.parametrize("strict", [False, True], ids=["default", "strict"])
+
+
+def findings_of(path: Path, text: str | None = None, *, strict: bool) -> list[Finding]:
+    settings = settings_in(read_fixture(path))
+    return check_text(path, text, fixture_settings(settings, path.parent, strict=strict))
+
+
+@BOTH
+@pytest.mark.parametrize("path", single_files(), ids=label)
+def test_a_file_is_reported_where_it_says(path: Path, strict: bool) -> None:
+    wanted = expected_in(path.name, read_fixture(path)).of(strict=strict)
+    found = places(findings_of(path, strict=strict))
+    assert not difference(found, wanted)
+
+
+@BOTH
+@pytest.mark.parametrize("case", project_cases(), ids=label)
+def test_a_project_is_reported_where_it_says(case: Path, strict: bool) -> None:
+    wanted = expected_in_project(case).of(strict=strict)
+    found = places(check_folder(case, project_settings(case, strict=strict)), case)
+    assert not difference(found, wanted)
+
+
+@pytest.mark.parametrize("path", single_files(), ids=label)
+def test_fixes_lead_to_the_file_beside(path: Path) -> None:
+    text = read_fixture(path)
+    before = findings_of(path, strict=True)
+    fixable = [finding for finding in before if finding.fix is not None]
+    if not fixable:
+        assert not fixed_path(path).exists(), "nothing in the fixture carries a fix"
+        return
+    assert fixed_path(path).exists(), f"fixes without a file that shows their outcome: {places(fixable)}"
+    outcome = fix_until_stable(text, lambda now: findings_of(path, now, strict=True), unsafe=True)
+    assert outcome.settled
+    assert outcome.text == read_fixture(fixed_path(path))
+    left = Counter(finding.code for finding in findings_of(path, outcome.text, strict=True))
+    gone = Counter(finding.code for finding in outcome.applied)
+    assert left + gone == Counter(finding.code for finding in before), "a fix led to a new finding"
+
+
+@pytest.mark.parametrize("path", single_files(), ids=label)
+def test_a_fix_keeps_to_its_function(path: Path) -> None:
+    lines = read_fixture(path).split("\n")
+    for finding in findings_of(path, strict=True):
+        for edit in finding.fix.edits if finding.fix is not None else ():
+            first = "\n".join(lines)[: edit.start].count("\n") + 1
+            is_import = edit.start == edit.end and "import " in edit.text
+            assert is_import or abs(first - finding.line) <= _size_of_function(lines, finding.line)
+
+
+def _size_of_function(lines: list[str], line: int) -> int:
+    """How many lines the indented block around a line has."""
+    first = last = line - 1
+    while first > 0 and lines[first][:1] in ("", " ", "\t"):
+        first -= 1
+    while last + 1 < len(lines) and lines[last + 1][:1] in ("", " ", "\t"):
+        last += 1
+    return last - first + 1
+
+
+@pytest.mark.parametrize("folder", rule_folders(), ids=label)
+def test_a_rules_folder_has_as_many_hard_negatives_as_reports(folder: Path) -> None:
+    code, _, name = folder.name.partition("_")
+    assert (code.upper(), name.replace("_", "-")) in {(rule.code, rule.name) for rule in RULES}
+    found = NOTHING
+    for path in folder.glob("*.py"):
+        if not path.name.endswith(".fixed.py"):
+            found += expected_in(path.name, read_fixture(path))
+    reports = sum(count for (_, _, reported), count in found.strict.items() if reported == code.upper())
+    assert reports > 0
+    assert found.ok >= reports
+
+
+def test_every_file_among_the_fixtures_is_looked_at() -> None:
+    known = {*single_files(), *(fixed_path(path) for path in single_files())}
+    assert [
+        path
+        for path in FIXTURES.rglob("*.py")
+        if path not in known and not any(path.is_relative_to(case) for case in project_cases())
+    ] == []
+
+
+@pytest.mark.parametrize("path", single_files(), ids=label)
+def test_a_file_says_something(path: Path) -> None:
+    expected = expected_in(path.name, read_fixture(path))
+    assert expected.strict or expected.ok
+
+
+def test_settings_are_read() -> None:
+    text = "# settings: strict = true; ignore = ['CAN;1']\n# settings: {sla = {snapshot = ['a'], breakers = ['b']}}\n\n"
+    settings = settings_in(text + "# settings: ignored = 1\n")
+    assert settings.strict
+    assert settings.ignore == ("CAN;1",)
+    assert settings.sla.snapshot == ("a",)
+    assert settings_in("") == Settings()
