@@ -17,7 +17,6 @@ from cancelcheck.model.facts import (
     BlockEnd,
     Call,
     Comprehension,
-    Const,
     Display,
     Enter,
     Except,
@@ -28,7 +27,6 @@ from cancelcheck.model.facts import (
     Operation,
     Raise,
     RegionKind,
-    Return,
     Starred,
     Store,
     Subscript,
@@ -539,47 +537,3 @@ def indent_of_last(view: FunctionView, handler: Handler) -> tuple[int, str] | No
             last_line = source.line(last)
             return source.starts[last - 1] + len(last_line), indent
     return None
-
-
-def returns_true_for_cancel(view: FunctionView) -> int:
-    """Of an `__aexit__` (or an `__exit__` used in async code): the `return` that gives a true constant whatever the
-    exception is; -1 if there is none."""
-    owner = view.owner
-    if owner is None or (view.name == "__exit__" and not _entered_in_async(owner)):
-        return -1
-    for index, node in enumerate(view.nodes):
-        if not isinstance(node, Return) or node.value < 0:
-            continue
-        value = view.nodes[node.value]
-        if not (isinstance(value, Const) and value.value is not None and bool(value.value)):
-            continue
-        if not _looks_at_exception(view, index):
-            return index
-    return -1
-
-
-def _entered_in_async(owner: FunctionView) -> bool:
-    if owner.inherited("__aexit__") is not None:
-        return True
-    for user in owner.module.functions:
-        for node in user.nodes:
-            if isinstance(node, Enter) and user.is_async:
-                instance = user.instance(node.context)
-                if instance is not None and instance.view is owner:
-                    region = node.region
-                    if any(is_cancellation_point(user, at) for at in user.nodes_in(region)):
-                        return True
-    return False
-
-
-def _looks_at_exception(view: FunctionView, index: int) -> bool:
-    """Whether a statement is reached only where a condition holds: a branch, a handler, a loop."""
-    return any(
-        view.regions[region].kind in (RegionKind.BRANCH, RegionKind.HANDLER, RegionKind.LOOP)
-        for region in view.regions_around(index)
-    ) or _guarded(view, index)
-
-
-def _guarded(view: FunctionView, index: int) -> bool:
-    """Whether another `return` may come before: an early exit decides by the exception."""
-    return any(isinstance(node, (Return, Raise)) for node in view.nodes[:index])

@@ -41,9 +41,9 @@ from cancelcheck.link.cancellation import (
     is_root_region,
     joins_own_cancel,
     points_leaving,
-    returns_true_for_cancel,
     suppressed_types,
 )
+from cancelcheck.link.exits import swallowing_return
 from cancelcheck.model.facts import Enter, RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -54,13 +54,12 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     if fn.is_async:
         yield from _suppressed(fn, ctx)
     if fn.name in ("__aexit__", "__exit__") and fn.owner is not None:
-        index = returns_true_for_cancel(fn)
+        index = swallowing_return(fn)
         if index >= 0:
             yield ctx.report(
                 fn,
                 index,
-                f"`{fn.owner.name}.{fn.name}` returns true for every exception: "
-                "a cancellation in its `with` block is swallowed",
+                f"`{fn.owner.name}.{fn.name}` returns true for a cancellation: one in its `with` block is swallowed",
                 help="Return true only for the exceptions that it has dealt with.",
             )
 
@@ -76,7 +75,11 @@ def _suppressed(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if catch is None or not (catch.broad or any(entry.framework != "threads" for entry in catch.named)):
             continue
         points = points_leaving(fn, index)
-        if not points or joins_own_cancel(fn, points):
+        if not points:
+            continue
+        # under trio and anyio nobody cancels a task and joins it
+        joinable = catch.broad or any(entry.framework == "asyncio" for entry in catch.named)
+        if joinable and joins_own_cancel(fn, points):
             continue
         yield ctx.report(
             fn,
