@@ -65,6 +65,7 @@ class Catalog:
         self._one: dict[str, dict[str, Any]] = {table: {} for table, _ in _TABLES}
         self._many: dict[str, dict[str, list[Any]]] = {table: {} for table in _MANY}
         self._bases: dict[str, tuple[str, ...]] = {}
+        self._known: dict[str, dict[str, Any]] = {}
         for entry in entries:
             try:
                 api = msgspec.convert(entry, schema.Api)
@@ -155,11 +156,7 @@ class Catalog:
 
     def has(self, name: str) -> bool:
         """Whether any table speaks of this name."""
-        return (
-            any(self._get(table, name) is not None for table in self._one)
-            or any(self._all(table, name) for table in _MANY)
-            or self.knows_type(name)
-        )
+        return bool(self._entries(name)) or self.knows_type(name)
 
     def bases(self, name: str) -> Iterator[str]:
         """The type itself, then the types whose methods it has too, nearest first."""
@@ -178,36 +175,34 @@ class Catalog:
         name = self.canonical(name)
         return name in self._bases or name in self._one["timeout_object"]
 
-    def _get(self, table: str, name: str) -> Any:
-        if not name:
-            return None
-        found = self._one[table].get(name)
-        if found is not None:
-            return found
-        name = self.canonical(name)
-        found = self._one[table].get(name)
-        if found is None and "." in name:
-            owner, _, member = name.rpartition(".")
-            if owner in self._bases:
-                for base in self.bases(owner):
-                    found = self._one[table].get(f"{base}.{member}")
-                    if found is not None:
-                        return found
+    def _entries(self, name: str) -> dict[str, Any]:
+        """All that the tables say of a name, by table; worked out once for each name."""
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = self._look_up(name) if name else {}
         return found
 
-    def _all(self, table: str, name: str) -> list[Any]:
-        if not name:
-            return []
+    def _look_up(self, name: str) -> dict[str, Any]:
         name = self.canonical(name)
-        found = self._many[table].get(name)
-        if found is None and "." in name:
-            owner, _, member = name.rpartition(".")
-            if owner in self._bases:
-                for base in self.bases(owner):
-                    found = self._many[table].get(f"{base}.{member}")
-                    if found is not None:
-                        return found
-        return found or []
+        owner, _, member = name.rpartition(".")
+        spellings = [name]
+        if owner in self._bases:
+            spellings = [f"{base}.{member}" for base in self.bases(owner)]
+        found: dict[str, Any] = {}
+        for tables in (self._one, self._many):
+            for table, entries in tables.items():
+                for spelling in spellings:
+                    if spelling in entries:
+                        found[table] = entries[spelling]
+                        break
+        return found
+
+    def _get(self, table: str, name: str) -> Any:
+        return self._entries(name).get(table)
+
+    def _all(self, table: str, name: str) -> list[Any]:
+        found: list[Any] = self._entries(name).get(table, [])
+        return found
 
     def api(self, name: str) -> schema.Api | None:
         """A call that can wait."""

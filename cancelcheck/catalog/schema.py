@@ -270,7 +270,8 @@ class Poll(_Entry, frozen=True, kw_only=True):
 
     With `position` or `keyword`: only where that argument is one of `values` (`"false"`, `"zero"`, `"none"`,
     `"missing"`). `raises` is what it raises for "not yet"; empty: it returns something false, or the state.
-    `state`: it only reads a state (`done()`, `is_set()`).
+    `state`: it only reads a state (`done()`, `is_set()`). `named`: it waits by default, and asks only where a handler
+    that names `raises` says that it was made to (`recv` on a non-blocking socket).
     """
 
     call: Names
@@ -279,6 +280,7 @@ class Poll(_Entry, frozen=True, kw_only=True):
     values: tuple[str, ...] = ()
     raises: Names = ()
     state: bool = False
+    named: bool = False
 
 
 class Checkpoint(_Entry, frozen=True, kw_only=True):

@@ -437,8 +437,13 @@ class FunctionView:
         if known is not None:
             return known
         guard = self.module.project.guard
-        with guard.entering((self.module.source.path, self.index, index, "path")) as fresh:
-            path = self._path_of(index) if fresh else ""
+        mark = (self.module.source.path, self.index, index, "path")
+        if not guard.enter(mark):
+            return ""
+        try:
+            path = self._path_of(index)
+        finally:
+            guard.leave(mark)
         if guard.is_settled:
             self._paths[index] = path
         return path

@@ -99,8 +99,13 @@ def instance_of(view: FunctionView, index: int) -> Instance | None:
     if key in cache:
         return cache[key]
     guard = view.module.project.guard
-    with guard.entering((view.module.source.path, *key)) as fresh:
-        found = _instance_of(view, index) if fresh else None
+    mark = (view.module.source.path, *key)
+    if not guard.enter(mark):
+        return None
+    try:
+        found = _instance_of(view, index)
+    finally:
+        guard.leave(mark)
     if guard.is_settled:
         cache[key] = found
     return found

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.cancellation import Handler, handlers_of, is_cancellation_point
-from cancelcheck.link.flow import turn
+from cancelcheck.link.flow import names_read, turn
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Attr, Call, Const, Iterate, Name, RegionKind, Test, Yield
+from cancelcheck.model.facts import Assign, Attr, Call, Const, Iterate, Name, RegionKind, Store, Test, Yield
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -69,38 +69,68 @@ def busy_turn(view: FunctionView, loop: int, call: CallSite, poll: schema.Poll) 
         return False  # bounded by what it iterates over
     after: list[int] = []
     if poll.raises:
-        catching = _not_yet_handler(view, call.index, names_of(poll.raises))
+        catching = _not_yet_handler(view, call.index, poll)
         if catching is None or not view.is_inside(catching.region, loop):
             return False
         after = [view.regions[catching.region].entry]
 
+    # the question itself, with what it is asked of and its own await, gives way to nobody
+    asked = set(view.operands_within(call.index))
+    if call.is_awaited:
+        asked.add(call.node.parent)
+    counters = _tested_names(view, loop)
+
     def gives_way(index: int) -> bool:
-        return index != call.index and _gives_way(view, index, call)
+        return index not in asked and (_gives_way(view, index, call) or _counts(view, index, counters))
 
     return turn(view, loop, call.index, after, gives_way) is not None
 
 
-def _not_yet_handler(view: FunctionView, index: int, raised: tuple[str, ...]) -> Handler | None:
+def _tested_names(view: FunctionView, loop: int) -> set[str]:
+    """The plain names that the tests of a loop read."""
+    found: set[str] = set()
+    for index in (view.regions[loop].node, *view.nodes_in(loop)):
+        node = view.nodes[index]
+        if isinstance(node, Test):
+            found |= names_read(view, node.value)
+    return found
+
+
+def _counts(view: FunctionView, index: int, names: set[str]) -> bool:
+    """Whether a node counts one of these names up or down: `attempts -= 1`."""
+    node = view.nodes[index]
+    if not isinstance(node, Assign) or node.value < 0:
+        return False
+    stored = {target.id for target in (view.nodes[at] for at in node.targets) if isinstance(target, Store)}
+    return bool(stored & names) and (node.op not in ("", ":=") or bool(stored & names_read(view, node.value)))
+
+
+def _not_yet_handler(view: FunctionView, index: int, poll: schema.Poll) -> Handler | None:
     """The handler that takes the poll's "not yet"."""
     inner = -1
     for region in view.regions_around(index):
         facts = view.regions[region]
         if facts.kind is RegionKind.TRY and inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
             for handler in handlers_of(view, region):
-                if _takes(view, handler, raised):
+                if _takes(view, handler, poll):
                     return handler
         inner = region
     return None
 
 
-def _takes(view: FunctionView, handler: Handler, raised: tuple[str, ...]) -> bool:
+def _takes(view: FunctionView, handler: Handler, poll: schema.Poll) -> bool:
     node = handler.excepts(view)
     if node.caught < 0 or handler.catch.broad:
-        return True
+        return not poll.named
     catalog = view.module.project.catalog
+    raised = names_of(poll.raises)
     for index in view.operands_within(node.caught):
         name = catalog.canonical(view.target_of(index)) if isinstance(view.nodes[index], (Name, Attr)) else ""
-        if name == "builtins.Exception" or (name and any(name in catalog.bases(exc) for exc in raised)):
+        if name in raised:
+            return True
+        if poll.named or not name:
+            continue
+        if name == "builtins.Exception" or any(name in catalog.bases(exc) for exc in raised):
             return True
     return False
 
@@ -133,9 +163,10 @@ def _looks_out(view: FunctionView, node: Test, poll: CallSite) -> bool:
     if isinstance(view.nodes[node.value], Const):
         return False
     catalog = view.module.project.catalog
+    asked = set(view.operands_within(poll.index))
     for index in view.operands_within(node.value):
         inner = view.nodes[index]
-        if index == poll.index:
+        if index in asked:
             continue
         if isinstance(inner, Call):
             call = view.call_at(index)
@@ -150,6 +181,17 @@ def _looks_out(view: FunctionView, node: Test, poll: CallSite) -> bool:
             isinstance(view.nodes[inner.parent], Attr) if inner.parent >= 0 else False
         ):
             scope, _ = view.bindings(inner.id)
-            if scope is not None and scope is not view:
+            if scope is not None and (scope is not view or _is_set_inside(view, inner.id)):
                 return True
+    return False
+
+
+def _is_set_inside(view: FunctionView, name: str) -> bool:
+    """Whether a function nested in this one binds its local: another path may set it meanwhile."""
+    pending = list(view.children)
+    while pending:
+        inner = pending.pop()
+        if name in inner.facts.nonlocal_names and name in inner.facts.bound:
+            return True
+        pending += inner.children
     return False

@@ -6,8 +6,7 @@ with its imports read on demand, gives the same findings as the whole project.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cancelcheck.catalog import Catalog
@@ -43,18 +42,18 @@ class Guard:
         self._open: set[tuple[str | int, ...]] = set()
         self._cut = False
 
-    @contextmanager
-    def entering(self, key: tuple[str | int, ...]) -> Iterator[bool]:
-        """True inside, unless this very look-up is under way already, or too many are."""
+    def enter(self, key: tuple[str | int, ...]) -> bool:
+        """True, unless this very look-up is under way already, or too many are. Where it is true, `leave` has to
+        follow."""
         if key in self._open or len(self._open) > MAX_DEPTH:
             self._cut = True
-            yield False
-            return
+            return False
         self._open.add(key)
-        try:
-            yield True
-        finally:
-            self._open.discard(key)
+        return True
+
+    def leave(self, key: tuple[str | int, ...]) -> None:
+        """The look-up is over."""
+        self._open.discard(key)
 
     @property
     def is_settled(self) -> bool:
