@@ -77,7 +77,7 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="The word `check` may be left out: `cancelcheck src/`. Its options: `cancelcheck check --help`.",
 )
-@click.version_option(__version__, prog_name="cancelcheck")
+@click.version_option(__version__, prog_name="cancelcheck", message="%(prog)s %(version)s")
 def _commands() -> None:
     """Check Python code for lost cancellations, swallowed ones, and calls that wait forever."""
 
