@@ -67,9 +67,9 @@ def test_fixes_lead_to_the_file_beside(path: Path) -> None:
     if fixed_path(path).exists():
         assert outcome.applied, "nothing in the fixture carries a fix"
         assert outcome.text == read_fixture(fixed_path(path))
+    # One fix may bring another finding to light, which has a fix too: an outer handler that now sees the cancellation.
     left = Counter(finding.code for finding in findings_of(path, outcome.text, strict=True))
-    gone = Counter(finding.code for finding in outcome.applied)
-    assert left + gone == Counter(finding.code for finding in before), "a fix led to another finding"
+    assert left == Counter(finding.code for finding in before if finding.fix is None)
 
 
 @pytest.mark.parametrize("folder", rule_folders(), ids=label)
