@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cancelcheck.link.flow import always_raises
 from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def signature_is_free(view: FunctionView, name: str) -> bool:
     catalog = view.module.project.catalog
     if any(catalog.decorator(decorator) not in _HARMLESS for decorator, _ in view.decorators):
         return False
-    if len(view.alternatives) > 1 or _is_trivial(view):
+    if len(view.alternatives) > 1 or _is_trivial(view) or always_raises(view):
         return False
     owner = view.owner
     if owner is not None:
