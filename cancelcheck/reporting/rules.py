@@ -18,6 +18,12 @@ def as_text(rules: Sequence[Rule]) -> str:
     )
 
 
+def as_markdown(rules: Sequence[Rule]) -> str:
+    """A Markdown table of the rules."""
+    rows = [f"| {rule.code} | `{rule.name}` | {rule.default.value} | {rule.summary} |\n" for rule in rules]
+    return "".join(("| code | name | default | |\n|---|---|---|---|\n", *rows))
+
+
 def as_json(rules: Sequence[Rule]) -> str:
     """A JSON list of the rules, with their whole documentation."""
     return dumped(

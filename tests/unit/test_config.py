@@ -134,7 +134,7 @@ def test_a_mistake_names_file_key_and_what_is_right(tmp_path: Path, text: str, s
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere.toml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read"):
         load_settings(tmp_path, config=tmp_path / "nowhere.toml")
     bad = tmp_path / "cancelcheck.toml"
     bad.write_bytes(b"src = ['\xff']")
