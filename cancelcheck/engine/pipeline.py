@@ -137,7 +137,7 @@ class Engine:
         except Exception as error:
             found = [self._failed(source, "the analysis", "", 1, error)]
         else:
-            found = list(self._run(scope, active, source, facts))
+            found = list(self._run(scope, active, file.absolute, source, facts))
         findings = [finding for finding in found if finding.code == "CAN000" or not suppressions.silence(finding)]
         if "CAN002" in codes:
             for directive, problem in suppressions.unused(codes):
@@ -208,9 +208,12 @@ class Engine:
 
     # --- findings
 
-    def _run(self, scope: _Scope, active: Sequence[Rule], source: SourceFile, facts: ModuleFacts) -> Iterator[Finding]:
+    def _run(
+        self, scope: _Scope, active: Sequence[Rule], absolute: str, source: SourceFile, facts: ModuleFacts
+    ) -> Iterator[Finding]:
         try:
             view = scope.project.add(source, facts)
+            view.is_test = scope.is_test(absolute)
             functions = view.functions
         except Exception as error:
             yield self._failed(source, "the analysis", "", 1, error)
@@ -319,10 +322,14 @@ class _Scope:
         except ValueError as error:
             raise ConfigError(f"{self.loaded.where}: `{key}`: {error}") from None
 
+    def is_test(self, absolute: str) -> bool:
+        """Whether the settings call it a test file."""
+        return bool(self._tests.decide(absolute))
+
     def rules_for(self, absolute: str) -> list[Rule]:
         """The rules that report on a file."""
         ignored = frozenset[str]().union(*(codes for patterns, codes in self._ignores if patterns.decide(absolute)))
-        is_test = bool(self._tests.decide(absolute))
+        is_test = self.is_test(absolute)
         return [
             rule
             for rule in self.selection.active

@@ -11,6 +11,7 @@ from cancelcheck.model.facts import (
     Assign,
     Attr,
     Call,
+    Const,
     FunctionKind,
     Name,
     Operation,
@@ -85,28 +86,30 @@ def deadlines(view: FunctionView) -> list[Deadline]:
     """The wall-clock deadlines of a function, in the order of the text.
 
     Two forms: `deadline = now() + timeout`, compared with `now()` or subtracted from it where that bounds a wait; and
-    `now() - start < timeout` where `start = now()`.
+    `now() - start < timeout`, or `start + timeout` for the first form, where `start = now()`.
     """
-    found: list[Deadline] = []
+    found: list[Deadline | None] = []
     for call in view.calls:
         if not _reads_wall(view, call.index):
             continue
         parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
         if isinstance(parent, Operation) and parent.op == "+":
-            deadline = _absolute(view, call.node.parent)
-            if deadline is not None:
-                found.append(deadline)
+            found.append(_absolute(view, call.node.parent))
+        elif isinstance(parent, Operation) and parent.op == "-" and parent.operands[0] == call.index:
+            found.append(_since_attribute(view, call.node.parent))
         elif isinstance(parent, Assign) and len(parent.targets) == 1:
-            deadline = _elapsed(view, call, parent)
-            if deadline is not None:
-                found.append(deadline)
-    return found
+            found += _elapsed(view, call, parent)
+    return [deadline for deadline in found if deadline is not None]
+
+
+_WITH_LOCALS = (FunctionKind.DEF, FunctionKind.MODULE)
+"""What has locals that are followed; a script's own body counts."""
 
 
 def _absolute(view: FunctionView, total: int) -> Deadline | None:
     """`now() + timeout`, kept in a local or on an attribute, or compared in place."""
     use = view.use(total)
-    if use.kind == "bound" and view.facts.kind is FunctionKind.DEF:
+    if use.kind == "bound" and view.facts.kind in _WITH_LOCALS:
         return _kept(view, total, use.name)
     if use.kind in ("stored", "returned"):
         return _sent_out(view, total, use.kind, use.node)
@@ -116,7 +119,7 @@ def _absolute(view: FunctionView, total: int) -> Deadline | None:
 def _kept(view: FunctionView, total: int, name: str) -> Deadline | None:
     bounds: list[tuple[FunctionView, int]] = []
     clocks = _wall_reads(view, total)
-    local = True
+    local = view.facts.kind is FunctionKind.DEF
     for reader, at in view.reads(name):
         comparison = _against_now(reader, at)
         if comparison is None:
@@ -150,8 +153,8 @@ def _from_duration(view: FunctionView, total: int) -> bool:
 
 
 def _sent_out(view: FunctionView, total: int, kind: str, statement: int) -> Deadline | None:
-    """A deadline that is stored on an attribute, or returned: it counts where a method of the class waits by it, or where
-    its name says that it is one and it is made from a timeout."""
+    """A deadline that is stored on an attribute, or returned: it counts where a method of the class waits by it, or
+    where its name says that it is one and it is made from a timeout."""
     name = ""
     if kind == "stored":
         assign = view.nodes[statement]
@@ -178,8 +181,8 @@ def _sent_out(view: FunctionView, total: int, kind: str, statement: int) -> Dead
 
 
 def _against_now(view: FunctionView, index: int) -> tuple[int, list[int]] | None:
-    """The comparison or subtraction in which a point in time meets the wall clock's now, and the reads of the clock; the
-    now may be in a local."""
+    """The comparison or subtraction in which a point in time meets the wall clock's now, and the reads of the clock;
+    the now may be in a local."""
     at = view.nodes[index].parent
     node = view.nodes[at] if at >= 0 else None
     if isinstance(node, Operation) and (node.op in _COMPARES or node.op == "-") and len(node.operands) == 2:
@@ -198,16 +201,26 @@ def _wall_reads(view: FunctionView, index: int) -> list[int]:
     return [at for at in view.operands_within(index) if _reads_wall(view, at)]
 
 
-def _elapsed(view: FunctionView, call: CallSite, assign: Assign) -> Deadline | None:
-    """`start = now()`, then `now() - start` compared with a timeout."""
+def _elapsed(view: FunctionView, call: CallSite, assign: Assign) -> list[Deadline]:
+    """`start = now()`, then `now() - start` compared with a timeout, or `start + timeout` with now."""
     target = view.nodes[assign.targets[0]]
-    if not isinstance(target, Store) or view.facts.kind is not FunctionKind.DEF:
-        return None
+    if not isinstance(target, Store) or view.facts.kind not in _WITH_LOCALS:
+        return []
     bounds: list[tuple[FunctionView, int]] = []
+    sums: list[Deadline] = []
     clocks = [call.index]
-    local = True
+    local = view.facts.kind is FunctionKind.DEF and len(view.facts.bound.get(target.id, ())) == 1
     node = -1
     for reader, at in view.reads(target.id):
+        total = view.nodes[at].parent if reader is view else -1
+        added = view.nodes[total] if total >= 0 else None
+        if isinstance(added, Operation) and added.op == "+":
+            later = _added(view, total)
+            if later is not None:
+                sums.append(later)
+                clocks += later.clocks
+            local &= later is not None and later.local
+            continue
         comparison = _against_now(reader, at)
         if comparison is None or reader is not view:
             local = False
@@ -218,18 +231,77 @@ def _elapsed(view: FunctionView, call: CallSite, assign: Assign) -> Deadline | N
         if difference.op != "-" or difference.operands[1] != at:
             local = False
             continue
-        # now() - start: what it is compared with, or subtracted from
-        outer = difference.parent
-        compared = view.nodes[outer] if outer >= 0 else None
-        if isinstance(compared, Operation) and (compared.op in _COMPARES or compared.op == "-"):
-            if bounds_wait(view, outer):
-                bounds.append((view, outer))
-                node = comparison[0] if node < 0 else node
-        elif isinstance(compared, Assign):
+        wait = _bounding(view, comparison[0])
+        if wait >= 0:
+            bounds.append((view, wait))
+            node = comparison[0] if node < 0 else node
+        elif isinstance(view.nodes[_outward(view, comparison[0])], Assign):
             local = False
-    if len(view.facts.bound.get(target.id, ())) > 1:
-        local = False
-    return Deadline(node, tuple(bounds), tuple(dict.fromkeys(clocks)), local) if bounds else None
+    clocks = list(dict.fromkeys(clocks))
+    found = [later._replace(clocks=tuple(clocks), local=local) for later in sums]
+    if bounds:
+        found.append(Deadline(node, tuple(bounds), tuple(clocks), local))
+    return found
+
+
+def _added(view: FunctionView, total: int) -> Deadline | None:
+    """`start + timeout`, compared with now in place or through a local."""
+    direct = _against_now(view, total)
+    if direct is not None:
+        return Deadline(total, ((view, direct[0]),), tuple(direct[1]), True) if bounds_wait(view, direct[0]) else None
+    use = view.use(total)
+    return _kept(view, total, use.name) if use.kind == "bound" else None
+
+
+def _since_attribute(view: FunctionView, difference: int) -> Deadline | None:
+    """`now() - self.start` compared with a timeout, where all that the class stores there is the wall clock's now."""
+    node = view.nodes[difference]
+    assert isinstance(node, Operation)
+    start = view.nodes[node.operands[1]]
+    if (
+        not isinstance(start, Attr)
+        or view.owner is None
+        or view.key(node.operands[1]) != f"{view.self_name}.{start.attr}"
+    ):
+        return None
+    stores = view.owner.attribute_stores.get(start.attr, [])
+    for holder, at in stores:
+        assign = holder.nodes[holder.nodes[at].parent]
+        if not isinstance(assign, Assign) or assign.value < 0 or assign.op or not _is_time(holder, assign.value):
+            return None
+    wait = _bounding(view, difference) if stores else -1
+    return Deadline(difference, ((view, wait),), (), False) if wait >= 0 else None
+
+
+def _is_time(view: FunctionView, index: int) -> bool:
+    """Whether a value is the wall clock's now, or a constant that stands for "not yet"."""
+    return _reads_wall(view, index) or isinstance(view.nodes[index], Const)
+
+
+def _bounding(view: FunctionView, difference: int) -> int:
+    """Where a time that has gone by bounds a wait: what it is compared with, or subtracted from; -1 if it does not."""
+    outer = _outward(view, difference)
+    node = view.nodes[outer] if outer >= 0 else None
+    if isinstance(node, Operation) and (node.op in _COMPARES or node.op == "-"):
+        return outer if bounds_wait(view, outer) else -1
+    return difference if isinstance(node, Assign) and bounds_wait(view, difference) else -1
+
+
+_TRANSPARENT = frozenset({"builtins.max", "builtins.min", "builtins.float", "builtins.int", "builtins.round"})
+"""Calls that give a number of the same meaning as the one they are given."""
+
+
+def _outward(view: FunctionView, index: int) -> int:
+    """The node that uses a duration, `max(0, …)`, `.total_seconds()` and so on looked through; -1 if there is none."""
+    while True:
+        parent = view.nodes[index].parent
+        node = view.nodes[parent] if parent >= 0 else None
+        through = (isinstance(node, Attr) and node.attr in ("total_seconds", "seconds")) or (
+            isinstance(node, Call) and (node.func == index or view.target_of(node.func) in _TRANSPARENT)
+        )
+        if not through:
+            return parent
+        index = parent
 
 
 def bounds_wait(view: FunctionView, index: int) -> bool:
@@ -237,22 +309,24 @@ def bounds_wait(view: FunctionView, index: int) -> bool:
     handed on as a timeout."""
     at = index
     while at >= 0:
-        node = view.nodes[at]
+        outer = _outward(view, at)
+        node = view.nodes[outer] if outer >= 0 else None
         if isinstance(node, Test):
-            return _in_waiting_loop(view, at)
+            return _in_waiting_loop(view, outer)
         if isinstance(node, Call):
-            argument = next((arg for arg in node.args if arg.value == index or _within(view, index, arg.value)), None)
-            return argument is not None and _is_timeout_argument(view, at, argument.keyword)
+            argument = next((arg for arg in node.args if _within(view, at, arg.value)), None)
+            return argument is not None and _is_timeout_argument(view, outer, argument.keyword)
         if isinstance(node, Assign):
             target = view.nodes[node.targets[0]]
             return isinstance(target, Store) and any(
                 bounds_wait(reader, read)
                 for reader, read in view.reads(target.id)
-                if reader is view and read > at and reader.nodes[read].parent != index
+                if reader is view and read > outer and reader.nodes[read].parent != index
             )
         if isinstance(node, Return):
             return False
-        if node.parent < 0:
+        if node is None:
+            # a test stands behind what it tests, and is nobody's parent
             test = next(
                 (
                     later
@@ -262,7 +336,7 @@ def bounds_wait(view: FunctionView, index: int) -> bool:
                 -1,
             )
             return test >= 0 and _in_waiting_loop(view, test)
-        at = node.parent
+        at = outer
     return False
 
 
@@ -277,12 +351,13 @@ def _within(view: FunctionView, index: int, outer: int) -> bool:
 def _is_timeout_argument(view: FunctionView, call_index: int, keyword: str) -> bool:
     call = view.call_at(call_index)
     assert call is not None
-    if call.target in ("builtins.max", "builtins.min", "builtins.float", "builtins.int"):
-        return bounds_wait(view, call_index)
     catalog = view.module.project.catalog
     api, scope = catalog.api(call.target), catalog.scope(call.target)
     return (
-        "timeout" in keyword or (api is not None and bool(api.timeout)) or (scope is not None and bool(scope.timeout))
+        "timeout" in keyword
+        or "timeout" in call.member.lower()
+        or (api is not None and bool(api.timeout))
+        or (scope is not None and bool(scope.timeout))
     )
 
 

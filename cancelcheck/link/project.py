@@ -64,7 +64,7 @@ class Guard:
 
 
 class ModuleView:
-    """One file of the project."""
+    """One file of the project. `is_test` is set on a file that is checked: whether the settings call it a test file."""
 
     def __init__(self, project: Project, source: SourceFile, facts: ModuleFacts) -> None:
         self.project = project
@@ -73,6 +73,7 @@ class ModuleView:
         self.functions = [FunctionView(self, index, function) for index, function in enumerate(facts.functions)]
         self.raising: dict[int, bool] = {}
         self.roots: dict[int, bool] = {}
+        self.is_test = False
         self.customised: bool | None = None
         self.default_timeout: bool | None = None
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}

@@ -27,6 +27,8 @@ def signature_is_free(view: FunctionView, name: str) -> bool:
         return False
     if len(view.alternatives) > 1 or _is_trivial(view) or always_raises(view):
         return False
+    if _is_fake(view):
+        return False
     owner = view.owner
     if owner is not None:
         if view.name.startswith("__") and view.name != "__init__":
@@ -40,6 +42,20 @@ def signature_is_free(view: FunctionView, name: str) -> bool:
             if cls is not owner and cls.member(view.name) is not None:
                 return False
     return not _is_value(view)
+
+
+_FAKES = ("fake", "mock", "stub", "dummy", "noop", "spy")
+"""Parts of the name of what stands in for something else, and takes what that takes."""
+
+
+def _is_fake(view: FunctionView) -> bool:
+    """Whether a function stands in for a real one: by its name or its class's, or as a method or an inner function of a
+    test file."""
+    names = (view.name, view.owner.name if view.owner is not None else "")
+    if any(part in name.lower() for name in names for part in _FAKES):
+        return True
+    parent = view.parent
+    return view.module.is_test and parent is not None and parent.facts.kind is not FunctionKind.MODULE
 
 
 _PROTOCOLS = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
