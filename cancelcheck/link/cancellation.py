@@ -3,7 +3,7 @@ cancelled, the root of a task, a cancellation that is kept and raised later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,9 +27,11 @@ from cancelcheck.model.facts import (
     Operation,
     Raise,
     RegionKind,
+    Return,
     Starred,
     Store,
     Subscript,
+    Test,
     Yield,
 )
 
@@ -52,53 +54,102 @@ class Catch(NamedTuple):
         return bool(self.named) or self.broad
 
 
+class Leaf(NamedTuple):
+    """One exception type of an `except` or an `isinstance`: the node that names it, in the function where it stands,
+    its qualified name ("" where that is not known), and the catalogue's entry."""
+
+    view: FunctionView
+    node: int
+    name: str
+    entry: schema.ExceptionEntry | None
+
+
+MAX_TYPES = 200
+"""Nodes that are looked at for the exception types of one handler."""
+
+
+def exception_types(view: FunctionView, types: list[int]) -> Iterator[Leaf]:
+    """The exception types that nodes stand for: tuples, sums and stars are taken apart, constants and functions of the
+    project followed to what they hold or return."""
+    pending = [(view, index) for index in types]
+    for _ in range(MAX_TYPES):
+        if not pending:
+            return
+        holder, index = pending.pop(0)
+        node = holder.nodes[index]
+        if isinstance(node, Display):
+            pending += [(holder, item) for item in node.items]
+            continue
+        if isinstance(node, Starred):
+            pending.append((holder, node.value))
+            continue
+        if isinstance(node, Operation) and node.op in ("+", "|"):
+            pending += [(holder, operand) for operand in node.operands]
+            continue
+        name = holder.target_of(node.func if isinstance(node, Call) else index)
+        entry = holder.module.project.catalog.exception(name)
+        value = _held(holder, index) if entry is None else None
+        if value is not None:
+            pending.append(value)
+            continue
+        yield Leaf(holder, index, name, entry)
+
+
+def _held(view: FunctionView, index: int) -> tuple[FunctionView, int] | None:
+    """The expression whose value a name, an attribute of a class or a call of a project's getter has."""
+    node = view.nodes[index]
+    if isinstance(node, Call):
+        callee = view.definition_of(node.func)
+        if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.is_async or callee.facts.is_generator:
+            return None
+        returns = [inner.value for inner in callee.nodes if isinstance(inner, Return)]
+        return (callee, returns[0]) if len(returns) == 1 and returns[0] >= 0 else None
+    bound: tuple[tuple[FunctionView, int], ...] = ()
+    if isinstance(node, Name):
+        bound = view.bindings(node.id).nodes
+    elif isinstance(node, Attr):
+        cls = view.definition_of(node.value)
+        if cls is not None and cls.facts.kind is FunctionKind.CLASS and node.attr not in cls.attribute_stores:
+            bound = tuple((cls, at) for at in cls.facts.bound.get(node.attr, ()))
+    if not any(at >= 0 and isinstance(holder.nodes[at], Store) for holder, at in bound):
+        # imported from another file of the project
+        _, entity = view.module.project.find(view.path_of(index), view.module)
+        bound = getattr(entity, "bindings", ())
+    if len(bound) != 1 or bound[0][1] < 0:
+        return None
+    holder, at = bound[0]
+    value = holder.assigned_value(at) if isinstance(holder.nodes[at], Store) else None
+    if value is None or not isinstance(holder.nodes[value], (Display, Call, Operation, Name, Attr)):
+        return None
+    return holder, value
+
+
 def caught_by(view: FunctionView, types: list[int]) -> Catch:
     """What exception types (nodes of `except …`, or arguments of `suppress`) catch."""
     named: list[schema.ExceptionEntry] = []
     broad = unknown = False
     others = 0
-    pending = list(types)
-    steps = 0
-    catalog = view.module.project.catalog
-    while pending and steps < 200:
-        steps += 1
-        index = pending.pop(0)
-        node = view.nodes[index]
-        if isinstance(node, Display):
-            pending += node.items
-            continue
-        if isinstance(node, Starred):
-            pending.append(node.value)
-            continue
-        if isinstance(node, Operation) and node.op == "+":
-            pending += node.operands
-            continue
-        name = view.target_of(node.func if isinstance(node, Call) else index)
-        entry = catalog.exception(name)
-        if entry is None and isinstance(node, Name):
-            # a constant: CANCELLED = (asyncio.CancelledError, trio.Cancelled), or what a getter returned
-            _, bound = view.bindings(node.id)
-            if len(bound) == 1 and bound[0][1] >= 0:
-                holder, at = bound[0]
-                value = holder.assigned_value(at) if isinstance(holder.nodes[at], Store) else None
-                inner = holder.nodes[value] if value is not None else None
-                if value is not None and isinstance(inner, (Display, Call)):
-                    found = caught_by(holder, [value])
-                    named += found.named
-                    broad |= found.broad
-                    others += found.others
-                    unknown |= found.unknown
-                    continue
-        if entry is None:
+    for leaf in exception_types(view, types):
+        if leaf.entry is None:
             others += 1
-            unknown |= not name
-        elif entry.kind in (schema.ExceptionKind.CANCEL, schema.ExceptionKind.CANCEL_GETTER):
-            named.append(entry)
-        elif entry.kind in (schema.ExceptionKind.BROAD, schema.ExceptionKind.BROAD_GROUP):
+            unknown |= not leaf.name or isinstance(leaf.view.nodes[leaf.node], Call)
+        elif leaf.entry.kind in (schema.ExceptionKind.CANCEL, schema.ExceptionKind.CANCEL_GETTER):
+            named.append(leaf.entry)
+        elif leaf.entry.kind is schema.ExceptionKind.BROAD or (
+            leaf.entry.kind is schema.ExceptionKind.BROAD_GROUP and _cancels_in_groups(view)
+        ):
             broad = True
         else:
             others += 1
     return Catch(tuple(named), broad, others, unknown)
+
+
+_GROUPING = frozenset({"trio", "anyio"})
+"""Frameworks whose task groups raise cancellations in an exception group. asyncio raises its own bare."""
+
+
+def _cancels_in_groups(view: FunctionView) -> bool:
+    return not _GROUPING.isdisjoint(view.module.facts.libraries)
 
 
 class Handler(NamedTuple):
@@ -170,11 +221,11 @@ def points_reaching(view: FunctionView, handler: Handler) -> list[int]:
 
 def points_leaving(view: FunctionView, region: int) -> list[int]:
     """The cancellation points in a region whose cancellation leaves it."""
-    found = []
-    for index in view.nodes_in(region):
-        if is_cancellation_point(view, index) and _is_live(view, index) and not _dealt_with(view, index, region):
-            found.append(index)
-    return found
+    return [
+        index
+        for index in view.nodes_in(region)
+        if is_cancellation_point(view, index) and _is_live(view, index) and not _dealt_with(view, index, region)
+    ]
 
 
 def _is_live(view: FunctionView, index: int) -> bool:
@@ -227,13 +278,26 @@ def kept_cancellation(view: FunctionView, handler: Handler, escape: Escape) -> b
             if isinstance(inner, Name) and inner.id == node.name and _keeps(view, index):
                 return True
     for index in view.nodes_in(handler.region):
-        if isinstance(view.nodes[index], Call):
-            call = view.call_at(index)
-            assert call is not None
-            if call.member in ("uncancel", "cancelling", "cancel", "cancel_soon"):
-                # it decides by the count of cancellations, or passes the cancellation on
-                return call.member != "cancel" or _cancels_current(view, call.receiver)
+        call = view.call_at(index)
+        if call is None:
+            continue
+        if call.member in ("uncancel", "cancel_soon"):
+            return True  # it takes the cancellation back, or passes it on
+        if call.member == "cancelling" and _decides(view, index):
+            return True
+        if call.member == "cancel" and _cancels_current(view, call.receiver):
+            return True
     return _raises_later(view, handler, escape)
+
+
+def _decides(view: FunctionView, index: int) -> bool:
+    """Whether a value may decide anything: it is not dropped, nor only said in a log."""
+    use = view.use(index)
+    if use.kind == "argument":
+        call = view.call_at(use.node)
+        assert call is not None
+        return not (call.target.startswith(_SAYING) or call.member in _LOGGING)
+    return use.kind != "dropped"
 
 
 def _cancels_current(view: FunctionView, receiver: int) -> bool:
@@ -256,9 +320,19 @@ def _keeps(view: FunctionView, index: int) -> bool:
     if use.kind == "argument":
         call = view.call_at(use.node)
         assert call is not None
-        return not (call.target.startswith(("builtins.", "logging.", "traceback.")) or call.member in _LOGGING)
+        return not (call.target.startswith(("builtins.", *_SAYING)) or call.member in _LOGGING)
+    if use.kind == "receiver":
+        # `exc.exceptions` and `exc.with_traceback(…)` are the exception still
+        node = view.nodes[use.node]
+        if isinstance(node, Attr) and node.attr in ("exceptions", "with_traceback", "derive"):
+            parent = view.nodes[node.parent] if node.parent >= 0 else None
+            is_called = isinstance(parent, Call) and parent.func == use.node
+            return _keeps(view, node.parent if is_called else use.node)
     return False
 
+
+_SAYING = ("logging.", "traceback.", "builtins.print")
+"""What only says what happened."""
 
 _LOGGING = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "print", "write", "trace", "format"}
@@ -267,8 +341,8 @@ _LOGGING = frozenset(
 
 
 def _raises_later(view: FunctionView, handler: Handler, escape: Escape) -> bool:
-    """Whether on the way from the handler the function raises the cancellation again: `raise` of a cancellation, or of a
-    name that holds an exception kept here, or under a flag that the handler sets."""
+    """Whether on the way from the handler the function raises the cancellation again: `raise` of a cancellation, or of
+    a name that holds an exception kept here, or under a flag that the handler sets."""
     flags = {
         target.id
         for index in view.nodes_in(handler.region)
@@ -305,9 +379,14 @@ def joins_own_cancel(view: FunctionView, points: list[int]) -> bool:
     if not points:
         return False
     cancelled = _cancelled(view)
-    return bool(cancelled) and all(
-        any(at < index and key in keys for at, key in cancelled) for index in points for keys in [_awaited(view, index)]
-    )
+    if not cancelled:
+        return False
+    for index in points:
+        before = {key for at, key in cancelled if at < index}
+        awaited = _awaited(view, index)
+        if not awaited or any(before.isdisjoint(places) for places in awaited):
+            return False
+    return True
 
 
 def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
@@ -377,26 +456,31 @@ def _iterated_for(view: FunctionView, store: int) -> int:
     return -1
 
 
-def _awaited(view: FunctionView, index: int) -> set[str]:
-    """The places that a cancellation point waits for."""
+def _awaited(view: FunctionView, index: int) -> list[set[str]]:
+    """What a cancellation point waits for: the places of each thing."""
     node = view.nodes[index]
     if not isinstance(node, Await):
-        return set()
-    keys: set[str] = set()
+        return []
+    found: list[set[str]] = []
     pending = [node.value]
     catalog = view.module.project.catalog
     while pending:
         at = pending.pop()
         call = view.call_at(at)
-        if call is None:
-            keys |= _places(view, at)
-            continue
-        scope = catalog.scope(call.target)
-        if call.target in ("asyncio.gather", "asyncio.wait") or scope is not None:
+        inner = view.nodes[at]
+        if isinstance(inner, Display):
+            pending += inner.items
+        elif isinstance(inner, Starred):
+            pending.append(inner.value)
+        elif call is None:
+            found.append(_places(view, at))
+        elif call.target in ("asyncio.gather", "asyncio.wait"):
             pending += [arg.value for arg in call.node.args if not arg.keyword]
+        elif (scope := catalog.scope(call.target)) is not None and scope.wraps >= 0:
+            pending += call.positional[scope.wraps : scope.wraps + 1]
         else:
-            keys |= _places(view, at)
-    return keys
+            found.append(_places(view, at))
+    return found
 
 
 def is_task_root(view: FunctionView) -> bool:
@@ -421,16 +505,16 @@ def _mentions(view: FunctionView) -> Iterator[tuple[FunctionView, int]]:
     is_method = view.owner is not None
     for user in view.module.functions:
         for index, node in enumerate(user.nodes):
-            if isinstance(node, Attr) and is_method and node.attr == view.name:
-                yield user, index
-            elif isinstance(node, Name) and not is_method and node.id == view.name:
+            if (isinstance(node, Attr) and is_method and node.attr == view.name) or (
+                isinstance(node, Name) and not is_method and node.id == view.name
+            ):
                 yield user, index
 
 
 def _hands_over(user: FunctionView, index: int) -> bool:
     use = user.use(index)
     if use.kind == "bound" and isinstance(user.nodes[index], Call):
-        # coro = self._run(); loop.create_task(coro)
+        # the coroutine goes through a local
         return any(_hands_over(reader, at) for reader, at in user.reads(use.name) if reader is user)
     if use.kind != "argument":
         return False
@@ -451,11 +535,16 @@ def ends_quietly(view: FunctionView, escape: Escape) -> bool:
     return reaches(view, place, lambda index: is_cancellation_point(view, index)) < 0
 
 
-def escapes_of(view: FunctionView, handler: Handler) -> list[Escape]:
-    """The ways out of a handler that do not raise."""
+def escapes_of(view: FunctionView, handler: Handler, caught: LeafTest | None = None) -> list[Escape]:
+    """The ways out of a handler that do not raise. `caught` says whether a type is that of the exception in question
+    (by default a cancellation): the tests in the handler that ask for it go one way only."""
+
+    def decide(test: int) -> bool | None:
+        return _verdict(view, handler, test, caught or is_cancellation)
+
     return [
         escape
-        for escape in escapes(view, handler.region)
+        for escape in escapes(view, handler.region, decide=decide)
         if not (
             escape.block >= 0
             and view.blocks[escape.block].ends is BlockEnd.RAISE
@@ -464,20 +553,144 @@ def escapes_of(view: FunctionView, handler: Handler) -> list[Escape]:
     ]
 
 
+LeafTest = Callable[[Leaf], bool | None]
+"""Whether an exception is an instance of a type; None where that is not known."""
+
+
+def is_cancellation(leaf: Leaf) -> bool | None:
+    """Whether a cancellation is an instance of this type."""
+    if leaf.entry is None:
+        return _is_ordinary(leaf)
+    kinds = schema.ExceptionKind
+    match leaf.entry.kind:
+        case kinds.CANCEL | kinds.CANCEL_GETTER:
+            return leaf.entry.framework != "threads"
+        case kinds.BROAD:
+            return True
+        case kinds.BROAD_GROUP:
+            return None if _cancels_in_groups(leaf.view) else False
+    return False
+
+
+def is_exit(leaf: Leaf) -> bool | None:
+    """Whether what ends a program (`SystemExit`, `KeyboardInterrupt`) is an instance of this type."""
+    if leaf.name in _EXITS:
+        return True
+    if leaf.entry is None:
+        return _is_ordinary(leaf)
+    return leaf.entry.kind is schema.ExceptionKind.BROAD
+
+
+_EXITS = frozenset({"builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit"})
+
+
+def _is_ordinary(leaf: Leaf) -> bool | None:
+    """False for a type that is a builtin's, or the project's own and derived from a builtin `Exception`: no
+    cancellation is an instance of it. None for any other."""
+    if leaf.name.startswith("builtins."):
+        return False
+    cls = leaf.view.definition_of(leaf.node) if not isinstance(leaf.view.nodes[leaf.node], Call) else None
+    if cls is not None and cls.facts.kind is FunctionKind.CLASS:
+        bases = cls.ancestry[1]
+        if bases and all(base.startswith("builtins.") and base != "builtins.BaseException" for base in bases):
+            return False
+    return None
+
+
+def _verdict(view: FunctionView, handler: Handler, test: int, caught: LeafTest) -> bool | None:
+    node = view.nodes[test]
+    if not isinstance(node, Test) or node.kind == "case":
+        return None
+    return _truth(view, handler, node.value, caught)
+
+
+def _truth(view: FunctionView, handler: Handler, index: int, caught: LeafTest) -> bool | None:
+    """Whether an expression holds for the caught exception, as far as its type says."""
+    node = view.nodes[index]
+    if isinstance(node, Operation) and node.op in ("not", "and", "or"):
+        known = [_truth(view, handler, operand, caught) for operand in node.operands]
+        if node.op == "not":
+            return None if known[0] is None else not known[0]
+        decisive = node.op == "or"
+        if decisive in known:
+            return decisive
+        return None if None in known else not decisive
+    call = view.call_at(index)
+    if call is None or call.target != "builtins.isinstance" or len(call.positional) != 2:
+        return None
+    subject = view.nodes[call.positional[0]]
+    if not isinstance(subject, Name) or subject.id != handler.excepts(view).name:
+        return None
+    found = [caught(leaf) for leaf in exception_types(view, [call.positional[1]])]
+    return True if True in found else None if None in found or not found else False
+
+
+def decides_unseen(view: FunctionView, handler: Handler, caught: LeafTest | None = None) -> bool:
+    """Whether a handler that raises looks at the exception in a way that cannot be followed: it may well be that it
+    raises this one."""
+    if not view.raises_within(handler.region):
+        return False
+    name = handler.excepts(view).name
+    for index in view.nodes_in(handler.region):
+        node = view.nodes[index]
+        call = view.call_at(index)
+        if call is not None and (
+            call.target in ("sys.exc_info", "sys.exception", "builtins.type", "builtins.issubclass")
+            or call.member in ("split", "subgroup")
+        ):
+            return True
+        if isinstance(node, Test) and name:
+            for leaf in _leaves(view, node.value):
+                mentions = any(
+                    isinstance(inner := view.nodes[at], Name) and inner.id == name for at in view.operands_within(leaf)
+                )
+                if mentions and _truth(view, handler, leaf, caught or is_cancellation) is None:
+                    return True
+    return False
+
+
+def _leaves(view: FunctionView, index: int) -> Iterator[int]:
+    """The operands of a condition that are not conditions themselves."""
+    node = view.nodes[index]
+    if isinstance(node, Operation) and node.op in ("not", "and", "or"):
+        for operand in node.operands:
+            yield from _leaves(view, operand)
+    else:
+        yield index
+
+
 def yields_in(view: FunctionView, region: int) -> bool:
     """Whether a region yields: in a generator's `try`, what arrives may have been thrown in."""
     return any(isinstance(view.nodes[index], Yield) for index in view.nodes_in(region))
 
 
-def eating_escape(view: FunctionView, handler: Handler, points: list[int]) -> Escape | None:
-    """The way out of a handler on which a cancellation of one of `points` is lost; None where each way raises, or where
-    losing it is an idiom."""
-    if not points or joins_own_cancel(view, points):
-        return None
-    for escape in escapes_of(view, handler):
-        if not kept_cancellation(view, handler, escape):
-            return escape
-    return None
+def eating_escapes(view: FunctionView, handler: Handler, points: list[int]) -> list[Escape]:
+    """The ways out of a handler on which a cancellation of one of `points` is lost, nearest first; none where each way
+    raises, or where losing it is an idiom."""
+    if not points or joins_own_cancel(view, points) or decides_unseen(view, handler):
+        return []
+    return [escape for escape in escapes_of(view, handler) if not kept_cancellation(view, handler, escape)]
+
+
+def goes_round(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler of a synchronous loop takes what ends a program, and lets the loop go on."""
+    loop = next((around for around in view.loops_around(handler.node)), -1)
+    if loop < 0:
+        return False
+    for earlier in handlers_of(view, handler.statement):
+        if earlier.region == handler.region:
+            break
+        caught = earlier.excepts(view).caught
+        if caught < 0 or any(is_exit(leaf) is not False for leaf in exception_types(view, [caught])):
+            return False
+    if decides_unseen(view, handler, is_exit):
+        return False
+    return any(
+        escape.block >= 0
+        and view.is_inside(view.blocks[escape.block].region, loop)
+        and not kept_cancellation(view, handler, escape)
+        for escape in escapes_of(view, handler, is_exit)
+    )
 
 
 def is_quiet_root(view: FunctionView, handler: Handler) -> bool:
@@ -502,28 +715,9 @@ def is_root_region(view: FunctionView, region: int) -> bool:
     )
 
 
-def decides_by_type(view: FunctionView, handler: Handler) -> bool:
-    """Whether a handler looks at the exception's type and raises some of them again."""
-    name = handler.excepts(view).name
-    if not view.raises_within(handler.region):
-        return False
-    for index in view.nodes_in(handler.region):
-        node = view.nodes[index]
-        if isinstance(node, Call):
-            call = view.call_at(index)
-            assert call is not None
-            if call.target in ("builtins.isinstance", "builtins.issubclass", "builtins.type"):
-                return True
-            if call.member in ("split", "subgroup", "exc_info"):
-                return True
-        if isinstance(node, Operation) and node.op in ("is", "is not") and name:
-            return True
-    return False
-
-
 def indent_of_last(view: FunctionView, handler: Handler) -> tuple[int, str] | None:
-    """Where a statement can be added at the end of a handler: the end of its last line, and the indent of its body; None
-    where the body stands on the line of the `except`."""
+    """Where a statement can be added at the end of a handler: the end of its last line, and the indent of its body;
+    None where the body stands on the line of the `except`."""
     source = view.module.source
     region = view.regions[handler.region]
     end = region.end

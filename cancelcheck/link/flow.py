@@ -11,7 +11,6 @@ from cancelcheck.model.facts import (
     Call,
     Const,
     Exit,
-    Iterate,
     Jump,
     Name,
     Operation,
@@ -129,9 +128,15 @@ def branch_of(view: FunctionView, block: int) -> tuple[int, bool | None]:
     return body.end - 1, bool(value.value) if isinstance(value, Const) and value.kind in ("bool", "int") else None
 
 
-def escapes(view: FunctionView, region: int, ends: NodeTest | None = None) -> list[Escape]:
+def escapes(
+    view: FunctionView,
+    region: int,
+    ends: NodeTest | None = None,
+    decide: Callable[[int], bool | None] | None = None,
+) -> list[Escape]:
     """The ways in which a region is left without an exception, nearest first. Nodes for which `ends` holds (and calls
-    that never return) end a path. Handlers inside the region are entered, whatever they catch."""
+    that never return) end a path; a test for which `decide` knows the outcome is left that way only. Handlers inside
+    the region are entered, whatever they catch."""
     start = view.regions[region].entry
     if start < 0:
         return []
@@ -145,6 +150,7 @@ def escapes(view: FunctionView, region: int, ends: NodeTest | None = None) -> li
         cut = any(
             (ends is not None and ends(node)) or never_returns(view, node) for node in range(block.start, block.end)
         )
+        barred = _barred(view, current.block, decide) if decide is not None else -1
         if not cut and block.ends is BlockEnd.RETURN:
             found.append(Escape("return", _last_jump(view, current.block), -1, (), _trail(came, current)))
         for target in steps(view, current, errors=True):
@@ -152,7 +158,7 @@ def escapes(view: FunctionView, region: int, ends: NodeTest | None = None) -> li
             inside = view.is_inside(view.blocks[target.block].region, region)
             if raised and not inside:
                 continue  # an exception leaves the region
-            if cut and not raised:
+            if not raised and (cut or target.block == barred):
                 continue
             if not inside:
                 jump = _last_jump(view, current.block)
@@ -163,6 +169,15 @@ def escapes(view: FunctionView, region: int, ends: NodeTest | None = None) -> li
                 came[target] = current
                 pending.append(target)
     return found
+
+
+def _barred(view: FunctionView, block: int, decide: Callable[[int], bool | None]) -> int:
+    """The block that a test does not go to, as its outcome is known; -1 where both ways are open."""
+    body = view.blocks[block]
+    if body.end == body.start or len(body.next) != 2 or not isinstance(view.nodes[body.end - 1], Test):
+        return -1
+    outcome = decide(body.end - 1)
+    return -1 if outcome is None else body.next[1 if outcome else 0]
 
 
 def _last_jump(view: FunctionView, block: int) -> int:
@@ -325,21 +340,3 @@ def names_read(view: FunctionView, index: int) -> set[str]:
         if isinstance(node, Name):
             found.add(node.id)
     return found
-
-
-def turns_in_loop(view: FunctionView, region: int) -> bool:
-    """Whether a handler in a `while` loop lets the loop go round again, without raising."""
-    loop = next((around for around in _regions_from(view, region) if view.regions[around].kind is RegionKind.LOOP), -1)
-    if loop < 0 or isinstance(view.nodes[view.regions[loop].node], Iterate):
-        return False
-    return any(
-        escape.block >= 0
-        and (escape.block == view.regions[loop].entry or view.is_inside(view.blocks[escape.block].region, loop))
-        for escape in escapes(view, region)
-    )
-
-
-def _regions_from(view: FunctionView, region: int) -> Iterator[int]:
-    while region >= 0:
-        yield region
-        region = view.regions[region].parent

@@ -516,6 +516,14 @@ class FunctionView:
             instance = self.instance(node.value)
             if instance is not None:
                 return instance.member(node.attr)[0]
+        if isinstance(node, Name):
+            # another name of a bound method: `spawn = loop.create_task`
+            _, nodes = self.bindings(node.id)
+            if len(nodes) == 1 and nodes[0][1] >= 0:
+                view, at = nodes[0]
+                value = view.assigned_value(at)
+                if value is not None and isinstance(view.nodes[value], Attr):
+                    return view.target_of(value)
         return ""
 
     def definition_of(self, index: int) -> FunctionView | None:

@@ -163,11 +163,24 @@ def _merged(found: list[Instance], unknown: bool = False) -> Instance | None:
     )
 
 
+def _of_super(view: FunctionView) -> Instance | None:
+    """`super()` of a class with one base. With several, what comes next is for the subclass to say."""
+    owner = view.owner
+    if owner is None or len(owner.bases) != 1:
+        return None
+    name, base = owner.bases[0]
+    if base is not None:
+        return Instance(base.qualname, view, view=base)
+    return Instance(name, view) if name and view.module.project.catalog.knows_type(name) else None
+
+
 def _of_call(view: FunctionView, index: int) -> Instance | None:
     call = view.call_at(index)
     assert call is not None
     catalog = view.module.project.catalog
     target = call.target
+    if target == "builtins.super" and not call.node.args:
+        return _of_super(view)
     if target:
         produced = catalog.produces(target)
         if produced is not None and produced.returns:

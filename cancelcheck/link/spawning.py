@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
-from cancelcheck.model.facts import Call, Comprehension, FunctionKind, Lambda
+from cancelcheck.model.facts import (
+    Assign,
+    Call,
+    Comprehension,
+    Display,
+    FunctionKind,
+    Lambda,
+    Starred,
+    Store,
+    Unpack,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -57,18 +67,51 @@ def loss_of(view: FunctionView, index: int) -> str:
         case "dropped":
             return "dropped"
         case "bound":
-            if view.facts.kind not in (FunctionKind.DEF, FunctionKind.LAMBDA):
-                return ""
-            if use.name in view.facts.global_names or use.name in view.facts.nonlocal_names:
-                return ""
-            return "" if view.reads(use.name) or view.uses_locals else "unread"
+            return "unread" if _is_unread(view, use.name) else ""
         case "element":
-            if isinstance(view.nodes[use.node], Comprehension) and view.use(use.node).kind == "dropped":
-                return "dropped"
+            holder = view.nodes[use.node]
+            if isinstance(holder, Comprehension) and holder.kind == "generator":
+                return ""  # nothing runs before somebody takes it
+            if isinstance(holder, Display) and holder.kind == "tuple":
+                unpacked = _unpacked_to(view, use.node, index)
+                if unpacked:
+                    return "unread" if _is_unread(view, unpacked) else ""
+            return loss_of(view, use.node)
         case "lambda":
             if _is_callback(view):
                 return "callback"
+        case "other":
+            node = view.nodes[use.node] if use.node >= 0 else None
+            if isinstance(node, Assign) and not node.op:
+                targets = [view.nodes[target] for target in node.targets]
+                if all(isinstance(target, Store) and _is_unread(view, target.id) for target in targets):
+                    return "unread"
     return ""
+
+
+def _is_unread(view: FunctionView, name: str) -> bool:
+    """Whether a name is a local that nothing reads."""
+    if view.facts.kind not in (FunctionKind.DEF, FunctionKind.LAMBDA):
+        return False
+    if name in view.facts.global_names or name in view.facts.nonlocal_names:
+        return False
+    return not view.reads(name) and not view.uses_locals
+
+
+def _unpacked_to(view: FunctionView, display: int, index: int) -> str:
+    """The name that `a, b = x, y` binds to one of the values; "" where it binds none, or not one to one."""
+    holder = view.nodes[display]
+    assign = view.nodes[holder.parent] if holder.parent >= 0 else None
+    if not isinstance(holder, Display) or not isinstance(assign, Assign) or len(assign.targets) != 1:
+        return ""
+    target = view.nodes[assign.targets[0]]
+    if not isinstance(target, Unpack) or len(target.items) != len(holder.items) or index not in holder.items:
+        return ""
+    pieces = [view.nodes[item] for item in (*target.items, *holder.items)]
+    if any(isinstance(piece, Starred) for piece in pieces):
+        return ""
+    name = pieces[holder.items.index(index)]
+    return name.id if isinstance(name, Store) else ""
 
 
 def _is_callback(view: FunctionView) -> bool:

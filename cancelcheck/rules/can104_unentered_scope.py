@@ -34,9 +34,10 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Entering, Scope
 from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.function import Use
 from cancelcheck.link.spawning import loss_of
 from cancelcheck.model.edit import Fix, Safety
-from cancelcheck.model.facts import Enter
+from cancelcheck.model.facts import Enter, StoreAttr
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -71,24 +72,40 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
 def _unentered(fn: FunctionView, call: CallSite, scope: Scope) -> str:
     use = fn.use(call.index)
     if use.kind == "entered":
-        enter = fn.nodes[use.node]
-        assert isinstance(enter, Enter)
-        if scope.entering is Entering.ASYNC_WITH and not enter.is_async:
-            return "is entered with a plain `with`: it must be `async with`"
-        if scope.entering is Entering.WITH and enter.is_async:
-            return "is entered with `async with`: it must be a plain `with`"
-        return ""
+        return _wrongly_entered(fn, use.node, scope)
     if use.kind == "dropped":
         return "is made and not entered: it has no effect"
-    if use.kind == "bound" and loss_of(fn, call.index) == "unread":
+    if use.kind != "bound":
+        return ""
+    if loss_of(fn, call.index) == "unread":
         return f"is kept in `{use.name}` and never entered: it has no effect"
-    if use.kind == "bound":
-        uses = [(view is fn, view.use(at)) for view, at in fn.reads(use.name)]
-        if uses and all(
-            here and (inner.kind == "receiver" and not _enters_by_hand(fn, inner.node)) for here, inner in uses
-        ):
-            return f"is kept in `{use.name}` and never entered: it has no effect"
+    reads = fn.reads(use.name)
+    if not reads or any(view is not fn for view, _ in reads):
+        return ""
+    uses = [(fn.use(at), at) for _, at in reads]
+    if all(_only_looks(fn, inner, at) for inner, at in uses):
+        return f"is kept in `{use.name}` and never entered: it has no effect"
+    wrong = [_wrongly_entered(fn, inner.node, scope) for inner, _ in uses if inner.kind == "entered"]
+    rest = [(inner, at) for inner, at in uses if inner.kind != "entered"]
+    if wrong and all(wrong) and all(_only_looks(fn, inner, at) for inner, at in rest):
+        return wrong[0]
     return ""
+
+
+def _wrongly_entered(fn: FunctionView, node: int, scope: Scope) -> str:
+    enter = fn.nodes[node]
+    assert isinstance(enter, Enter)
+    if scope.entering is Entering.ASYNC_WITH and not enter.is_async:
+        return "is entered with a plain `with`: it must be `async with`"
+    if scope.entering is Entering.WITH and enter.is_async:
+        return "is entered with `async with`: it must be a plain `with`"
+    return ""
+
+
+def _only_looks(fn: FunctionView, use: Use, at: int) -> bool:
+    """Whether a read of a scope reads, sets or calls one of its attributes, and no more."""
+    parent = fn.nodes[fn.nodes[at].parent] if fn.nodes[at].parent >= 0 else None
+    return isinstance(parent, StoreAttr) or (use.kind == "receiver" and not _enters_by_hand(fn, use.node))
 
 
 def _enters_by_hand(fn: FunctionView, index: int) -> bool:

@@ -69,12 +69,14 @@ def _is_coroutine(call: CallSite, ctx: Context) -> bool:
         if scope is not None and scope.entering is Entering.AWAIT:
             return False  # unentered-scope says more
         return ctx.catalog.is_coroutine(call.target)
-    if not callee.alternatives or not all(view.is_coroutine for view in callee.alternatives):
+    # overloads say nothing of what runs
+    runs = [view for view in callee.alternatives if not view.has_role("overload")]
+    if not runs or not all(view.is_coroutine for view in runs):
         return False
     owner = callee.owner
     if owner is not None and any(callee.name in cls.attribute_stores for cls in owner.ancestry[0]):
         return False
-    return all(ctx.catalog.decorator(name) in _KEEPS for view in callee.alternatives for name, _ in view.decorators)
+    return all(ctx.catalog.decorator(name) in _KEEPS for view in runs for name, _ in view.decorators)
 
 
 RULE = Rule(

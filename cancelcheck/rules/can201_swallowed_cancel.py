@@ -56,7 +56,7 @@ from collections.abc import Iterator
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cancellation import (
     Handler,
-    eating_escape,
+    eating_escapes,
     handlers,
     indent_of_last,
     is_quiet_root,
@@ -76,9 +76,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if not any(entry.framework != "threads" for entry in handler.catch.named):
             continue
         points = points_reaching(fn, handler)
-        escape = eating_escape(fn, handler, points)
-        if escape is None:
+        lost = eating_escapes(fn, handler, points)
+        if not lost:
             continue
+        escape = lost[0]
         where = {
             "end": "goes on after the handler",
             "return": "returns",
@@ -89,20 +90,21 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         yield ctx.report(
             fn,
             handler.node,
-            f"`{fn.text(handler.node)}` catches the cancellation and {where}: `{fn.name}` can no longer be cancelled here",
+            f"`{fn.text(handler.node)}` catches the cancellation and {where}: "
+            f"`{fn.name}` can no longer be cancelled here",
             help="Raise it again once the cleanup is done.",
             trace=(
                 ctx.step(fn, at, f"`{fn.text(at)}` can be cancelled"),
                 ctx.step(fn, handler.node, "the cancellation is caught"),
                 *([ctx.step(fn, escape.node, "and is gone")] if escape.node >= 0 else []),
             ),
-            fix=_fix(fn, handler, escape, ctx),
+            fix=_fix(fn, handler, lost, ctx),
             strict=is_quiet_root(fn, handler),
         )
 
 
-def _fix(fn: FunctionView, handler: Handler, escape: Escape, ctx: Context) -> Fix | None:
-    if escape.kind != "end" or handler.excepts(fn).is_group:
+def _fix(fn: FunctionView, handler: Handler, lost: list[Escape], ctx: Context) -> Fix | None:
+    if any(escape.kind != "end" for escape in lost) or handler.excepts(fn).is_group:
         return None
     place = indent_of_last(fn, handler)
     if place is None:

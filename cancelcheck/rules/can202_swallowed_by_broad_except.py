@@ -39,8 +39,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import decides_by_type, eating_escape, handlers, is_quiet_root, points_reaching
-from cancelcheck.link.flow import turns_in_loop
+from cancelcheck.link.cancellation import eating_escapes, goes_round, handlers, is_quiet_root, points_reaching
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -52,7 +51,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             continue
         caught = fn.text(handler.node)
         if not fn.is_async:
-            if _eats_exit_in_loop(fn, handler.region):
+            if goes_round(fn, handler):
                 yield ctx.report(
                     fn,
                     handler.node,
@@ -62,10 +61,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 )
             continue
         points = points_reaching(fn, handler)
-        if decides_by_type(fn, handler):
-            continue
-        escape = eating_escape(fn, handler, points)
-        if escape is None:
+        if not eating_escapes(fn, handler, points):
             continue
         yield ctx.report(
             fn,
@@ -78,10 +74,6 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             ),
             strict=is_quiet_root(fn, handler),
         )
-
-
-def _eats_exit_in_loop(fn: FunctionView, region: int) -> bool:
-    return turns_in_loop(fn, region)
 
 
 RULE = Rule(
