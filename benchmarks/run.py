@@ -1,0 +1,314 @@
+"""Compares cancelcheck with flake8-async and ruff: whole processes, on the same pinned packages, on one core, in turn.
+
+    python benchmarks/run.py                 download once, measure, print
+    python benchmarks/run.py --write         write benchmarks/RESULTS.md too
+    python benchmarks/run.py --from DIR      measure on folders of one's own
+
+Standard library only; see README.md beside it. Needs `os.wait4`: Linux or macOS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+PACKAGES = HERE / "packages.txt"
+TOOLS = HERE / "tools.txt"
+RESULTS = HERE / "RESULTS.md"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One process: seconds of CPU (user and system) and of the clock, and the peak of its memory in bytes."""
+
+    cpu: float
+    wall: float
+    memory: int
+
+
+@dataclass
+class Case:
+    """Something to measure. `prepare` is run before each process, and not measured."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    prepare: Sequence[_Step] = ()
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def cpu(self) -> float:
+        """Median of the CPU times, in seconds."""
+        return statistics.median(sample.cpu for sample in self.samples)
+
+    @property
+    def wall(self) -> float:
+        """Median of the clock times, in seconds."""
+        return statistics.median(sample.wall for sample in self.samples)
+
+    @property
+    def memory(self) -> int:
+        """The highest peak, in bytes."""
+        return max(sample.memory for sample in self.samples)
+
+    def measure(self) -> Sample:
+        """Run it once."""
+        for step in self.prepare:
+            step.do()
+        with tempfile.TemporaryFile() as errors:
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                self.command,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env={**os.environ, "PYTHONHASHSEED": "0", **self.environment},
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.perf_counter() - started
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode != 0:
+                errors.seek(0)
+                shown = errors.read().decode(errors="replace")[-2000:]
+                raise SystemExit(f"{self.name}: ended with {process.returncode}: {' '.join(self.command)}\n{shown}")
+        scale = 1 if sys.platform == "darwin" else 1024
+        return Sample(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * scale)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Something to do to the file system before a run: remove a folder, or change a file."""
+
+    remove: Path | None = None
+    change: Path | None = None
+
+    def do(self) -> None:
+        """Do it."""
+        if self.remove is not None:
+            shutil.rmtree(self.remove, ignore_errors=True)
+        if self.change is not None:
+            with self.change.open("a", encoding="utf-8") as file:
+                file.write(f"# changed at {time.time_ns()}\n")
+
+
+def main() -> int:
+    """Do what the command line says; returns the exit status."""
+    options = _options()
+    if not hasattr(os, "wait4"):
+        print("error: this system has no wait4, which tells what a process has used", file=sys.stderr)
+        return 2
+    cache: Path = options.cache.expanduser().resolve()
+    if cache.is_relative_to(ROOT):
+        print("error: --cache has to lie outside of the repository", file=sys.stderr)
+        return 2
+    cache.mkdir(parents=True, exist_ok=True)
+    tools = tools_python(cache)
+    source = options.source.resolve() if options.source else unpacked(cache, PACKAGES)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        cases = make_cases(source, tools, Path(scratch))
+        pin()
+        measure(cases, options.runs)
+        report = describe(cases, source, options.runs)
+    print(report)
+    if options.write:
+        RESULTS.write_text(report + "\n", encoding="utf-8")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    default = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "cancelcheck-benchmarks"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, default=default, help="where packages and tools are kept (%(default)s)")
+    parser.add_argument("--from", dest="source", type=Path, help="measure on this folder, download no packages")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each, after one to warm up (%(default)s)")
+    parser.add_argument("--write", action="store_true", help=f"write the report to {RESULTS.name}")
+    return parser.parse_args()
+
+
+# --- what is measured on, and with -----------------------------------------------------------------------------------
+
+
+def unpacked(cache: Path, packages: Path) -> Path:
+    """A folder with the pinned packages' files, downloaded as wheels the first time."""
+    target = cache / f"packages-{_digest(packages)}"
+    if not target.exists():
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            wheels, files = Path(folder, "wheels"), Path(folder, "files")
+            _pip(sys.executable, "download", "--no-deps", "--only-binary=:all:", "-d", str(wheels), "-r", str(packages))
+            for wheel in sorted(wheels.glob("*.whl")):
+                with zipfile.ZipFile(wheel) as archive:
+                    archive.extractall(files / wheel.name.partition("-")[0])
+            os.replace(files, target)
+    return target
+
+
+def tools_python(cache: Path) -> Path:
+    """The Python of an environment with the pinned tools and nothing else: flake8 runs every plugin that it finds."""
+    folder = cache / f"tools-{_digest(TOOLS)}-{platform.python_version()}"
+    python = folder / "bin" / "python"
+    if not (folder / "complete").exists():
+        venv.create(folder, with_pip=True, clear=True)
+        _pip(str(python), "install", "-r", str(TOOLS))
+        (folder / "complete").touch()
+    return python
+
+
+def _pip(python: str, *arguments: str) -> None:
+    quiet = ("--quiet", "--disable-pip-version-check")
+    subprocess.run([python, "-m", "pip", *arguments, *quiet], check=True)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
+def python_files(folder: Path) -> list[Path]:
+    """Every Python file below a folder."""
+    return sorted(folder.rglob("*.py"))
+
+
+def count_lines(files: Sequence[Path]) -> int:
+    """How many lines the files have."""
+    return sum(file.read_bytes().count(b"\n") for file in files)
+
+
+def pin() -> None:
+    """Keep this process, and with it those that it starts, to one core, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+# --- the cases -------------------------------------------------------------------------------------------------------
+
+
+def make_cases(source: Path, tools: Path, scratch: Path) -> list[Case]:
+    """Everything to measure on the files of `source`; `scratch` is a folder to be changed at will."""
+    tree = str(source)
+    checkout = {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "cancelcheck"]
+    check = [*command, "check", "--isolated", "--strict", "--exit-zero", "--quiet", "--format=json"]
+    cases = [
+        Case(
+            "flake8 with flake8-async",
+            [str(tools), "-m", "flake8", "--isolated", "--select=ASYNC", "--exit-zero", "-j1", tree],
+        ),
+        Case(
+            "ruff, ASYNC rules",
+            [str(tools.parent / "ruff"), "check", "--isolated", "--no-cache", "--select=ASYNC", "--exit-zero", tree],
+        ),
+    ]
+    if has_cache(command, checkout):
+        kept, fresh, edited = scratch / "kept", scratch / "fresh", scratch / "edited"
+        copy, twice = scratch / "copy", scratch / "twice"
+        shutil.copytree(source, copy)
+        for name in ("one", "two"):
+            shutil.copytree(source, twice / name)
+        changed = max(python_files(copy), key=lambda file: file.stat().st_size)
+        one_core_only = ["--jobs=1"]
+        cases += [
+            Case(COLD, [*check, *one_core_only, f"--cache-dir={fresh}", tree], checkout, [_Step(remove=fresh)]),
+            Case("cancelcheck, unchanged tree", [*check, f"--cache-dir={kept}", tree], checkout),
+            Case(
+                "cancelcheck, one changed file",
+                [*check, f"--cache-dir={edited}", str(copy)],
+                checkout,
+                [_Step(change=changed)],
+            ),
+            Case(TWICE, [*check, *one_core_only, f"--cache-dir={fresh}", str(twice)], checkout, [_Step(remove=fresh)]),
+        ]
+        check.append("--no-cache")
+    else:
+        cases.append(Case(COLD, [*check, tree], checkout))
+    three = [str(file) for file in python_files(source)[:: max(1, len(python_files(source)) // 3)][:3]]
+    cases += [
+        Case("cancelcheck, three files", [*check, *three], checkout),
+        Case("cancelcheck --version", [*command, "--version"], checkout),
+        Case("python -c pass", [sys.executable, "-c", "pass"], checkout),
+    ]
+    return cases
+
+
+COLD = "cancelcheck, all rules, no cache"
+TWICE = "cancelcheck, the tree twice"
+
+
+def has_cache(command: list[str], environment: dict[str, str]) -> bool:
+    """Whether this version of the command knows `--cache-dir`."""
+    done = subprocess.run(
+        [*command, "check", "--help"], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    return "--cache-dir" in done.stdout
+
+
+def measure(cases: Sequence[Case], runs: int) -> None:
+    """Run every case once to warm up, then all of them in turn, so that what else the machine does hits all alike."""
+    for round_number in range(runs + 1):
+        for case in cases:
+            sample = case.measure()
+            if round_number:
+                case.samples.append(sample)
+        print(f"round {round_number} of {runs}", file=sys.stderr)
+
+
+# --- the report ------------------------------------------------------------------------------------------------------
+
+
+def describe(cases: Sequence[Case], source: Path, runs: int) -> str:
+    """The report in Markdown."""
+    files = python_files(source)
+    lines = count_lines(files)
+    base = cases[0]
+    pinned = ", ".join(PACKAGES.read_text("utf-8").split()) if source.name.startswith("packages-") else source.name
+    rows = [
+        "# Results",
+        "",
+        f"Measured by `python benchmarks/run.py`: medians of {runs} runs of each process, in turn, pinned to one core.",
+        "",
+        f"- on: {pinned}: {len(files):,} files, {lines:,} lines",
+        f"- against: {', '.join(TOOLS.read_text('utf-8').split())}",
+        f"- machine: {cpu_model()}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}",
+        "",
+        "| process | CPU s | wall s | peak MB | µs CPU per line | CPU, first row = 1 |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for case in cases:
+        per_line = f"{case.cpu / lines * 1e6:.1f}" if base.command[-1] == case.command[-1] else ""
+        ratio = case.cpu / base.cpu
+        shown = f"1/{1 / ratio:,.{0 if ratio < 0.1 else 1}f}" if ratio < 1 else f"{ratio:.1f}"
+        rows.append(
+            f"| {case.name} | {case.cpu:.3f} | {case.wall:.3f} | {case.memory / 1e6:.0f} | {per_line} | {shown} |"
+        )
+    known = {case.name: case for case in cases}
+    if TWICE in known:
+        rows += ["", f"Twice the files: {known[TWICE].cpu / known[COLD].cpu:.2f} times the CPU time."]
+    return "\n".join(rows)
+
+
+def cpu_model() -> str:
+    """The processor's name, as well as the system tells it."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    for line in text.splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
