@@ -74,6 +74,8 @@ class Catalog:
             for name in names_of(api.call):
                 self._load(name.partition(".")[0])
                 self._one["api"][name] = api
+                # its class, so that an instance is followed to its constructor
+                self._bases.setdefault(name.rpartition(".")[0], ())
 
     # --- loading
 

@@ -85,6 +85,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     `default` is what applies when nothing is given: a number in `unit`, `"none"` (waits forever), `"client"` (what the
     instance's constructor says), or `"unknown"`. `forever` are the values that mean no limit. `coroutine = false` on an
     async entry: the call is no coroutine, so that it does something unawaited, or is entered or iterated instead.
+    `socket_default`: where nothing is given, `socket.setdefaulttimeout()` bounds it.
     """
 
     call: Names
@@ -99,6 +100,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     returns: str = ""
     read_only: bool = False
     coroutine: bool = True
+    socket_default: bool = False
 
 
 class Client(_Entry, frozen=True, kw_only=True):
@@ -106,7 +108,8 @@ class Client(_Entry, frozen=True, kw_only=True):
 
     `default` and `forever` as for `Api`. `timeout` empty: its constructor takes none, so a plain instance cannot carry
     a bound (`requests.Session`). `defers` names constructor keywords that can set a bound in a way not seen here
-    (`transport`, `event_hooks`): where one is given, the client is not called untimed.
+    (`transport`, `event_hooks`): where one is given, the client is not called untimed. `bounds_all`: no call through it
+    takes a timeout of its own, so that it is judged, and reported, where it is made. `socket_default` as for `Api`.
     """
 
     type: Names
@@ -117,6 +120,8 @@ class Client(_Entry, frozen=True, kw_only=True):
     default: float | str = "unknown"
     forever: tuple[Value, ...] = (Value.NONE,)
     defers: tuple[str, ...] = ()
+    bounds_all: bool = False
+    socket_default: bool = False
     kind: Kind | None = None
 
 

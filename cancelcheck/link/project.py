@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cancelcheck.catalog import Catalog
 from cancelcheck.config import Settings
+from cancelcheck.link.adapters import Customised
 from cancelcheck.link.function import FunctionView
 from cancelcheck.link.instances import Instance
 from cancelcheck.model.facts import Assign, Define, FunctionKind, Import, ModuleFacts, Store
@@ -74,7 +75,7 @@ class ModuleView:
         self.raising: dict[int, bool] = {}
         self.roots: dict[int, bool] = {}
         self.is_test = False
-        self.customised: bool | None = None
+        self.customised: Customised | None = None
         self.default_timeout: bool | None = None
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
         self._globals: dict[str, list[tuple[FunctionView, int]]] | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.values import Bound, bound_of, evaluate
-from cancelcheck.model.facts import Attr, Call, Enter, FunctionKind, Name, RegionKind
+from cancelcheck.model.facts import Attr, Call, Enter, FunctionKind, Name, RegionKind, Yield
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -61,6 +61,11 @@ def is_bounded(view: FunctionView, index: int, depth: int = 3) -> bool:
     for scope, call in scopes_around(view, index):
         if bound_of_scope(scope, call) is not Bound.FOREVER:
             return True
+    if any(
+        view.regions[region].kind is RegionKind.WITH and _may_bound(view, view.regions[region].node)
+        for region in view.regions_around(index)
+    ):
+        return True
     at = index
     while at >= 0:
         use = view.use(at)
@@ -77,6 +82,26 @@ def is_bounded(view: FunctionView, index: int, depth: int = 3) -> bool:
         else:
             break
     return depth > 0 and _every_caller_bounds(view, depth)
+
+
+def _may_bound(view: FunctionView, index: int) -> bool:
+    """Whether a `with` that makes no scope of the catalogue enters one all the same: one that was made elsewhere, the
+    project's own context manager that yields inside one, or what says by its name that it is one."""
+    enter = view.nodes[index]
+    assert isinstance(enter, Enter)
+    catalog = view.module.project.catalog
+    call = view.call_at(enter.context)
+    if call is None:
+        instance = view.instance(enter.context)
+        return instance is not None and not instance.origins and catalog.scope(instance.catalog_type()) is not None
+    callee = call.callee
+    if callee is None:
+        return not call.target and any(word in call.member.lower() for word in ("timeout", "deadline", "fail_after"))
+    return any(
+        isinstance(node, Yield)
+        and any(bound_of_scope(*found) is not Bound.FOREVER for found in scopes_around(callee, at))
+        for at, node in enumerate(callee.nodes)
+    )
 
 
 def _every_caller_bounds(view: FunctionView, depth: int) -> bool:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
+from cancelcheck.link.adapters import is_customised
 from cancelcheck.link.scopes import is_bounded
 from cancelcheck.link.values import Bound, Value, bound_of, evaluate
-from cancelcheck.model.facts import Attr, Call, Name, StoreAttr
+from cancelcheck.model.facts import Attr, Call, Name
 
 if TYPE_CHECKING:
-    from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.link.function import CallSite
     from cancelcheck.link.instances import Instance
     from cancelcheck.link.project import ModuleView
 
@@ -67,43 +68,52 @@ def given(call: CallSite, timeout: schema.Names, position: int, forever: tuple[s
     return Wait(Verdict.DISABLED, value) if bound_of(value, forever) is Bound.FOREVER else _TIMED
 
 
-def judge(call: CallSite, api: schema.Api) -> Wait:
-    """Whether a call of the catalogue can wait forever."""
+def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
+    """Whether a call of the catalogue can wait forever. `given_none`: its own timeout is known to be None here."""
     view = call.fn
     own = given(call, api.timeout, api.timeout_position, api.forever)
-    if own is None or own.verdict is Verdict.DISABLED:
-        if api.mode is schema.Mode.ASYNC and is_bounded(view, call.index):
-            return _TIMED
-    if own is not None:
+    if given_none:
+        own = Wait(Verdict.DISABLED)
+    if own is not None and own.verdict is Verdict.TIMED:
         return own
+    if api.mode is schema.Mode.ASYNC and is_bounded(view, call.index):
+        return _TIMED
+    instance = view.instance(call.receiver) if call.receiver >= 0 else None
+    if own is not None:
+        return own if instance is None or _is_plain(call, instance) else _TIMED
     if any(arg.star == 2 and view.dict_items(arg.value) is None for arg in call.node.args):
         return _TIMED  # the timeout may be in there
     if api.default == "client":
-        return _of_client(call)
-    if api.default != "none":
+        return _of_client(call, instance)
+    if api.default != "none" or (api.socket_default and sets_default_timeout(view.module)):
         return _TIMED
-    if api.mode is schema.Mode.SYNC and sets_default_timeout(view.module):
-        return _TIMED
-    instance = view.instance(call.receiver) if call.receiver >= 0 else None
     if instance is not None and not _is_plain(call, instance):
         return _TIMED
     return Wait(Verdict.UNTIMED)
 
 
-def _of_client(call: CallSite) -> Wait:
-    """What the client's constructor says, for a call that leaves it to the client. An endless argument there is reported
-    there, not again at each call."""
-    view = call.fn
-    catalog = view.module.project.catalog
-    instance = view.instance(call.receiver) if call.receiver >= 0 else None
+def _of_client(call: CallSite, instance: Instance | None) -> Wait:
+    """What the client's constructor says, for a call that leaves it to the client. What is judged at the constructor is
+    reported there, not again at each call."""
     if instance is None or not instance.complete or not instance.origins or instance.view is not None:
         return _TIMED
+    catalog = call.fn.module.project.catalog
     for origin in instance.origins:
         client = catalog.client(origin.target)
-        if client is None or client.default != "none":
+        if client is None or client.bounds_all or judge_client(origin, client).verdict is not Verdict.UNTIMED:
             return _TIMED
-        if given(origin, client.timeout, client.timeout_position, client.forever) is not None or defers(origin, client):
-            return _TIMED
+    return Wait(Verdict.UNTIMED)
+
+
+def judge_client(call: CallSite, client: schema.Client) -> Wait:
+    """Whether the calls through a client, as its constructor is called, can wait forever unless they say otherwise."""
+    own = given(call, client.timeout, client.timeout_position, client.forever)
+    if own is not None:
+        return own
+    if client.default != "none" or defers(call, client):
+        return _TIMED
+    if client.socket_default and sets_default_timeout(call.fn.module):
+        return _TIMED
     return Wait(Verdict.UNTIMED)
 
 
@@ -126,26 +136,7 @@ def _is_plain(call: CallSite, instance: Instance) -> bool:
         client = view.module.project.catalog.client(origin.target)
         if client is not None and defers(origin, client):
             return False
-    return not _is_customised(view.module)
-
-
-def _is_customised(module: ModuleView) -> bool:
-    """Whether anywhere in the module a transport adapter that is not the library's own is mounted on a session, or a
-    session's method replaced."""
-    known = module.customised
-    if known is None:
-        known = False
-        for view in module.functions:
-            for call in view.calls:
-                if call.member == "mount" and len(call.node.args) == 2:
-                    adapter = view.call_at(call.node.args[1].value)
-                    known |= adapter is None or not adapter.target.endswith(".HTTPAdapter")
-            for node in view.nodes:
-                if isinstance(node, StoreAttr) and node.attr in ("request", "send", "get", "post"):
-                    holder = view.nodes[node.value]
-                    known |= isinstance(holder, (Name, Attr)) and "session" in view.key(node.value).lower()
-        module.customised = known
-    return known
+    return not is_customised(view, instance)
 
 
 def sets_default_timeout(module: ModuleView) -> bool:
@@ -154,7 +145,7 @@ def sets_default_timeout(module: ModuleView) -> bool:
     if known is None:
         known = False
         for view in module.functions:
-            for index, node in enumerate(view.nodes):
+            for node in view.nodes:
                 if isinstance(node, Call):
                     func = view.nodes[node.func]
                     name = func.attr if isinstance(func, Attr) else func.id if isinstance(func, Name) else ""
@@ -166,8 +157,8 @@ def sets_default_timeout(module: ModuleView) -> bool:
 
 
 def every_call_timed(origin: CallSite) -> bool:
-    """Whether a client made at `origin` is a local, or a `with` target, all of whose requests in sight are given a finite
-    timeout of their own. False where it goes out of sight, or nothing is asked of it."""
+    """Whether a client made at `origin` is a local, or a `with` target, all of whose requests in sight are given a
+    finite timeout of their own. False where it goes out of sight, or nothing is asked of it."""
     view = origin.fn
     catalog = view.module.project.catalog
     seen = False

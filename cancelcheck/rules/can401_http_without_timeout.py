@@ -31,25 +31,51 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Kind
-from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.waits import Verdict, judge
-from cancelcheck.model.finding import Finding
+from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.passing import Endless, endless_calls
+from cancelcheck.link.waits import Verdict, judge, judge_client
+from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
-    """Reports each HTTP call that nothing bounds."""
+    """Reports each HTTP call that nothing bounds, and each client that no call through it can bound."""
     for call in fn.calls:
-        api = ctx.catalog.api(call.target)
-        if api is None or api.kind is not Kind.HTTP or judge(call, api).verdict is not Verdict.UNTIMED:
+        if _is_untimed(call, ctx):
+            library = call.target.partition(".")[0]
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` has no timeout: {library} waits forever by default",
+                help="Pass `timeout=`, in seconds.",
+            )
             continue
-        library = call.target.partition(".")[0]
-        yield ctx.report(
-            fn,
-            call.index,
-            f"`{call.text}(…)` has no timeout: {library} waits forever by default",
-            help="Pass `timeout=`, in seconds.",
+        endless = next(
+            (found for found in endless_calls(call) if found.api.kind is Kind.HTTP and not found.given), None
         )
+        if endless is not None:
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` leaves `{endless.param}` at None: `{endless.chain[-1].text}(…)` then waits forever",
+                help=f"Pass `{endless.param}=`, in seconds, or give it a finite default.",
+                trace=(ctx.step(fn, call.index, f"`{endless.param}` is left at None"), *_steps(endless, ctx)),
+            )
+
+
+def _is_untimed(call: CallSite, ctx: Context) -> bool:
+    api = ctx.catalog.api(call.target)
+    if api is not None:
+        return api.kind is Kind.HTTP and judge(call, api).verdict is Verdict.UNTIMED
+    client = ctx.catalog.client(call.target)
+    if client is None or client.kind is not Kind.HTTP or not client.bounds_all:
+        return False
+    return judge_client(call, client).verdict is Verdict.UNTIMED
+
+
+def _steps(endless: Endless, ctx: Context) -> Iterator[Step]:
+    for call in endless.chain:
+        yield ctx.step(call.fn, call.index, f"`{call.text}(…)` is given it")
 
 
 RULE = Rule(
