@@ -42,7 +42,8 @@ def with_newer_python():
     """Hand over to a Python that is new enough, if there is one."""
     for minor in range(19, OLDEST[1] - 1, -1):
         found = shutil.which(f"python3.{minor}")
-        if found:
+        # a version manager's stand-in may be there for a Python that is not
+        if found and works([found, "-c", f"import sys; sys.exit(sys.version_info < {OLDEST})"]):
             return subprocess.call([found, __file__, *sys.argv[1:]])
     print("error: cancelcheck needs Python 3.11 or later; this is", sys.version.split()[0], file=sys.stderr)
     return 2

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from cancelcheck import __version__, cli
 from cancelcheck.rules import RULES
@@ -26,10 +25,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def status(*arguments: str) -> int:
     return cli.main(arguments)
-
-
-def invoke(*arguments: str, stdin: str | bytes = "") -> Result:
-    return CliRunner().invoke(cli._commands, list(arguments), input=stdin, standalone_mode=False)
 
 
 CONCISE = "a.py:5:5: CAN101 task `main()` is not kept: it can vanish before it is done, and nothing can cancel it\n"
@@ -118,11 +113,11 @@ def test_rules_are_chosen(root: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_standard_input(root: Path) -> None:
-    result = invoke("--stdin-filename", "a.py", "-", stdin=LOST)
-    assert result.stdout == CONCISE
-    assert result.return_value == 1
-    assert invoke("-", stdin=LOST).stdout == CONCISE.replace("a.py", "<stdin>")
-    assert invoke("-", stdin=b"x = '\xff'\n").stdout == (
+    done = command("--stdin-filename", "a.py", "-", cwd=root, stdin=LOST.encode())
+    assert done.out == CONCISE
+    assert done.status == 1
+    assert command("-", cwd=root, stdin=LOST.encode()).out == CONCISE.replace("a.py", "<stdin>")
+    assert command("-", cwd=root, stdin=b"x = '\xff'\n").out == (
         "<stdin>:1:1: CAN001 the file cannot be decoded: byte 0xff is not UTF-8\n"
     )
 
