@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.flow import Escape, Place, escapes, reaches, start_at
+from cancelcheck.link.flow import Escape, Place, escapes, innermost, reaches, start_at
 from cancelcheck.link.scopes import references
 from cancelcheck.model.facts import (
     Assign,
@@ -32,6 +32,7 @@ from cancelcheck.model.facts import (
     Store,
     Subscript,
     Test,
+    Unpack,
     Yield,
 )
 
@@ -114,7 +115,8 @@ def _held(view: FunctionView, index: int) -> tuple[FunctionView, int] | None:
     if not any(at >= 0 and isinstance(holder.nodes[at], Store) for holder, at in bound):
         # imported from another file of the project
         _, entity = view.module.project.find(view.path_of(index), view.module)
-        bound = getattr(entity, "bindings", ())
+        found = getattr(entity, "bindings", ())
+        bound = found if isinstance(found, tuple) else ()
     if len(bound) != 1 or bound[0][1] < 0:
         return None
     holder, at = bound[0]
@@ -442,7 +444,23 @@ def _places(view: FunctionView, index: int) -> set[str]:
                     isinstance(inner, Call) and inner.func >= 0
                 ):
                     keys |= _places(view, value)
+            waited = _waited_for(view, at)
+            if waited >= 0:
+                keys |= _places(view, waited)
     return keys
+
+
+def _waited_for(view: FunctionView, store: int) -> int:
+    """Of `done, pending = await asyncio.wait(tasks)`: the tasks, which both sets are made of; -1 for anything else."""
+    unpack = view.nodes[store].parent
+    assign = view.nodes[view.nodes[unpack].parent] if unpack >= 0 and view.nodes[unpack].parent >= 0 else None
+    if not (isinstance(view.nodes[unpack], Unpack) and isinstance(assign, Assign) and assign.value >= 0):
+        return -1
+    awaited = view.nodes[assign.value]
+    call = view.call_at(awaited.value) if isinstance(awaited, Await) else None
+    if call is None or call.target != "asyncio.wait" or not call.positional:
+        return -1
+    return call.positional[0]
 
 
 def _iterated_for(view: FunctionView, store: int) -> int:
@@ -528,11 +546,19 @@ def _hands_over(user: FunctionView, index: int) -> bool:
 
 
 def ends_quietly(view: FunctionView, escape: Escape) -> bool:
-    """Whether after an escape the function ends with no further cancellation point."""
-    if escape.block < 0:
-        return True
-    place = Place(escape.block, escape.ways)
-    return reaches(view, place, lambda index: is_cancellation_point(view, index)) < 0
+    """Whether after an escape the function ends with no further cancellation point; the cleanup of a `finally` on its
+    way out does not count."""
+    return _ends_from(view, Place(escape.block, escape.ways))
+
+
+def _ends_from(view: FunctionView, place: Place) -> bool:
+    def goes_on(index: int) -> bool:
+        if not is_cancellation_point(view, index):
+            return False
+        around = innermost(view, index, RegionKind.FINALLY, RegionKind.LOOP)
+        return around < 0 or view.regions[around].kind is RegionKind.LOOP
+
+    return reaches(view, place, goes_on) < 0
 
 
 def escapes_of(view: FunctionView, handler: Handler, caught: LeafTest | None = None) -> list[Escape]:
@@ -669,7 +695,28 @@ def eating_escapes(view: FunctionView, handler: Handler, points: list[int]) -> l
     raises, or where losing it is an idiom."""
     if not points or joins_own_cancel(view, points) or decides_unseen(view, handler):
         return []
-    return [escape for escape in escapes_of(view, handler) if not kept_cancellation(view, handler, escape)]
+    escapes = escapes_of(view, handler)
+    if not handler.catch.named and _delivers_again(view):
+        # the next wait in the handler raises the cancellation again
+        escapes = [escape for escape in escapes if not _waits_on(view, handler, escape)]
+    return [escape for escape in escapes if not kept_cancellation(view, handler, escape)]
+
+
+def _delivers_again(view: FunctionView) -> bool:
+    """Whether the module's framework delivers a cancellation at every wait until its scope is left, as trio and anyio
+    do, and not once, as asyncio does."""
+    libraries = view.module.facts.libraries
+    return "asyncio" not in libraries and ("trio" in libraries or "anyio" in libraries)
+
+
+def _waits_on(view: FunctionView, handler: Handler, escape: Escape) -> bool:
+    """Whether there is a wait on the way out of a handler."""
+    return any(
+        is_cancellation_point(view, index)
+        for block in escape.path
+        for index in range(view.blocks[block].start, view.blocks[block].end)
+        if view.is_inside(view.blocks[block].region, handler.region)
+    )
 
 
 def goes_round(view: FunctionView, handler: Handler) -> bool:
@@ -695,8 +742,25 @@ def goes_round(view: FunctionView, handler: Handler) -> bool:
 
 def is_quiet_root(view: FunctionView, handler: Handler) -> bool:
     """Whether a task ends with this handler: the function is a task's root, and ends after it with no further
-    cancellation point."""
-    return is_task_root(view) and all(ends_quietly(view, escape) for escape in escapes_of(view, handler))
+    cancellation point. The root of a whole program may still clean up, where the handler is in no loop: it is cancelled
+    by the runner, at an interrupt, and nobody waits for the cancellation but the runner."""
+    if not is_task_root(view):
+        return False
+    if innermost(view, handler.node, RegionKind.LOOP) < 0 and is_program(view):
+        return True
+    return all(ends_quietly(view, escape) for escape in escapes_of(view, handler))
+
+
+def is_program(view: FunctionView) -> bool:
+    """Whether this module gives the function's coroutine to a runner (`asyncio.run(main())`)."""
+    catalog = view.module.project.catalog
+    for user, call in references(view):
+        use = user.use(call.index) if call is not None else None
+        runner = user.call_at(use.node) if use is not None and use.kind == "argument" else None
+        entry = catalog.runner(runner.target) if runner is not None else None
+        if entry is not None and not entry.thread:
+            return True
+    return False
 
 
 def is_root_region(view: FunctionView, region: int) -> bool:
@@ -709,7 +773,7 @@ def is_root_region(view: FunctionView, region: int) -> bool:
         if isinstance(node, Exit) and node.on_error and node.enter == view.regions[region].node
     ]
     return all(
-        reaches(view, start_at(view, target), lambda index: is_cancellation_point(view, index)) < 0
+        _ends_from(view, start_at(view, target))
         for index in exits
         for target in view.blocks[view.block_of(index)].next
     )
