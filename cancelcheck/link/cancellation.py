@@ -695,11 +695,11 @@ def eating_escapes(view: FunctionView, handler: Handler, points: list[int]) -> l
     raises, or where losing it is an idiom."""
     if not points or joins_own_cancel(view, points) or decides_unseen(view, handler):
         return []
-    escapes = escapes_of(view, handler)
+    ways = escapes_of(view, handler)
     if not handler.catch.named and _delivers_again(view):
         # the next wait in the handler raises the cancellation again
-        escapes = [escape for escape in escapes if not _waits_on(view, handler, escape)]
-    return [escape for escape in escapes if not kept_cancellation(view, handler, escape)]
+        ways = [escape for escape in ways if not _waits_on(view, handler, escape)]
+    return [escape for escape in ways if not kept_cancellation(view, handler, escape)]
 
 
 def _delivers_again(view: FunctionView) -> bool:
