@@ -139,9 +139,11 @@ def _merge(table: dict[str, object], more: dict[str, object]) -> None:
 
 
 def fixture_settings(settings: Settings, root: Path, *, strict: bool) -> LoadedSettings:
-    """The settings for a fixture: nothing is silent because of where it lies, or of what it looks like."""
+    """The settings for a fixture: nothing is silent because of where it lies, or of what it looks like, unless its own
+    settings say what a test file is."""
+    tests = () if settings.test_files == Settings().test_files else settings.test_files
     everywhere = msgspec.structs.replace(
-        settings, strict=strict or settings.strict, test_files=(), skip_generated=False, exclude=()
+        settings, strict=strict or settings.strict, test_files=tests, skip_generated=False, exclude=()
     )
     return LoadedSettings(everywhere, root, None)
 
