@@ -83,7 +83,8 @@ def main() -> int:
         rule, count = options.sample
         show_sample(draw(found, rule, int(count), options.seed), {folder.name: folder for folder in folders})
     elif options.compare:
-        show_difference(load(options.compare), found)
+        checked = {folder.name for folder in folders}
+        show_difference([finding for finding in load(options.compare) if finding.package in checked], found)
     else:
         show_counts(results)
     errors = [f"{result.package}: {error}" for result in results for error in result.errors]
