@@ -41,7 +41,8 @@ class Promise(NamedTuple):
 
     `timeout` is in seconds, None where none is declared. `retries` counts the attempts after the first. `compensations`
     are the handlers in the order in which they were declared (more than one is a mistake that `assert_cancel_safe`
-    names), each a callable or a `"module:function"`. `idempotent` is the key where one is given, else a plain yes or no.
+    names), each a callable or a `"module:function"`. `idempotent` is the key where one is given, else a plain yes or
+    no.
     """
 
     timeout: float | None = None

@@ -84,7 +84,8 @@ class Catalog:
         return sorted(self._available)
 
     def read(self, library: str) -> schema.LibraryFile:
-        """The file of one library, whole. Raises `CatalogError` where it is malformed, `KeyError` where there is none."""
+        """The file of one library, whole. Raises `CatalogError` where it is malformed, `KeyError` where there is
+        none."""
         try:
             return msgspec.convert(tomllib.loads(self._available[library].read_text("utf-8")), schema.LibraryFile)
         except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:

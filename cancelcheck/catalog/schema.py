@@ -249,8 +249,8 @@ class ExceptionEntry(_Entry, frozen=True, kw_only=True):
 
 
 class Produces(_Entry, frozen=True, kw_only=True):
-    """The type of what a call returns (an awaited one: of what it gives), or of what `with call as x` binds; likewise of
-    an attribute of a type (`trio.Nursery.cancel_scope`)."""
+    """The type of what a call returns (an awaited one: of what it gives), or of what `with call as x` binds; likewise
+    of an attribute of a type (`trio.Nursery.cancel_scope`)."""
 
     call: Names
     returns: str = ""
@@ -349,8 +349,8 @@ class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields
 
 
 class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
-    """A whole file. `alias` maps other spellings of a name (where it is defined, or re-exported) to the usual one; a key
-    that ends in `.*` maps a whole prefix."""
+    """A whole file. `alias` maps other spellings of a name (where it is defined, or re-exported) to the usual one; a
+    key that ends in `.*` maps a whole prefix."""
 
     library: Library
     alias: dict[str, str] = {}

@@ -21,8 +21,8 @@ Origin = tuple[str, int, int]
 class Customised:
     """Which clients of a module are customised.
 
-    `origins` by where they are made; `classes` by a class that does it to itself; `some` says that it is done to a client
-    that arrives as a parameter; `any` to one that is not known at all.
+    `origins` by where they are made; `classes` by a class that does it to itself; `some` says that it is done to a
+    client that arrives as a parameter; `any` to one that is not known at all.
     """
 
     __slots__ = ("any", "classes", "origins", "some")

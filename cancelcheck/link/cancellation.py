@@ -773,9 +773,7 @@ def is_root_region(view: FunctionView, region: int) -> bool:
         if isinstance(node, Exit) and node.on_error and node.enter == view.regions[region].node
     ]
     return all(
-        _ends_from(view, start_at(view, target))
-        for index in exits
-        for target in view.blocks[view.block_of(index)].next
+        _ends_from(view, start_at(view, target)) for index in exits for target in view.blocks[view.block_of(index)].next
     )
 
 

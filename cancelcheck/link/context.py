@@ -32,8 +32,9 @@ class Context:
         fix: Fix | None = None,
         strict: bool = False,
     ) -> Finding:
-        """A finding at a node of `fn`, or at a pair of offsets. `message` says what, with the code's own names, and what
-        happens; `help` what to do; `strict` that it is made only with `--strict`, or when the rule is asked for."""
+        """A finding at a node of `fn`, or at a pair of offsets. `message` says what, with the code's own names, and
+        what happens; `help` what to do; `strict` that it is made only with `--strict`, or when the rule is asked
+        for."""
         source = self.module.source
         start, end = (fn.nodes[at].start, fn.nodes[at].end) if isinstance(at, int) else at
         line, column = source.position(start)

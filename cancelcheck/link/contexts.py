@@ -78,9 +78,7 @@ def _is_context(view: FunctionView, param: Param) -> bool:
             elif name in _EVENTS:
                 if "stop" in param.name or "cancel" in param.name:
                     return True
-            elif name in _CARRIERS or name in settings.context_types:
-                return True
-            elif _has_surface(parent, index):
+            elif name in _CARRIERS or name in settings.context_types or _has_surface(parent, index):
                 return True
         return False
     if param.name in NAMES or param.name in settings.context_parameters:

@@ -39,8 +39,8 @@ class Escape(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A block on a path, and by which way each `finally` around it was entered, outermost first ("" where the path began
-    inside one)."""
+    """A block on a path, and by which way each `finally` around it was entered, outermost first ("" where the path
+    began inside one)."""
 
     block: int
     ways: tuple[str, ...]
@@ -213,8 +213,8 @@ def _swallows(view: FunctionView, block: int) -> bool:
 
 
 def reaches(view: FunctionView, start: Place, goal: NodeTest, stop: NodeTest | None = None) -> int:
-    """The first node for which `goal` holds on a path from the beginning of the block `start` by normal flow; -1 if there
-    is none. Nodes for which `stop` holds end a path."""
+    """The first node for which `goal` holds on a path from the beginning of the block `start` by normal flow; -1 if
+    there is none. Nodes for which `stop` holds end a path."""
     if start.block < 0:
         return -1
     seen = {start}

@@ -60,9 +60,10 @@ class Binding(NamedTuple):
 class Use(NamedTuple):
     """What becomes of a value.
 
-    `kind`: dropped (an expression statement), awaited, bound (to the local `name`), stored (on an attribute or an item),
-    returned, yielded, argument (of the call at `node`), element (of a display), receiver (an attribute of it is read),
-    entered (by a `with`), iterated, lambda (it is what a lambda returns), other. `node` is the node that uses it.
+    `kind`: dropped (an expression statement), awaited, bound (to the local `name`), stored (on an attribute or an
+    item), returned, yielded, argument (of the call at `node`), element (of a display), receiver (an attribute of it is
+    read), entered (by a `with`), iterated, lambda (it is what a lambda returns), other. `node` is the node that uses
+    it.
     """
 
     kind: str
@@ -197,8 +198,8 @@ class FunctionView:
 
     @cached_property
     def alternatives(self) -> list[FunctionView]:
-        """The functions of this module that share its qualified name, itself included: overloads, or one for each branch
-        of a condition."""
+        """The functions of this module that share its qualified name, itself included: overloads, or one for each
+        branch of a condition."""
         return [view for view in self.module.functions if view.facts.qualname == self.facts.qualname]
 
     @property
@@ -226,7 +227,8 @@ class FunctionView:
         return found
 
     def has_role(self, role: str) -> bool:
-        """Whether a decorator gives it a role of the catalogue: abstract, overload, contextmanager, fixture, property…"""
+        """Whether a decorator gives it a role of the catalogue: abstract, overload, contextmanager, fixture,
+        property…"""
         return any(self.module.project.catalog.decorator(name) == role for name, _ in self.decorators)
 
     # --- nodes
@@ -581,7 +583,7 @@ class FunctionView:
                 continue
             index = base.value
             while not isinstance(parent.nodes[index], (Name, Attr)):
-                # Generic[T], Base[int]
+                # a base with type arguments
                 node = parent.nodes[index]
                 inner = getattr(node, "value", -1) if not isinstance(node, Const) else -1
                 if not isinstance(inner, int) or inner < 0:

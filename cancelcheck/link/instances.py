@@ -47,8 +47,8 @@ _TRANSPARENT = frozenset(
 
 
 class Instance:
-    """An instance of `type` (a qualified name). `view` is its class in the project; `origins` the constructor calls that
-    were seen, `complete` whether these are all there are."""
+    """An instance of `type` (a qualified name). `view` is its class in the project; `origins` the constructor calls
+    that were seen, `complete` whether these are all there are."""
 
     __slots__ = ("complete", "near", "origins", "type", "view")
 

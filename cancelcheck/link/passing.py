@@ -18,9 +18,9 @@ MAX_HOPS = 6
 
 
 class Endless(NamedTuple):
-    """A call of a project function that lets a parameter be None, where that reaches a call of a library that then waits
-    forever. `value` is the None: `given` at the call itself, else the parameter's default. `chain` are the calls on the
-    way, the library's last."""
+    """A call of a project function that lets a parameter be None, where that reaches a call of a library that then
+    waits forever. `value` is the None: `given` at the call itself, else the parameter's default. `chain` are the calls
+    on the way, the library's last."""
 
     param: str
     value: Value

@@ -56,8 +56,8 @@ def bound_of_scope(scope: schema.Scope, call: CallSite) -> Bound:
 
 
 def is_bounded(view: FunctionView, index: int, depth: int = 3) -> bool:
-    """Whether an awaited node surely or possibly ends: a scope that is not endless stands around it, or it is wrapped by
-    one (`wait_for`), or, in a private function all of whose uses are seen, around every call."""
+    """Whether an awaited node surely or possibly ends: a scope that is not endless stands around it, or it is wrapped
+    by one (`wait_for`), or, in a private function all of whose uses are seen, around every call."""
     for scope, call in scopes_around(view, index):
         if bound_of_scope(scope, call) is not Bound.FOREVER:
             return True
@@ -117,17 +117,18 @@ def _every_caller_bounds(view: FunctionView, depth: int) -> bool:
 
 
 def references(view: FunctionView) -> Iterator[tuple[FunctionView, CallSite | None]]:
-    """Where this module mentions a function by its name: the calls of it, None for any other mention. A method counts as
-    mentioned by every attribute of its name."""
+    """Where this module mentions a function by its name: the calls of it, None for any other mention. A method counts
+    as mentioned by every attribute of its name."""
     is_method = view.owner is not None
     for user in view.module.functions:
         for index, node in enumerate(user.nodes):
             if isinstance(node, Attr):
                 if not is_method or node.attr != view.name:
                     continue
-            elif not (isinstance(node, Name) and not is_method and node.id == view.name):
-                continue
-            elif user.definition_of(index) is not view:
+            elif (
+                not (isinstance(node, Name) and not is_method and node.id == view.name)
+                or user.definition_of(index) is not view
+            ):
                 continue
             parent = user.nodes[node.parent] if node.parent >= 0 else None
             yield (user, user.call_at(node.parent) if isinstance(parent, Call) and parent.func == index else None)

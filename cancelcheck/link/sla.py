@@ -116,8 +116,8 @@ def _is_true(call: CallSite, keyword: str) -> bool:
 
 
 def milliseconds(promise: Promise) -> float | None:
-    """The promised time in milliseconds; None where it is not declared, or not a known number. The unit is read from the
-    argument's name; a `timedelta` carries its own."""
+    """The promised time in milliseconds; None where it is not declared, or not a known number. The unit is read from
+    the argument's name; a `timedelta` carries its own."""
     value = promise.timeout
     if value is None or value.kind is not ValueKind.NUMBER:
         return None

@@ -15,7 +15,6 @@ import libcst as cst
 
 from cancelcheck.lower.builder import Builder
 from cancelcheck.model.facts import (
-    AnyNode,
     Arg,
     Assign,
     Attr,

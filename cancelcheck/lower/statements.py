@@ -13,7 +13,6 @@ import libcst as cst
 from cancelcheck.lower.builder import Builder, Frame
 from cancelcheck.lower.expressions import adopt, annotation, arguments, expression, operator, parameters, store, text_of
 from cancelcheck.model.facts import (
-    AnyNode,
     Assign,
     BlockEnd,
     Const,
@@ -282,7 +281,8 @@ def _pattern(b: Builder, node: cst.CSTNode) -> bool:
             _capture(b, node.name)
         return True
     if isinstance(node, cst.MatchOr):
-        return any([_pattern(b, element.pattern) for element in node.patterns])
+        alternatives = [_pattern(b, element.pattern) for element in node.patterns]  # all of them bind
+        return any(alternatives)
     if isinstance(node, cst.MatchMapping) and node.rest is not None:
         _capture(b, node.rest)
     pending = list(reversed(node.children))

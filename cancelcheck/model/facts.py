@@ -74,7 +74,7 @@ class Const(Node):
     where the kind says all there is to know, or the number does not fit 64 bits."""
 
     kind: str
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 class Display(Node):
@@ -301,9 +301,9 @@ class BlockEnd(enum.StrEnum):
 class Block(msgspec.Struct, array_like=True, gc=False):
     """Nodes `[start, end)` of the function, evaluated one after the other.
 
-    A `finally` is lowered once, for all the ways that lead through it. `leaves` says how a block jumps into one (return,
-    break, continue; empty: it falls into it); `resumes` which way a block that follows one goes on (the same, or end,
-    raise). A path that comes in by one way goes on by the same.
+    A `finally` is lowered once, for all the ways that lead through it. `leaves` says how a block jumps into one
+    (return, break, continue; empty: it falls into it); `resumes` which way a block that follows one goes on (the same,
+    or end, raise). A path that comes in by one way goes on by the same.
     """
 
     start: int

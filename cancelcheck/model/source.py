@@ -9,7 +9,8 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def line_starts(text: str) -> list[int]:
-    """Character offsets at which the lines of `text` begin. `\\n`, `\\r\\n` and `\\r` end a line; a form feed does not."""
+    """Character offsets at which the lines of `text` begin. `\\n`, `\\r\\n` and `\\r` end a line; a form feed does
+    not."""
     return [0, *(match.end() for match in _LINE_END.finditer(text))]
 
 

@@ -1,8 +1,8 @@
 """A task that nobody holds.
 
 ## Why
-The event loop keeps only a weak reference to a task. One whose handle is dropped can be collected before it is done, its
-exception is never seen, and nothing can cancel it: at shutdown it is cut off wherever it stands.
+The event loop keeps only a weak reference to a task. One whose handle is dropped can be collected before it is done,
+its exception is never seen, and nothing can cancel it: at shutdown it is cut off wherever it stands.
 
 ```python bad
 import asyncio

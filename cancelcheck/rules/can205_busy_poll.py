@@ -1,8 +1,8 @@
 """A loop that asks over and over, and never waits.
 
 ## Why
-The `default:` branch of a `select`. A loop that asks without waiting, swallows "not yet" and asks again burns a core; in
-an event loop nothing else runs meanwhile, and the cancellation is never delivered.
+The `default:` branch of a `select`. A loop that asks without waiting, swallows "not yet" and asks again burns a core;
+in an event loop nothing else runs meanwhile, and the cancellation is never delivered.
 
 ```python bad
 import queue

@@ -1,8 +1,8 @@
 """A deadline that is measured by the wall clock, or handed to another clock.
 
 ## Why
-`time.time()` and `datetime.now()` jump when the clock is set: a wait bounded by them ends at once, or hours late. A point
-on one clock handed to an API that reads another is off by decades: the timeout fires at once or never.
+`time.time()` and `datetime.now()` jump when the clock is set: a wait bounded by them ends at once, or hours late. A
+point on one clock handed to an API that reads another is off by decades: the timeout fires at once or never.
 
 ```python bad
 import time
@@ -63,8 +63,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 yield ctx.report(
                     fn,
                     argument,
-                    f"`{call.text}` takes a time on the {sink.clock.value} clock, and gets one on the {clock.value} clock: "
-                    "it fires at once or never",
+                    f"`{call.text}` takes a time on the {sink.clock.value} clock, "
+                    f"and gets one on the {clock.value} clock: it fires at once or never",
                     help=_INSTEAD[sink.clock],
                     trace=(ctx.step(fn, at, "the clock is read here"),) if at != argument else (),
                 )
