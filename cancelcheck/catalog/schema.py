@@ -130,7 +130,7 @@ class TimeoutObject(_Entry, frozen=True, kw_only=True):
 
     `total` names the argument that sets all phases, with its position; `phases` the single ones. `bounding` are the
     arguments of which one finite value is enough to end a wait on a silent peer; `default` is what an argument that is
-    not given means.
+    not given means. `phases_win`: a phase that is given counts and the total does not; else the total bounds it too.
     """
 
     type: Names
@@ -138,6 +138,7 @@ class TimeoutObject(_Entry, frozen=True, kw_only=True):
     total_position: int = -1
     phases: tuple[str, ...] = ()
     bounding: tuple[str, ...] = ()
+    phases_win: bool = False
     default: float | str = "none"
     forever: tuple[Value, ...] = (Value.NONE,)
 

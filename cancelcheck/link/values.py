@@ -231,3 +231,29 @@ def _bound_of_object(call: CallSite) -> Bound:
     if entry.default == "none" or (given and total_given):
         return Bound.FOREVER
     return Bound.FINITE
+
+
+def bound_of_answer(call: CallSite) -> Bound:
+    """Whether a timeout object ends the wait for a peer that took the connection and says nothing: a bound on
+    connecting alone does not."""
+    entry = call.fn.module.project.catalog.timeout_object(call.target)
+    if entry is None:
+        return Bound.UNKNOWN
+    total = _bound_of_argument(call, entry, entry.total, entry.total_position) if entry.total else None
+    phases = [_bound_of_argument(call, entry, name) for name in entry.bounding if name in entry.phases]
+    given = [bound for bound in phases if bound is not None]
+    counted = given if given and entry.phases_win else [*given, total] if total is not None else given
+    if not counted:
+        return Bound.FOREVER if entry.default == "none" else Bound.FINITE
+    for bound in (Bound.FINITE, Bound.UNKNOWN):
+        if bound in counted:
+            return bound
+    return Bound.FOREVER
+
+
+def _bound_of_argument(call: CallSite, entry: schema.TimeoutObject, name: str, position: int = -1) -> Bound | None:
+    """What one argument of a timeout object says; None where it is surely not given."""
+    argument = call.argument(name, position)
+    if argument is None or argument < 0:
+        return None if argument is None else Bound.UNKNOWN
+    return bound_of(evaluate(call.fn, argument), entry.forever)

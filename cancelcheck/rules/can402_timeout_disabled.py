@@ -23,7 +23,8 @@ There is no fix yet: how long to wait is for the project to say.
 
 ## Known limits
 A client whose every call in sight has a timeout of its own is left alone. In a timeout object one finite phase is
-enough. Waits on threads, queues and processes are not judged here: there `None` is how one says "block".
+enough; one that bounds the connection alone is reported with `--strict`. Waits on threads, queues and processes are not
+judged here: there `None` is how one says "block".
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Entering, ScopeKind
 from cancelcheck.catalog.schema import Value as Endless
 from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.passing import endless_calls
 from cancelcheck.link.scopes import is_bounded
-from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate
+from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, bound_of_answer, evaluate
 from cancelcheck.link.waits import NETWORK, Verdict, every_call_timed, given, judge
+from cancelcheck.model.facts import Attr, Enter, FunctionKind, Store
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -43,6 +46,15 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each timeout that disables itself, once where it is written."""
     for call in fn.calls:
+        if _connects_only(call, ctx):
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{fn.text(call.index)}` bounds the connection and not the answer: a silent peer is waited for",
+                help="Bound the reading too, or the whole.",
+                strict=True,
+            )
+            continue
         value = _disabled(call, ctx)
         if value is None or (value.kind is ValueKind.OBJECT and not _is_object(value, call)):
             continue
@@ -65,6 +77,14 @@ def _is_object(value: Value, call: CallSite) -> bool:
     return value.call is not None and value.call.fn is call.fn and value.call.index == call.index
 
 
+def _connects_only(call: CallSite, ctx: Context) -> bool:
+    """Whether a call makes a timeout object that bounds something, and not the wait for an answer."""
+    if ctx.catalog.timeout_object(call.target) is None or is_bounded(call.fn, call.index):
+        return False
+    whole = bound_of(evaluate(call.fn, call.index), (Endless.NONE,))
+    return whole is Bound.FINITE and bound_of_answer(call) is Bound.FOREVER
+
+
 def _disabled(call: CallSite, ctx: Context) -> Value | None:
     """The endless timeout that a call is given, or makes."""
     if ctx.catalog.timeout_object(call.target) is not None:
@@ -80,7 +100,10 @@ def _disabled(call: CallSite, ctx: Context) -> Value | None:
             return None
         return own.value
     scope = ctx.catalog.scope(call.target)
-    if scope is None or scope.kind is not ScopeKind.TIMEOUT or (not scope.timeout and scope.timeout_position < 0):
+    if scope is None:
+        told = (found for found in endless_calls(call) if found.given and found.api.kind in NETWORK)
+        return next((found.value for found in told), None)
+    if scope.kind is not ScopeKind.TIMEOUT or (not scope.timeout and scope.timeout_position < 0):
         return None
     argument = call.argument(scope.timeout, scope.timeout_position)
     if argument is None or argument < 0:
@@ -112,11 +135,24 @@ def _endless_object(call: CallSite, ctx: Context) -> Value | None:
 
 
 def _is_rescheduled(call: CallSite) -> bool:
-    """Whether a scope is kept under a name, so that a deadline can be set later."""
-    use = call.use
-    if use.kind == "entered":
-        return getattr(call.fn.nodes[use.node], "target", -1) >= 0
-    return use.kind != "dropped"
+    """Whether a deadline can be set later: the scope is kept under a name by which more is done than to look at it."""
+    fn, use = call.fn, call.use
+    if use.kind != "entered":
+        return use.kind != "dropped"
+    enter = fn.nodes[use.node]
+    target = fn.nodes[enter.target] if isinstance(enter, Enter) and enter.target >= 0 else None
+    if target is None:
+        return False
+    if not isinstance(target, Store) or fn.facts.kind is not FunctionKind.DEF:
+        return True
+    return not all(
+        isinstance(member := reader.nodes[reader.use(at).node], Attr) and member.attr in _LOOKS
+        for reader, at in fn.reads(target.id)
+    )
+
+
+_LOOKS = ("expired", "when", "cancelled_caught")
+"""Members of a scope that tell what became of it, and change nothing."""
 
 
 def _is_first(value: Value, call: CallSite, ctx: Context) -> bool:
