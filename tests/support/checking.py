@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cancelcheck.config import LoadedSettings, SettingsFinder
@@ -35,10 +35,20 @@ def check_text(path: Path, text: str | None, loaded: LoadedSettings, *, engine: 
     return findings
 
 
-def check_folder(folder: Path, loaded: LoadedSettings, *, order: Iterable[int] = ()) -> list[Finding]:
-    """The findings of all files of a folder, checked as one project; `order` permutes the files."""
+def check_folder(
+    folder: Path,
+    loaded: LoadedSettings,
+    *,
+    order: Iterable[int] = (),
+    texts: Mapping[str, str] | None = None,
+) -> list[Finding]:
+    """The findings of all files of a folder, checked as one project. `order` permutes the files; `texts` are what some
+    of them are taken to hold, by path."""
     files = project_files(folder, loaded)
     running = Engine(SettingsFinder(fixed=loaded))
+    for file in files:
+        if texts is not None and file.path in texts:
+            running.give(file, texts[file.path])
     running.announce(files)
     findings: list[Finding] = []
     for index in order or range(len(files)):
