@@ -178,8 +178,8 @@ def swaps(text: str) -> list[tuple[str, Variation]]:
         for names in _SAME:
             if names[source] and names[target]:
                 changed = changed.replace(names[source], names[target])
-        left = re.search(rf"\b{own[0]}\b(?!.*#).*", SWAP_MARK.sub("", changed))
-        if left is not None:
-            raise ValueError(f"no counterpart in {other}: {left[0]}")
+        left = [line for line in changed.split("\n") if own[0] in line.partition("#")[0]]
+        if left:
+            raise ValueError(f"no counterpart in {other}: {left[0].strip()}")
         found.append((other, in_place(changed, text.count("\n") + 1)))
     return found
