@@ -40,7 +40,7 @@ def start(job):
 There is no fix: where the task is to be kept is for the author to say.
 
 ## Known limits
-A local that is read once, only to log it, counts as kept. `executor.submit` is reported with `--strict` only: many jobs
+A local that is read once, only to log it or to add a callback, counts as kept. `executor.submit` is reported with `--strict` only: many jobs
 are meant to be forgotten, and the pool's shutdown waits for them.
 """
 

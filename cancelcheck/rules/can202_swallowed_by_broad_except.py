@@ -30,8 +30,9 @@ async def beat(client):
 Unsafe: `except Exception` lets `KeyboardInterrupt` and `SystemExit` through too. It is not offered yet.
 
 ## Known limits
-A handler that hands the exception on as a value (`future.set_exception(exc)`, a queue, an attribute) is left alone, and
-so is one that decides by `isinstance` and raises the rest. At a task's root it is reported with `--strict` only.
+A handler that hands the exception on as a value (`future.set_exception(exc)`, a queue, an attribute) is left alone.
+`isinstance` checks are followed; a handler that raises and looks at the exception in any other way is left alone. At a
+task's root it is reported with `--strict` only. `BaseExceptionGroup` counts in a file that imports trio or anyio.
 """
 
 from __future__ import annotations
