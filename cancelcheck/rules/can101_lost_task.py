@@ -40,8 +40,8 @@ def start(job):
 There is no fix: where the task is to be kept is for the author to say.
 
 ## Known limits
-A local that is read once, only to log it or to add a callback, counts as kept. `executor.submit` is reported with `--strict` only: many jobs
-are meant to be forgotten, and the pool's shutdown waits for them.
+A local that is read once, only to log it or to add a callback, counts as kept. `executor.submit` is reported with
+`--strict` only: many jobs are meant to be forgotten, and the pool's shutdown waits for them.
 """
 
 from __future__ import annotations
