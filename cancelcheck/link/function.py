@@ -508,11 +508,12 @@ class FunctionView:
             if project.catalog.has(name):
                 return name
             found, entity = project.find(path, self.module)
-            if entity is None:
-                return project.catalog.canonical(found)
             if isinstance(entity, FunctionView):
                 return entity.qualname
-            return found
+            if entity is not None:
+                return found
+            if not self._is_member_of_variable(index):
+                return project.catalog.canonical(found)
         node = self.nodes[index]
         if isinstance(node, Attr):
             instance = self.instance(node.value)
@@ -536,12 +537,23 @@ class FunctionView:
             if scope_entity is not None:
                 return scope_entity
             _, entity = self.module.project.find(path, self.module)
-            return entity if isinstance(entity, FunctionView) else None
+            if isinstance(entity, FunctionView):
+                return entity
+            if entity is not None or not self._is_member_of_variable(index):
+                return None
         node = self.nodes[index]
         if isinstance(node, Attr):
             instance = self.instance(node.value)
             return instance.member(node.attr)[1] if instance is not None else None
         return None
+
+    def _is_member_of_variable(self, index: int) -> bool:
+        """Whether a node is an attribute of a global of another module: what it is, its instance says."""
+        node = self.nodes[index]
+        if not isinstance(node, Attr):
+            return False
+        _, owner = self.module.project.find(self.path_of(node.value), self.module)
+        return isinstance(getattr(owner, "bindings", None), tuple)
 
     def _local_definition(self, index: int) -> FunctionView | None:
         """A function or class of this very file, nested ones included."""

@@ -10,7 +10,6 @@ from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.adapters import is_customised
 from cancelcheck.link.scopes import is_bounded
 from cancelcheck.link.values import Bound, Value, bound_of, evaluate
-from cancelcheck.model.facts import Attr, Call, Name
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite
@@ -139,18 +138,21 @@ def _is_plain(call: CallSite, instance: Instance) -> bool:
     return not is_customised(view, instance)
 
 
+_SETS_DEFAULT = "socket.setdefaulttimeout"
+"""What `socket_default` in the catalogue is about."""
+
+
 def sets_default_timeout(module: ModuleView) -> bool:
-    """Whether the module calls `socket.setdefaulttimeout`, with anything but None."""
+    """Whether the module gives sockets a default timeout, with anything but None."""
     known = module.default_timeout
     if known is None:
         known = False
-        for view in module.functions:
-            for node in view.nodes:
-                if isinstance(node, Call):
-                    func = view.nodes[node.func]
-                    name = func.attr if isinstance(func, Attr) else func.id if isinstance(func, Name) else ""
-                    if name == "setdefaulttimeout" and node.args:
-                        value = evaluate(view, node.args[0].value)
+        # most files never mention it: no call need be resolved
+        if _SETS_DEFAULT.rpartition(".")[2] in module.source.text:
+            for view in module.functions:
+                for call in view.calls:
+                    if call.target == _SETS_DEFAULT and call.positional:
+                        value = evaluate(view, call.positional[0])
                         known |= bound_of(value, (schema.Value.NONE,)) is not Bound.FOREVER
         module.default_timeout = known
     return known
