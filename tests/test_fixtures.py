@@ -113,6 +113,11 @@ def test_a_rules_folder_has_as_many_hard_negatives_as_reports(folder: Path) -> N
     assert found.ok >= reports
 
 
+def test_every_rule_that_reads_code_has_fixtures() -> None:
+    folders = {folder.name.partition("_")[0].upper() for folder in rule_folders()}
+    assert {rule.code for rule in RULES if rule.check is not None} - folders == set()
+
+
 def test_every_file_among_the_fixtures_is_looked_at() -> None:
     known = {*single_files(), *(fixed_path(path) for path in single_files())}
     assert [
