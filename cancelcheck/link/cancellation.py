@@ -312,7 +312,7 @@ def _cancels_current(view: FunctionView, receiver: int) -> bool:
         if len(bound) == 1 and bound[0][1] >= 0:
             value = view.assigned_value(bound[0][1]) if bound[0][0] is view else None
             instance = view.call_at(value) if value is not None else None
-    return instance is not None and instance.member == "current_task"
+    return instance is not None and "current_task" in (instance.member, instance.target.rpartition(".")[2])
 
 
 def _keeps(view: FunctionView, index: int) -> bool:
