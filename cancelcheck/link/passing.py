@@ -17,6 +17,10 @@ MAX_HOPS = 6
 """Functions through which a parameter is followed."""
 
 
+Reached = tuple[tuple["CallSite", ...], schema.Api]
+"""The calls through which a parameter reaches a library, the library's last, and that call's entry."""
+
+
 class Endless(NamedTuple):
     """A call of a project function that lets a parameter be None, where that reaches a call of a library that then
     waits forever. `value` is the None: `given` at the call itself, else the parameter's default. `chain` are the calls
@@ -34,16 +38,27 @@ def endless_calls(call: CallSite) -> list[Endless]:
     callee = call.callee
     if callee is None or callee.facts.kind is not FunctionKind.DEF or len(callee.alternatives) > 1:
         return []
+    reaching = _reaching(callee)
+    if not reaching:
+        return []
     found = []
     for param, value, is_given in _none_params(call, callee):
-        reached = _reached(callee, param.name, MAX_HOPS)
-        if reached is None:
+        if param.name not in reaching:
             continue
-        chain, api = reached
+        chain, api = reaching[param.name]
         if api.mode is schema.Mode.ASYNC and is_bounded(call.fn, call.index):
             continue
         found.append(Endless(param.name, value, is_given, chain, api))
     return found
+
+
+def _reaching(view: FunctionView) -> dict[str, Reached]:
+    """The parameters of a function that, being None, make a call of a library wait forever; looked up once."""
+    known = view.module.reaching.get(view.index)
+    if known is None:
+        found = ((param.name, _reached(view, param.name, MAX_HOPS)) for param in view.facts.params)
+        known = view.module.reaching[view.index] = {name: reached for name, reached in found if reached is not None}
+    return known
 
 
 def _none_params(call: CallSite, callee: FunctionView) -> list[tuple[Param, Value, bool]]:
@@ -80,18 +95,20 @@ def _matched(call: CallSite, callee: FunctionView) -> list[tuple[Param, int | No
     return found
 
 
-def _reached(view: FunctionView, name: str, hops: int) -> tuple[tuple[CallSite, ...], schema.Api] | None:
+def _reached(view: FunctionView, name: str, hops: int) -> Reached | None:
     """The calls through which a parameter that is None reaches a library's call that then waits forever; None where it
     does not, is looked at, or is replaced."""
     if hops <= 0 or view.facts.bound.get(name) != [-1] or view.facts.is_generator:
         return None
-    if any(isinstance(node, Test) and _reads(view, node.value, name) for node in view.nodes):
+    passing = [
+        (call, passed)
+        for call in view.calls
+        if (passed := [arg for arg in call.node.args if not arg.star and _is_name(view, arg.value, name)])
+    ]
+    if not passing or any(isinstance(node, Test) and _reads(view, node.value, name) for node in view.nodes):
         return None
     catalog = view.module.project.catalog
-    for call in view.calls:
-        passed = [arg for arg in call.node.args if not arg.star and _is_name(view, arg.value, name)]
-        if not passed:
-            continue
+    for call, passed in passing:
         api = catalog.api(call.target)
         if api is not None:
             own = call.argument(api.timeout, api.timeout_position) if api.timeout else None

@@ -7,7 +7,7 @@ with its imports read on demand, gives the same findings as the whole project.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import Catalog
 from cancelcheck.config import Settings
@@ -16,6 +16,9 @@ from cancelcheck.link.function import FunctionView
 from cancelcheck.link.instances import Instance
 from cancelcheck.model.facts import Assign, Define, FunctionKind, Import, ModuleFacts, Store
 from cancelcheck.model.source import SourceFile
+
+if TYPE_CHECKING:
+    from cancelcheck.link.passing import Reached
 
 Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]
 """Finds the project file that a module name stands for, as seen from the file at a path; None where there is none."""
@@ -76,6 +79,7 @@ class ModuleView:
         self.roots: dict[int, bool] = {}
         self.is_test = False
         self.customised: Customised | None = None
+        self.reaching: dict[int, dict[str, Reached]] = {}
         self.default_timeout: bool | None = None
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
         self._globals: dict[str, list[tuple[FunctionView, int]]] | None = None
