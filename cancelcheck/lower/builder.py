@@ -81,7 +81,8 @@ class Builder:
         self.frames: list[Frame] = []
         self.scopes: list[dict[str, str]] = []
         self.mangled = 0
-        self.fixed_span: tuple[int, int] | None = None
+        # of every node, by identity; one span for all while a quoted annotation is lowered
+        self.where: dict[int, tuple[int, int]] = module.spans.where
         self.live: set[int] = {0}
         self.on_error = -1
         self.region = -1
@@ -92,8 +93,8 @@ class Builder:
     # --- nodes
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
-        """Offsets of a CST node; of the whole text while a quoted annotation is lowered."""
-        return self.fixed_span or self.spans.of(node)
+        """Offsets of a CST node."""
+        return self.where[id(node)]
 
     def emit(self, node: AnyNode, *operands: int) -> int:
         """Appends a node to the current block, and makes it the parent of its operands."""

@@ -14,6 +14,7 @@ from typing import Any
 import libcst as cst
 
 from cancelcheck.lower.builder import Builder
+from cancelcheck.lower.spans import Everywhere
 from cancelcheck.model.facts import (
     Arg,
     Assign,
@@ -95,8 +96,7 @@ def operator(node: cst.CSTNode) -> str:
 def expression(b: Builder, node: cst.CSTNode) -> int:
     """Lowers any expression. A class that is not in the table (a LibCST newer than this) yields an operation on all
     the expressions inside it."""
-    handler = _HANDLERS.get(type(node))
-    return handler(b, node) if handler is not None else _other(b, node)
+    return _HANDLERS[type(node)](b, node)
 
 
 def _other(b: Builder, node: cst.CSTNode) -> int:
@@ -116,18 +116,24 @@ def _other(b: Builder, node: cst.CSTNode) -> int:
 
 def _name(b: Builder, node: cst.Name) -> int:
     value = node.value
-    start, end = b.fixed_span or b.spans.of(node)
+    start, end = b.where[id(node)]
+    nodes = b.nodes
     if value in _CONSTANTS:
         kind, constant = _CONSTANTS[value]
-        b.nodes.append(Const(start, end, -1, kind, constant))
+        nodes.append(Const(start, end, -1, kind, constant))
     else:
-        b.nodes.append(Name(start, end, -1, b.resolve_scope(value) if b.scopes else value))
-    return len(b.nodes) - 1
+        nodes.append(Name(start, end, -1, b.resolve_scope(value) if b.scopes else value))
+    return len(nodes) - 1
 
 
 def _attribute(b: Builder, node: cst.Attribute) -> int:
-    value = expression(b, node.value)
-    return b.emit(Attr(*b.span(node), -1, value, node.attr.value), value)
+    inner = node.value
+    value = _HANDLERS[type(inner)](b, inner)
+    start, end = b.where[id(node)]
+    nodes = b.nodes
+    index = nodes[value].parent = len(nodes)
+    nodes.append(Attr(start, end, -1, value, node.attr.value))
+    return index
 
 
 def _integer(b: Builder, node: cst.Integer) -> int:
@@ -179,7 +185,10 @@ def _clean(text: str) -> str:
 
 def _string(b: Builder, node: cst.SimpleString) -> int:
     kind, value = text_of(node)
-    return b.emit(Const(*b.span(node), -1, kind, value if kind == "str" else None))
+    start, end = b.where[id(node)]
+    nodes = b.nodes
+    nodes.append(Const(start, end, -1, kind, value if kind == "str" else None))
+    return len(nodes) - 1
 
 
 def _concatenated(b: Builder, node: cst.ConcatenatedString) -> int:
@@ -191,6 +200,8 @@ def _concatenated(b: Builder, node: cst.ConcatenatedString) -> int:
             pending += (part.right, part.left)
         else:
             parts.append(part)
+    if len({"b" in part.prefix for part in parts}) > 1:  # type: ignore[attr-defined]
+        raise cst.CSTValidationError("Cannot concatenate string and bytes.")
     if all(isinstance(part, cst.SimpleString) for part in parts):
         texts = [text_of(part) for part in parts if isinstance(part, cst.SimpleString)]
         if all(kind == "str" for kind, _ in texts):
@@ -209,7 +220,7 @@ def _formatted(b: Builder, node: cst.CSTNode) -> int:
 def _formatted_parts(b: Builder, parts: Sequence[cst.CSTNode], operands: list[int]) -> None:
     for part in parts:
         inner = getattr(part, "expression", None)
-        if isinstance(inner, cst.BaseExpression):
+        if inner is not None:
             operands.append(expression(b, inner))
             spec = getattr(part, "format_spec", None)
             if spec:
@@ -243,15 +254,17 @@ def _binary(b: Builder, node: cst.BinaryOperation) -> int:
     return left
 
 
-def _is_plain(node: cst.CSTNode) -> bool:
+def _is_plain(node: Any) -> bool:
     """Whether evaluating it calls nothing, awaits nothing and binds nothing, seen at a glance."""
-    if isinstance(node, cst.Attribute):
+    # exact classes: `isinstance` costs five times as much of LibCST's nodes, which have an ABC's metaclass
+    kind = type(node)
+    if kind in _PLAIN:
+        return True
+    if kind is cst.Attribute:
         return _is_plain(node.value)
-    if isinstance(node, cst.Comparison):
+    if kind is cst.Comparison:
         return _is_plain(node.left) and all(_is_plain(target.comparator) for target in node.comparisons)
-    if isinstance(node, cst.UnaryOperation):
-        return _is_plain(node.expression)
-    return isinstance(node, (cst.Name, cst.BaseNumber, cst.SimpleString))
+    return kind is cst.UnaryOperation and _is_plain(node.expression)
 
 
 def _boolean(b: Builder, node: cst.BooleanOperation) -> int:
@@ -259,7 +272,7 @@ def _boolean(b: Builder, node: cst.BooleanOperation) -> int:
     operands: list[int] = []
     terms: list[cst.BaseExpression] = []
     current: cst.BaseExpression = node
-    while isinstance(current, cst.BooleanOperation) and operator(current.operator) == op:
+    while type(current) is cst.BooleanOperation and operator(current.operator) == op:
         terms.append(current.right)
         current = current.left
     terms.append(current)
@@ -318,16 +331,24 @@ def arguments(b: Builder, args: Sequence[cst.Arg]) -> list[Arg]:
     """Lowers the arguments of a call, or the bases of a class."""
     lowered = []
     for arg in args:
-        value = expression(b, arg.value)
-        lowered.append(Arg(value, arg.keyword.value if arg.keyword is not None else "", len(arg.star)))
+        value, keyword = arg.value, arg.keyword
+        lowered.append(
+            Arg(_HANDLERS[type(value)](b, value), keyword.value if keyword is not None else "", len(arg.star))
+        )
     return lowered
 
 
 def _call(b: Builder, node: cst.Call) -> int:
-    func = expression(b, node.func)
+    callee = node.func
+    func = _HANDLERS[type(callee)](b, callee)
     args = arguments(b, node.args)
-    start, end = b.span(node)
-    return b.emit(Call(start, end, -1, func, args, end - 1), func, *[arg.value for arg in args])
+    start, end = b.where[id(node)]
+    nodes = b.nodes
+    index = nodes[func].parent = len(nodes)
+    for arg in args:
+        nodes[arg.value].parent = index
+    nodes.append(Call(start, end, -1, func, args, end - 1))
+    return index
 
 
 def _await(b: Builder, node: cst.Await) -> int:
@@ -357,7 +378,7 @@ def _index(b: Builder, node: cst.Subscript) -> int:
 
 
 def _slice(b: Builder, node: cst.BaseSlice) -> int:
-    if isinstance(node, cst.Index):
+    if type(node) is cst.Index:
         value = expression(b, node.value)
         return b.emit(Starred(*b.span(node), -1, value), value) if node.star else value
     assert isinstance(node, cst.Slice)
@@ -385,7 +406,7 @@ def _display(b: Builder, node: cst.Tuple | cst.List | cst.Set) -> int:
 
 def _element(b: Builder, element: cst.BaseElement) -> int:
     value = expression(b, element.value)
-    if isinstance(element, cst.StarredElement):
+    if type(element) is cst.StarredElement:
         return b.emit(Starred(*b.span(element), -1, value), value)
     return value
 
@@ -394,7 +415,7 @@ def _dict(b: Builder, node: cst.Dict) -> int:
     keys: list[int] = []
     items: list[int] = []
     for element in node.elements:
-        keys.append(expression(b, element.key) if isinstance(element, cst.DictElement) else -1)
+        keys.append(expression(b, element.key) if type(element) is cst.DictElement else -1)
         items.append(expression(b, element.value))
     return b.emit(Display(*b.span(node), -1, "dict", items, keys), *items, *keys)
 
@@ -464,7 +485,7 @@ def _lambda(b: Builder, node: cst.Lambda) -> int:
         span=span,
         head=b.span(node.body)[0],
     )
-    child.fixed_span = b.fixed_span
+    child.where = b.where
     adopt(child, params)
     own = {param.name for param in params}
     child.scopes = [{name: to for name, to in scope.items() if name not in own} for scope in b.scopes]
@@ -499,7 +520,7 @@ def parameters(b: Builder, node: cst.Parameters) -> list[Param]:
         add(param, ParamKind.POSITIONAL_ONLY)
     for param in node.params:
         add(param, ParamKind.PLAIN)
-    if isinstance(node.star_arg, cst.Param):
+    if type(node.star_arg) is cst.Param:
         add(node.star_arg, ParamKind.VAR_POSITIONAL)
     for param in node.kwonly_params:
         add(param, ParamKind.KEYWORD_ONLY)
@@ -510,28 +531,30 @@ def parameters(b: Builder, node: cst.Parameters) -> list[Param]:
 
 def annotation(b: Builder, node: cst.BaseExpression) -> int:
     """Lowers an annotation; a quoted one as what it says, standing where the quotes stand."""
-    if isinstance(node, cst.SimpleString) and not b.fixed_span:
+    if type(node) is cst.SimpleString and type(b.where) is not Everywhere:
         kind, text = text_of(node)
         if kind == "str" and text and len(text) < TEXT_LIMIT:
             try:
                 quoted = cst.parse_expression(text.strip())
             except (cst.ParserSyntaxError, cst.CSTValidationError):
                 return expression(b, node)
-            b.fixed_span = b.spans.of(node)
+            where = b.where
+            b.where = Everywhere(where[id(node)])
             try:
                 return expression(b, quoted)
             finally:
-                b.fixed_span = None
+                b.where = where
     return expression(b, node)
 
 
 # --- targets
 
 
-def store(b: Builder, node: cst.CSTNode) -> int:
+def store(b: Builder, node: Any) -> int:
     """Lowers an assignment target."""
-    span = b.span(node)
-    if isinstance(node, cst.Name):
+    span = b.where[id(node)]
+    kind = type(node)
+    if kind is cst.Name:
         name = node.value
         if b.scopes:
             # while a comprehension is open, only its own targets are stored: a walrus binds by another way
@@ -539,51 +562,63 @@ def store(b: Builder, node: cst.CSTNode) -> int:
         index = b.emit(Store(*span, -1, name))
         b.bind(name, index)
         return index
-    if isinstance(node, cst.Attribute):
+    if kind is cst.Attribute:
         value = expression(b, node.value)
         return b.emit(StoreAttr(*span, -1, value, node.attr.value), value)
-    if isinstance(node, cst.Subscript):
+    if kind is cst.Subscript:
         value = expression(b, node.value)
         position = _index(b, node)
         return b.emit(StoreItem(*span, -1, value, position), value, position)
-    if isinstance(node, (cst.Tuple, cst.List)):
+    if kind is cst.Tuple or kind is cst.List:
         items = []
         for element in node.elements:
             item = store(b, element.value)
-            if isinstance(element, cst.StarredElement):
+            if type(element) is cst.StarredElement:
                 item = b.emit(Starred(*b.span(element), -1, item), item)
             items.append(item)
         return b.emit(Unpack(*span, -1, items), *items)
     return expression(b, node)
 
 
-_HANDLERS: dict[type[cst.CSTNode], Callable[[Builder, Any], int]] = {
-    cst.Name: _name,
-    cst.Attribute: _attribute,
-    cst.Integer: _integer,
-    cst.Float: _float,
-    cst.Imaginary: _imaginary,
-    cst.Ellipsis: _ellipsis,
-    cst.SimpleString: _string,
-    cst.ConcatenatedString: _concatenated,
-    cst.FormattedString: _formatted,
-    cst.UnaryOperation: _unary,
-    cst.BinaryOperation: _binary,
-    cst.BooleanOperation: _boolean,
-    cst.Comparison: _comparison,
-    cst.IfExp: _conditional,
-    cst.Call: _call,
-    cst.Await: _await,
-    cst.Yield: _yield,
-    cst.Subscript: _subscript,
-    cst.NamedExpr: _walrus,
-    cst.Tuple: _display,
-    cst.List: _display,
-    cst.Set: _display,
-    cst.Dict: _dict,
-    cst.ListComp: _comprehension,
-    cst.SetComp: _comprehension,
-    cst.DictComp: _comprehension,
-    cst.GeneratorExp: _comprehension,
-    cst.Lambda: _lambda,
-}
+_PLAIN = frozenset({cst.Name, cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString})
+
+Handler = Callable[[Builder, Any], int]
+
+
+class _Table(dict[type, Handler]):
+    def __missing__(self, kind: type) -> Handler:
+        return _other
+
+
+_HANDLERS = _Table(
+    {
+        cst.Name: _name,
+        cst.Attribute: _attribute,
+        cst.Integer: _integer,
+        cst.Float: _float,
+        cst.Imaginary: _imaginary,
+        cst.Ellipsis: _ellipsis,
+        cst.SimpleString: _string,
+        cst.ConcatenatedString: _concatenated,
+        cst.FormattedString: _formatted,
+        cst.UnaryOperation: _unary,
+        cst.BinaryOperation: _binary,
+        cst.BooleanOperation: _boolean,
+        cst.Comparison: _comparison,
+        cst.IfExp: _conditional,
+        cst.Call: _call,
+        cst.Await: _await,
+        cst.Yield: _yield,
+        cst.Subscript: _subscript,
+        cst.NamedExpr: _walrus,
+        cst.Tuple: _display,
+        cst.List: _display,
+        cst.Set: _display,
+        cst.Dict: _dict,
+        cst.ListComp: _comprehension,
+        cst.SetComp: _comprehension,
+        cst.DictComp: _comprehension,
+        cst.GeneratorExp: _comprehension,
+        cst.Lambda: _lambda,
+    }
+)

@@ -11,6 +11,7 @@ from io import StringIO
 import libcst as cst
 
 from cancelcheck.lower.builder import Builder, ModuleBuilder
+from cancelcheck.lower.parsing import parse
 from cancelcheck.lower.spans import Spans
 from cancelcheck.lower.statements import suite
 from cancelcheck.model.facts import FunctionKind, ModuleFacts
@@ -45,6 +46,8 @@ def lower_module(source: SourceFile) -> ModuleFacts:
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
         return _lower(source)
+    except cst.CSTValidationError as error:
+        raise LowerError(1, f"cannot be parsed: {error}") from None
     except RecursionError:
         raise LowerError(1, "the code is nested too deeply to be analysed") from None
     finally:
@@ -58,12 +61,12 @@ def _lower(source: SourceFile) -> ModuleFacts:
     # LibCST drops a leading form feed
     shift = len(text) - len(text.lstrip("\f"))
     try:
-        tree = cst.parse_module(text[shift:])
+        tree = parse(text[shift:])
     except cst.ParserSyntaxError as error:
         raise LowerError(error.raw_line, f"cannot be parsed: {_reason(error)}") from None
-    except (cst.CSTValidationError, ValueError) as error:
+    except ValueError as error:
         raise LowerError(1, f"cannot be parsed: {error}") from None
-    spans = Spans(tree, shift)
+    spans = Spans(tree, text, shift)
     shared = ModuleBuilder(spans, source.module, source.is_package)
     builder = Builder(
         shared,
@@ -80,7 +83,7 @@ def _lower(source: SourceFile) -> ModuleFacts:
     return ModuleFacts(
         module=source.module,
         is_package=source.is_package,
-        exact=spans.code == text[shift:],
+        exact=spans.exact,
         functions=shared.functions,
         libraries=sorted(library for library in shared.libraries if library),
     )

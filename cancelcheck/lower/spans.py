@@ -1,112 +1,58 @@
-"""Exact character offsets of LibCST nodes, by counting the tokens of its own code generator.
-
-`PositionProvider` counts lines and columns token by token, and keeps a position object for every node: 127 to 254 µs per
-source line. Counting tokens, and adding their lengths up once at the end, gives the same spans for a fifth of that. A
-property test compares the two.
-"""
+"""Where the nodes of a module stand in its text."""
 
 from __future__ import annotations
 
-from itertools import accumulate
-from typing import Any
-
 import libcst as cst
-from libcst._nodes.internal import CodegenState
+
+from cancelcheck.lower.generated import Generated
+from cancelcheck.lower.offsets import NotTheTextError, Offsets
 
 
-class _Mark:
-    """Notes the tokens between entering and leaving as a node's span: what LibCST asks for as a context manager."""
+class Where(dict[int, tuple[int, int]]):
+    """Start and end offset of nodes, by identity, without their parentheses and surrounding white space."""
 
-    __slots__ = ("end_node", "node", "start", "start_node", "state")
+    def __init__(self, known: dict[int, tuple[int, int]], module: cst.Module, start: int) -> None:
+        super().__init__(known)
+        self._module = module
+        self._start = start
 
-    def __init__(
-        self, state: _TokenState, node: cst.CSTNode, start_node: cst.CSTNode | None, end_node: cst.CSTNode | None
-    ) -> None:
-        self.state = state
-        self.node = node
-        self.start_node = start_node
-        self.end_node = end_node
-
-    def __enter__(self) -> None:
-        self.start = len(self.state.tokens)
-
-    def __exit__(self, *_: object) -> None:
-        state = self.state
-        spans = state.spans
-        start = self.start if self.start_node is None else spans[id(self.start_node)][0]
-        end = len(state.tokens) if self.end_node is None else spans[id(self.end_node)][1]
-        spans[id(self.node)] = (start, end)
+    def __missing__(self, key: int) -> tuple[int, int]:
+        """A node that the walk does not note: LibCST's generator knows all."""
+        self.update(Generated(self._module, self._module, self._start, []).spans)
+        return dict(self)[key]
 
 
-class _TokenState(CodegenState):
-    """Generates the code, and notes between which tokens the nodes stand whose position LibCST itself marks: statements
-    and expressions. Two thirds of all nodes are white space and punctuation, and cost nothing here."""
+class Everywhere(dict[int, tuple[int, int]]):
+    """One span for all nodes."""
 
-    def __init__(self, module: cst.Module) -> None:
-        super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
-        self.spans: dict[int, tuple[int, int]] = {}
-        self.suites: dict[int, int] = {}
+    def __init__(self, span: tuple[int, int]) -> None:
+        super().__init__()
+        self._span = span
 
-    def before_codegen(self, node: cst.CSTNode) -> None:
-        if type(node) in _SUITES:
-            self.suites[id(node)] = len(self.tokens)
-
-    # called for each node, with nothing to do: a built-in costs a third of a method
-    after_codegen = staticmethod(id)  # type: ignore[assignment]
-
-    def record_syntactic_position(
-        self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
-    ) -> Any:
-        return _Mark(self, node, start_node, end_node)
-
-
-class _ThoroughState(_TokenState):
-    """Notes every node, also those that LibCST does not mark: the whole of what they generate."""
-
-    def __init__(self, module: cst.Module) -> None:
-        super().__init__(module)
-        self.stack: list[int] = []
-
-    def before_codegen(self, node: cst.CSTNode) -> None:
-        super().before_codegen(node)
-        self.stack.append(len(self.tokens))
-
-    def after_codegen(self, node: cst.CSTNode) -> None:  # type: ignore[override]
-        start = self.stack.pop()
-        self.spans.setdefault(id(node), (start, len(self.tokens)))
-
-
-_SUITES = frozenset({cst.IndentedBlock, cst.SimpleStatementSuite})
+    def __missing__(self, key: int) -> tuple[int, int]:
+        return self._span
 
 
 class Spans:
-    """Where the nodes of one module stand. `code` is the text that the tree gives back."""
+    """Where the nodes of one module stand: offsets in the whole `text`, of which the tree was parsed from `start` on.
+    `exact` says whether the tree gives back that text, so that the offsets are good for edits."""
 
-    __slots__ = ("_module", "_offsets", "_spans", "_suites", "code")
+    __slots__ = ("_suites", "exact", "where")
 
-    def __init__(self, module: cst.Module, shift: int = 0) -> None:
-        self._module = module
+    def __init__(self, module: cst.Module, text: str, start: int = 0) -> None:
         try:
-            state = _TokenState(module)
-            module._codegen(state)
-        except KeyError:  # a mark that refers to a node without one
-            state = _ThoroughState(module)
-            module._codegen(state)
-        self._spans = state.spans
-        self._suites = state.suites
-        self._offsets = list(accumulate(map(len, state.tokens), initial=shift))
-        self.code = "".join(state.tokens)
-
-    def of(self, node: cst.CSTNode) -> tuple[int, int]:
-        """Start and end offset of a node, without its parentheses and surrounding white space."""
-        span = self._spans.get(id(node))
-        if span is None:
-            thorough = _ThoroughState(self._module)
-            self._module._codegen(thorough)
-            self._spans = thorough.spans
-            span = self._spans[id(node)]
-        return self._offsets[span[0]], self._offsets[span[1]]
+            offsets = Offsets(module, text, start)
+        except (NotTheTextError, AttributeError, LookupError, TypeError):
+            # a tree that is not the text's, or not as this LibCST's trees are
+            generated = Generated(module, module, start, [])
+            self.where = Where(generated.spans, module, start)
+            self._suites = generated.suites
+            self.exact = generated.code == text[start:]
+        else:
+            self.where = Where(offsets.spans, module, start)
+            self._suites = offsets.suites
+            self.exact = True
 
     def after_colon(self, suite: cst.BaseSuite) -> int:
         """The offset just after the colon that a suite follows."""
-        return self._offsets[self._suites[id(suite)]]
+        return self._suites[id(suite)]

@@ -65,10 +65,11 @@ def _lower(b: Builder, node: cst.CSTNode) -> None:
 
 
 def _expr(b: Builder, node: cst.Expr) -> None:
-    if isinstance(node.value, cst.SimpleString) and text_of(node.value)[0] == "str":
+    if type(node.value) is cst.SimpleString and text_of(node.value)[0] == "str":
         return  # a docstring, or a comment in disguise
     value = expression(b, node.value)
-    b.emit(Expr(*b.span(node), -1, value), value)
+    start, end = b.where[id(node)]
+    b.emit(Expr(start, end, -1, value), value)
 
 
 def _assign(b: Builder, node: cst.Assign) -> None:
@@ -149,7 +150,7 @@ def _nonlocal(b: Builder, node: cst.Nonlocal) -> None:
 
 def _dotted(node: cst.CSTNode) -> str:
     parts = []
-    while isinstance(node, cst.Attribute):
+    while type(node) is cst.Attribute:
         parts.append(node.attr.value)
         node = node.value
     assert isinstance(node, cst.Name)
@@ -221,7 +222,7 @@ def _if(b: Builder, node: cst.If) -> None:
     after = b.block()
     current: cst.If | cst.Else | None = node
     saved = b.region
-    while isinstance(current, cst.If):
+    while type(current) is cst.If:
         value = expression(b, current.test)
         then, otherwise = b.block(), b.block()
         _branch(b, value, "if", b.span(current.test), then, otherwise)
@@ -446,6 +447,8 @@ def _try(b: Builder, node: cst.Try | cst.TryStar) -> None:
         catches_all = False
         entries: list[int] = []
         for handler in node.handlers:
+            if catches_all:
+                raise cst.CSTValidationError("The bare except: handler must be the last one.")
             entry = b.block()
             b.link(entry, dispatch)
             entries.append(entry)
