@@ -54,14 +54,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import (
-    Handler,
-    eating_escapes,
-    handlers,
-    indent_of_last,
-    is_quiet_root,
-    points_reaching,
-)
+from cancelcheck.link.cancellation import eating_escapes, is_quiet_root
+from cancelcheck.link.catching import Handler, handlers, indent_of_last, points_reaching
 from cancelcheck.link.flow import Escape
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding

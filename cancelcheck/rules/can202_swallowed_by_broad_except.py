@@ -40,7 +40,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import eating_escapes, goes_round, handlers, is_quiet_root, points_reaching
+from cancelcheck.link.cancellation import eating_escapes, goes_round, is_quiet_root
+from cancelcheck.link.catching import handlers, points_reaching
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

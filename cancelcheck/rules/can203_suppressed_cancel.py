@@ -36,13 +36,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import (
-    caught_by,
-    is_root_region,
-    joins_own_cancel,
-    points_leaving,
-    suppressed_types,
-)
+from cancelcheck.link.cancellation import is_root_region, joins_own_cancel
+from cancelcheck.link.catching import caught_by, points_leaving, suppressed_types
 from cancelcheck.link.exits import swallowing_return
 from cancelcheck.model.facts import Enter, RegionKind
 from cancelcheck.model.finding import Finding

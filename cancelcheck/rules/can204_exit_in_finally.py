@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import is_cancellation_point
+from cancelcheck.link.catching import is_cancellation_point
 from cancelcheck.link.flow import innermost
 from cancelcheck.model.facts import Call, Jump, RegionKind, Return
 from cancelcheck.model.finding import Finding
