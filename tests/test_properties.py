@@ -102,7 +102,8 @@ def assert_same_offsets(text: str) -> None:
     assert set(ours(Await)) == set(expected(cst.Await))
     assert set(ours(Name, Store)) <= set(expected(cst.Name))
     assert set(ours(Attr, StoreAttr)) <= set(expected(cst.Attribute))
-    assert ours(Enter) == Counter(theirs.of(item.item) for item in theirs.all(cst.WithItem))
+    entered = sorted((node.start, node.end) for node in nodes_of(facts) if isinstance(node, Enter))
+    assert entered == sorted(theirs.of(item.item) for item in theirs.all(cst.WithItem))
     handlers = [*theirs.all(cst.ExceptHandler), *theirs.all(cst.ExceptStarHandler)]
     assert sorted(node.start for node in nodes_of(facts) if isinstance(node, Except)) == sorted(
         theirs.of(node)[0] for node in handlers
