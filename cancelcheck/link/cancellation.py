@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from cancelcheck.catalog import schema
 from cancelcheck.link.catching import (
     Handler,
     caught_by,
@@ -16,9 +17,10 @@ from cancelcheck.link.catching import (
     handlers_of,
     is_cancellation_point,
     is_exit,
+    is_raised_anyway,
 )
 from cancelcheck.link.flow import Escape, Place, innermost, reaches, start_at
-from cancelcheck.link.scopes import references
+from cancelcheck.link.scopes import references, scope_of
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -26,6 +28,7 @@ from cancelcheck.model.facts import (
     Call,
     Comprehension,
     Display,
+    Enter,
     Exit,
     FunctionKind,
     Iterate,
@@ -39,7 +42,7 @@ from cancelcheck.model.facts import (
 )
 
 if TYPE_CHECKING:
-    from cancelcheck.link.function import FunctionView
+    from cancelcheck.link.function import CallSite, FunctionView
 
 
 def kept_cancellation(view: FunctionView, handler: Handler, escape: Escape) -> bool:
@@ -155,11 +158,21 @@ def joins_own_cancel(view: FunctionView, points: list[int]) -> bool:
     if not cancelled:
         return False
     for index in points:
+        if isinstance(view.nodes[index], (Enter, Exit)) and _is_timeout(view, index):
+            continue  # entering a timeout waits for nothing
         before = {key for at, key in cancelled if at < index}
         awaited = _awaited(view, index)
         if not awaited or any(before.isdisjoint(places) for places in awaited):
             return False
     return True
+
+
+def _is_timeout(view: FunctionView, index: int) -> bool:
+    """Whether a timeout scope is entered or left at a node."""
+    node = view.nodes[index]
+    enter = view.nodes[node.enter] if isinstance(node, Exit) else node
+    found = scope_of(view, enter.context) if isinstance(enter, Enter) else None
+    return found is not None and found[0].kind is schema.ScopeKind.TIMEOUT
 
 
 def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
@@ -172,7 +185,21 @@ def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
         elif "cancel" in call.member.lower() and call.node.args:
             for arg in call.node.args:
                 found += [(call.index, key) for key in _places(view, arg.value)]
+        elif "cancel" in call.member.lower():
+            found += [(call.index, key) for key in _cancelled_by_helper(view, call)]
     return found
+
+
+def _cancelled_by_helper(view: FunctionView, call: CallSite) -> set[str]:
+    """What a method of the same instance cancels, on attributes that both call by the same name."""
+    callee = call.callee
+    if callee is None or not view.self_name or view.key(call.receiver) != view.self_name:
+        return set()
+    return {
+        callee.key(inner.receiver)
+        for inner in callee.calls
+        if inner.member == "cancel" and callee.self_name == view.self_name and callee.key(inner.receiver)
+    }
 
 
 def _places(view: FunctionView, index: int) -> set[str]:
@@ -288,16 +315,19 @@ def is_task_root(view: FunctionView) -> bool:
 def _mentions(view: FunctionView) -> Iterator[tuple[FunctionView, int]]:
     if view.facts.kind is not FunctionKind.DEF:
         return
-    for user, call in references(view):
-        if call is not None:
-            yield user, call.index
     is_method = view.owner is not None
-    for user in view.module.functions:
-        for index, node in enumerate(user.nodes):
-            if (isinstance(node, Attr) and is_method and node.attr == view.name) or (
-                isinstance(node, Name) and not is_method and node.id == view.name
-            ):
-                yield user, index
+    modules = {view.module.source.path: view.module}
+    if view.owner is not None:
+        # a base class may be what starts its subclasses
+        modules |= {cls.module.source.path: cls.module for cls in view.owner.ancestry[0]}
+    for module in modules.values():
+        for user in module.functions:
+            for index, node in enumerate(user.nodes):
+                if (isinstance(node, Attr) and is_method and node.attr == view.name) or (
+                    isinstance(node, Name) and not is_method and node.id == view.name
+                ):
+                    parent = user.nodes[node.parent] if node.parent >= 0 else None
+                    yield user, node.parent if isinstance(parent, Call) and parent.func == index else index
 
 
 def _hands_over(user: FunctionView, index: int) -> bool:
@@ -317,9 +347,15 @@ def _hands_over(user: FunctionView, index: int) -> bool:
 
 
 def ends_quietly(view: FunctionView, escape: Escape) -> bool:
-    """Whether after an escape the function ends with no further cancellation point; the cleanup of a `finally` on its
-    way out does not count."""
+    """Whether after an escape the function ends with no further cancellation point, but for what it gives back: the
+    `finally` on its way out, a connection that it closes."""
     return _ends_from(view, Place(escape.block, escape.ways))
+
+
+_GIVES_BACK = frozenset(
+    {"close", "aclose", "wait_closed", "stop", "shutdown", "dispose", "terminate", "disconnect", "release", "cleanup"}
+)
+"""Methods that give something back."""
 
 
 def _ends_from(view: FunctionView, place: Place) -> bool:
@@ -327,7 +363,11 @@ def _ends_from(view: FunctionView, place: Place) -> bool:
         if not is_cancellation_point(view, index):
             return False
         around = innermost(view, index, RegionKind.FINALLY, RegionKind.LOOP)
-        return around < 0 or view.regions[around].kind is RegionKind.LOOP
+        if around >= 0 and view.regions[around].kind is RegionKind.LOOP:
+            return True
+        node = view.nodes[index]
+        call = view.call_at(node.value) if isinstance(node, Await) else None
+        return around < 0 and not (call is not None and call.member.lstrip("_") in _GIVES_BACK)
 
     return reaches(view, place, goes_on) < 0
 
@@ -336,6 +376,8 @@ def eating_escapes(view: FunctionView, handler: Handler, points: list[int]) -> l
     """The ways out of a handler on which a cancellation of one of `points` is lost, nearest first; none where each way
     raises, or where losing it is an idiom."""
     if not points or joins_own_cancel(view, points) or decides_unseen(view, handler):
+        return []
+    if is_raised_anyway(view, view.regions[handler.statement].parent):
         return []
     ways = escapes_of(view, handler)
     if not handler.catch.named and _delivers_again(view):

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.flow import Escape, escapes
+from cancelcheck.link.scopes import scopes_around
 from cancelcheck.model.facts import (
     Attr,
     Await,
     BlockEnd,
     Call,
+    Const,
     Display,
     Enter,
     Except,
@@ -217,8 +219,56 @@ def points_leaving(view: FunctionView, region: int) -> list[int]:
     return [
         index
         for index in view.nodes_in(region)
-        if is_cancellation_point(view, index) and _is_live(view, index) and not _dealt_with(view, index, region)
+        if is_cancellation_point(view, index)
+        and _is_live(view, index)
+        and not _dealt_with(view, index, region)
+        and not is_shielded(view, index)
     ]
+
+
+def keeps(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler has no `raise`: what it catches ends there."""
+    return not view.raises_within(handler.region)
+
+
+def is_shielded(view: FunctionView, index: int) -> bool:
+    """Whether a scope with `shield=True` stands around a node: no cancellation from outside comes in."""
+    for scope, call in scopes_around(view, index):
+        if scope.entering is schema.Entering.AWAIT:
+            continue
+        shield = call.argument("shield")
+        node = call.fn.nodes[shield] if shield is not None and shield >= 0 else None
+        if scope.kind is schema.ScopeKind.SHIELD or (isinstance(node, Const) and node.value is True):
+            return True
+    return False
+
+
+def is_raised_anyway(view: FunctionView, region: int) -> bool:
+    """Whether what is lost in a region is lost to an exception that is under way already: the region lies in a handler
+    that takes cancellations and always raises, or in a `finally` that only an exception leads into."""
+    while region >= 0:
+        facts = view.regions[region]
+        if facts.kind is RegionKind.HANDLER:
+            around = _handler(view, region)
+            if around.catch.cancels and not escapes_of(view, around):
+                return True
+        if facts.kind is RegionKind.FINALLY:
+            ways = {
+                block.resumes
+                for index, block in enumerate(view.blocks)
+                if block.resumes and index in view.live_blocks and _follows(view, index, region)
+            }
+            if ways == {"raise"}:
+                return True
+        region = facts.parent
+    return False
+
+
+def _follows(view: FunctionView, block: int, final: int) -> bool:
+    """Whether a block is one of those that go on behind a `finally`."""
+    return any(
+        block in before.next and view.is_inside(before.region, final) for before in view.blocks if block in before.next
+    )
 
 
 def _is_live(view: FunctionView, index: int) -> bool:
@@ -360,7 +410,13 @@ def decides_unseen(view: FunctionView, handler: Handler, caught: LeafTest | None
         call = view.call_at(index)
         if call is not None and (
             call.target in ("sys.exc_info", "sys.exception", "builtins.type", "builtins.issubclass")
-            or call.member in ("split", "subgroup")
+            or call.member in ("split", "subgroup", "cancelled")
+        ):
+            return True
+        if (
+            call is not None
+            and call.target == "builtins.isinstance"
+            and _truth(view, handler, index, caught or is_cancellation) is None
         ):
             return True
         if isinstance(node, Test) and name:

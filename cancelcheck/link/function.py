@@ -440,6 +440,8 @@ class FunctionView:
             return known
         guard = self.module.project.guard
         mark = (self.module.source.path, self.index, index, "path")
+        if mark in guard.paths:
+            return guard.paths[mark]
         if not guard.enter(mark):
             return ""
         try:
@@ -448,6 +450,8 @@ class FunctionView:
             guard.leave(mark)
         if guard.is_settled:
             self._paths[index] = path
+        else:
+            guard.paths[mark] = path
         return path
 
     def _path_of(self, index: int) -> str:

@@ -100,6 +100,8 @@ def instance_of(view: FunctionView, index: int) -> Instance | None:
         return cache[key]
     guard = view.module.project.guard
     mark = (view.module.source.path, *key)
+    if mark in guard.instances:
+        return guard.instances[mark]
     if not guard.enter(mark):
         return None
     try:
@@ -108,6 +110,8 @@ def instance_of(view: FunctionView, index: int) -> Instance | None:
         guard.leave(mark)
     if guard.is_settled:
         cache[key] = found
+    else:
+        guard.instances[mark] = found
     return found
 
 

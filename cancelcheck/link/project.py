@@ -40,9 +40,15 @@ class Variable(NamedTuple):
 
 class Guard:
     """Tells a look-up that it has come back to itself (`a = b; b = a`), and its callers not to keep what they found on
-    the way: it would depend on where the look-up began."""
+    the way: it would depend on where the look-up began.
+
+    Until the outermost look-up is over they keep it in `instances` and `paths` here, so that each thing is looked up
+    once for each beginning: without that, attributes that are made of each other take exponential time.
+    """
 
     def __init__(self) -> None:
+        self.instances: dict[tuple[str | int, ...], Instance | None] = {}
+        self.paths: dict[tuple[str | int, ...], str] = {}
         self._open: set[tuple[str | int, ...]] = set()
         self._cut = False
 
@@ -64,6 +70,8 @@ class Guard:
         """Whether an answer just found may be kept: no cycle was cut on the way, or it is the outermost one's."""
         if not self._open:
             self._cut = False
+            self.instances.clear()
+            self.paths.clear()
         return not self._cut
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from cancelcheck.catalog import schema
 from cancelcheck.model.facts import (
     Assign,
+    Await,
     Call,
     Comprehension,
+    Delete,
     Display,
     FunctionKind,
     Lambda,
@@ -95,7 +97,19 @@ def _is_unread(view: FunctionView, name: str) -> bool:
         return False
     if name in view.facts.global_names or name in view.facts.nonlocal_names:
         return False
-    return not view.reads(name) and not view.uses_locals
+    return not view.reads(name) and not view.uses_locals and not _is_held(view, name)
+
+
+def _is_held(view: FunctionView, name: str) -> bool:
+    """Whether `del name` says until when a handle was to be held: something is called before it."""
+    held = False
+    for index, node in enumerate(view.nodes):
+        if isinstance(node, Store) and node.id == name:
+            held = True
+        elif held and isinstance(node, Delete) and name in node.names:
+            bound = max(at for at in view.facts.bound[name] if at < index)
+            return any(isinstance(inner, (Call, Await)) for inner in view.nodes[bound + 1 : index])
+    return False
 
 
 def _unpacked_to(view: FunctionView, display: int, index: int) -> str:

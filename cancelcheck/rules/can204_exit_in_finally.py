@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.catching import is_cancellation_point
+from cancelcheck.link.catching import handlers_of, is_cancellation_point, keeps, protected
 from cancelcheck.link.flow import innermost
 from cancelcheck.model.facts import Call, Jump, RegionKind, Return
 from cancelcheck.model.finding import Finding
@@ -50,16 +50,11 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         final = innermost(fn, index, RegionKind.FINALLY)
         if final < 0 or (isinstance(node, Jump) and fn.is_inside(node.loop, final)):
             continue
-        risks = [
-            at
-            for at in fn.nodes_in(fn.regions[final].parent)
-            if not fn.is_inside(fn.region_of(at), final)
-            and (isinstance(fn.nodes[at], Call) or is_cancellation_point(fn, at))
-        ]
+        risks = _risks(fn, final)
         if not risks:
             continue
         word = "return" if isinstance(node, Return) else node.kind
-        awaited = next((at for at in risks if is_cancellation_point(fn, at)), risks[0])
+        awaited = risks[0]
         lost = "the cancellation" if is_cancellation_point(fn, awaited) else "an exception"
         yield ctx.report(
             fn,
@@ -71,6 +66,28 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, index, f"`{word}` replaces the exception"),
             ),
         )
+
+
+def _risks(fn: FunctionView, final: int) -> list[int]:
+    """What can raise through a `finally`: the cancellation points whose cancellation no handler keeps, then the calls.
+    Nothing of what a handler for everything keeps."""
+    statement = fn.regions[final].parent
+    inside = [
+        at
+        for at in fn.nodes_in(statement)
+        if not fn.is_inside(fn.region_of(at), final)
+        and (isinstance(fn.nodes[at], Call) or is_cancellation_point(fn, at))
+    ]
+    keeping = [handler for handler in handlers_of(fn, statement) if handler.catch.cancels and keeps(fn, handler)]
+    if keeping:
+        body = protected(fn, statement)
+        everything = any(handler.catch.broad for handler in keeping)
+        inside = [
+            at
+            for at in inside
+            if not fn.is_inside(fn.region_of(at), body) or not (everything or is_cancellation_point(fn, at))
+        ]
+    return sorted(inside, key=lambda at: not is_cancellation_point(fn, at))
 
 
 RULE = Rule(

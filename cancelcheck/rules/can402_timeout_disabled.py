@@ -38,7 +38,7 @@ from cancelcheck.link.passing import endless_calls
 from cancelcheck.link.scopes import is_bounded
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, bound_of_answer, evaluate
 from cancelcheck.link.waits import NETWORK, Verdict, every_call_timed, given, judge
-from cancelcheck.model.facts import Attr, Enter, FunctionKind, Store
+from cancelcheck.model.facts import Attr, Define, Display, Enter, FunctionKind, Lambda, Store
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -124,6 +124,9 @@ def _endless_object(call: CallSite, ctx: Context) -> Value | None:
     if bound_of(value, (Endless.NONE,)) is not Bound.FOREVER:
         return None
     use = call.use
+    user = call.fn.nodes[use.node] if use.node >= 0 else None
+    if isinstance(user, (Define, Lambda)) or (isinstance(user, Display) and user.kind == "dict"):
+        return None  # a parameter's default: the callers decide; an option among others: whoever takes it out
     consumer = call.fn.call_at(use.node) if use.kind == "argument" else None
     if consumer is not None:
         api = ctx.catalog.api(consumer.target)
