@@ -201,7 +201,8 @@ class Catalog:
         return found
 
     def _get(self, table: str, name: str) -> Any:
-        return self._entries(name).get(table)
+        known = self._known.get(name)
+        return (self._entries(name) if known is None else known).get(table)
 
     def _all(self, table: str, name: str) -> list[Any]:
         found: list[Any] = self._entries(name).get(table, [])

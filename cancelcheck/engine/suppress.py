@@ -10,8 +10,10 @@ A comment counts for a finding that begins on its line or ends there. Lines that
 
 from __future__ import annotations
 
+import bisect
 import difflib
 import re
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -60,10 +62,6 @@ class Directive:
     problems: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
-    def covers(self, finding: Finding) -> bool:
-        """Whether the finding stands where this counts."""
-        return self.whole_file or any(self.first <= line <= self.last for line in (finding.line, finding.end_line))
-
 
 class Suppressions:
     """The comments of one file. `noqa`: whether `# noqa` counts too."""
@@ -72,13 +70,25 @@ class Suppressions:
         self._rules = rules
         self._codes = frozenset(rule.code for rule in rules)
         self.directives: list[Directive] = list(self._read(source, noqa)) if _WORDS.search(source.text) else []
+        self._by_line: dict[int, list[Directive]] = {}
+        self._of_file: list[Directive] = []
+        for directive in self.directives:
+            if directive.whole_file:
+                self._of_file.append(directive)
+                continue
+            for line in range(directive.first, directive.last + 1):
+                self._by_line.setdefault(line, []).append(directive)
+
+    def _covering(self, finding: Finding) -> Iterator[Directive]:
+        """The comments that count where the finding stands."""
+        yield from self._of_file
+        for line in {finding.line, finding.end_line}:
+            yield from self._by_line.get(line, ())
 
     def silence(self, finding: Finding) -> bool:
         """Whether a comment silences the finding; every one that does so counts as used."""
         silenced = False
-        for directive in self.directives:
-            if not directive.covers(finding):
-                continue
+        for directive in self._covering(finding):
             if directive.everything:
                 directive.used.add("")
                 silenced = True
@@ -91,9 +101,7 @@ class Suppressions:
     def names(self, finding: Finding) -> bool:
         """Whether a comment on the finding's line names its very rule."""
         return any(
-            directive.covers(finding) and codes == {finding.code}
-            for directive in self.directives
-            for codes in directive.selectors.values()
+            codes == {finding.code} for directive in self._covering(finding) for codes in directive.selectors.values()
         )
 
     def unused(self, active: Collection[str]) -> Iterator[tuple[Directive, str]]:
@@ -128,7 +136,8 @@ class Suppressions:
                 else:
                     joined.append((line, last))
         for line, column, comment in comments:
-            first, last = next((lines for lines in joined if lines[0] <= line <= lines[1]), (line, line))
+            at = bisect.bisect_right(joined, (line, sys.maxsize)) - 1
+            first, last = joined[at] if at >= 0 and line <= joined[at][1] else (line, line)
             place = Directive(line, column, column + len(comment.rstrip()), first, last)
             yield from self._directives(place, comment, noqa)
 

@@ -163,8 +163,11 @@ class FunctionView:
         self.nodes: list[AnyNode] = facts.nodes
         self.blocks: list[Block] = facts.blocks
         self.regions: list[Region] = facts.regions
+        # answers to what every rule asks again of the same nodes and names
         self._paths: dict[int, str] = {}
         self._targets: dict[int, str] = {}
+        self._bindings: dict[str, Binding] = {}
+        self._definitions: dict[int, FunctionView | None] = {}
 
     def __repr__(self) -> str:
         return f"<{self.facts.kind} {self.module.name}:{self.facts.qualname}>"
@@ -200,7 +203,7 @@ class FunctionView:
     def alternatives(self) -> list[FunctionView]:
         """The functions of this module that share its qualified name, itself included: overloads, or one for each
         branch of a condition."""
-        return [view for view in self.module.functions if view.facts.qualname == self.facts.qualname]
+        return self.module.by_qualname[self.facts.qualname]
 
     @property
     def owner(self) -> FunctionView | None:
@@ -211,7 +214,7 @@ class FunctionView:
     @cached_property
     def children(self) -> list[FunctionView]:
         """The functions, lambdas and classes defined directly in it."""
-        return [view for view in self.module.functions[self.index + 1 :] if view.facts.parent == self.index]
+        return self.module.by_parent.get(self.index, [])
 
     @cached_property
     def decorators(self) -> list[tuple[str, int]]:
@@ -236,12 +239,15 @@ class FunctionView:
     @cached_property
     def calls(self) -> list[CallSite]:
         """All calls, in the order of evaluation."""
-        return [CallSite(self, index, node) for index, node in enumerate(self.nodes) if isinstance(node, Call)]
+        return list(self._calls.values())
+
+    @cached_property
+    def _calls(self) -> dict[int, CallSite]:
+        return {index: CallSite(self, index, node) for index, node in enumerate(self.nodes) if isinstance(node, Call)}
 
     def call_at(self, index: int) -> CallSite | None:
         """The call at a node, if it is one."""
-        node = self.nodes[index] if index >= 0 else None
-        return CallSite(self, index, node) if isinstance(node, Call) else None
+        return self._calls.get(index)
 
     def text(self, index: int) -> str:
         """A node as it is written, on one line, cut to `MAX_TEXT` characters."""
@@ -405,21 +411,34 @@ class FunctionView:
             if view is not self and plain in view.facts.bound and plain not in view.facts.nonlocal_names:
                 if view.facts.kind is not FunctionKind.CLASS:
                     continue
-            for index, node in enumerate(view.nodes):
-                if isinstance(node, Name) and node.id == name:
-                    found.append((view, index))
+            found += [(view, index) for index in view.names_read.get(name, ())]
             pending += view.children
+        return found
+
+    @cached_property
+    def names_read(self) -> dict[str, list[int]]:
+        """The names that it reads itself, each with its nodes in order."""
+        found: dict[str, list[int]] = {}
+        for index, node in enumerate(self.nodes):
+            if isinstance(node, Name):
+                found.setdefault(node.id, []).append(index)
         return found
 
     @cached_property
     def uses_locals(self) -> bool:
         """Whether `locals()` is read in it: any local may then be used."""
-        return any(isinstance(node, Name) and node.id == "locals" for node in self.nodes)
+        return "locals" in self.names_read
 
     # --- names
 
     def bindings(self, name: str) -> Binding:
         """Where a name that is read in this function is bound."""
+        known = self._bindings.get(name)
+        if known is None:
+            known = self._bindings[name] = self._bindings_of(name)
+        return known
+
+    def _bindings_of(self, name: str) -> Binding:
         view: FunctionView | None = self
         while view is not None:
             facts = view.facts
@@ -535,6 +554,14 @@ class FunctionView:
 
     def definition_of(self, index: int) -> FunctionView | None:
         """The project's function or class that a node stands for."""
+        if index in self._definitions:
+            return self._definitions[index]
+        found = self._definition_of(index)
+        if self.module.project.guard.is_settled:
+            self._definitions[index] = found
+        return found
+
+    def _definition_of(self, index: int) -> FunctionView | None:
         path = self.path_of(index)
         if path:
             scope_entity = self._local_definition(index)

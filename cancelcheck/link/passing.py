@@ -97,7 +97,15 @@ def _matched(call: CallSite, callee: FunctionView) -> list[tuple[Param, int | No
 
 def _reached(view: FunctionView, name: str, hops: int) -> Reached | None:
     """The calls through which a parameter that is None reaches a library's call that then waits forever; None where it
-    does not, is looked at, or is replaced."""
+    does not, is looked at, or is replaced; looked up once."""
+    known = view.module.reached
+    key = (view.index, name, hops)
+    if key not in known:
+        known[key] = _look_up(view, name, hops)
+    return known[key]
+
+
+def _look_up(view: FunctionView, name: str, hops: int) -> Reached | None:
     if hops <= 0 or view.facts.bound.get(name) != [-1] or view.facts.is_generator:
         return None
     passing = [

@@ -7,6 +7,7 @@ with its imports read on demand, gives the same findings as the whole project.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import Catalog
@@ -14,7 +15,7 @@ from cancelcheck.config import Settings
 from cancelcheck.link.adapters import Customised
 from cancelcheck.link.function import FunctionView
 from cancelcheck.link.instances import Instance
-from cancelcheck.model.facts import Assign, Define, FunctionKind, Import, ModuleFacts, Store
+from cancelcheck.model.facts import Assign, Attr, Define, FunctionKind, Import, ModuleFacts, Name, Store
 from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]
 """Finds the project file that a module name stands for, as seen from the file at a path; None where there is none."""
+
+Mentions = dict[str, list[tuple[FunctionView, int]]]
+"""Nodes by the name that they mention, each with its function."""
 
 MAX_REEXPORTS = 12
 """Imports that are followed from one module to the next before a path counts as unresolved."""
@@ -88,8 +92,10 @@ class ModuleView:
         self.is_test = False
         self.customised: Customised | None = None
         self.reaching: dict[int, dict[str, Reached]] = {}
+        self.reached: dict[tuple[int, str, int], Reached | None] = {}
         self.default_timeout: bool | None = None
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
+        self.found: dict[str, tuple[str, FunctionView | Variable | ModuleView | None]] = {}
         self._globals: dict[str, list[tuple[FunctionView, int]]] | None = None
 
     @property
@@ -101,6 +107,39 @@ class ModuleView:
     def body(self) -> FunctionView:
         """The module's own body."""
         return self.functions[0]
+
+    @cached_property
+    def by_qualname(self) -> dict[str, list[FunctionView]]:
+        """Its functions by qualified name, in order."""
+        table: dict[str, list[FunctionView]] = {}
+        for view in self.functions:
+            table.setdefault(view.facts.qualname, []).append(view)
+        return table
+
+    @cached_property
+    def by_parent(self) -> dict[int, list[FunctionView]]:
+        """Its functions by the index of the one around them, in order."""
+        table: dict[int, list[FunctionView]] = {}
+        for view in self.functions:
+            table.setdefault(view.facts.parent, []).append(view)
+        return table
+
+    def mentions(self, name: str, *, of_method: bool) -> list[tuple[FunctionView, int]]:
+        """Where the file reads an attribute of this name, or else a plain name: function and node, in order."""
+        names, attributes = self._mentioned
+        return (attributes if of_method else names).get(name, [])
+
+    @cached_property
+    def _mentioned(self) -> tuple[Mentions, Mentions]:
+        names: Mentions = {}
+        attributes: Mentions = {}
+        for view in self.functions:
+            for index, node in enumerate(view.nodes):
+                if isinstance(node, Name):
+                    names.setdefault(node.id, []).append((view, index))
+                elif isinstance(node, Attr):
+                    attributes.setdefault(node.attr, []).append((view, index))
+        return names, attributes
 
     def globals(self, name: str) -> list[tuple[FunctionView, int]]:
         """What binds a global of this name: function and node."""
@@ -148,6 +187,14 @@ class Project:
     def find(self, path: str, near: ModuleView) -> tuple[str, FunctionView | Variable | ModuleView | None]:
         """What an absolute dotted path stands for: its name once re-exports are followed, and the project's function,
         class, variable or module of that name; None for anything outside the project."""
+        known = near.found.get(path)
+        if known is None:
+            known = self._find(path, near)
+            if self.guard.is_settled:
+                near.found[path] = known
+        return known
+
+    def _find(self, path: str, near: ModuleView) -> tuple[str, FunctionView | Variable | ModuleView | None]:
         for _ in range(MAX_REEXPORTS):
             if not path or path.startswith("."):
                 return "", None

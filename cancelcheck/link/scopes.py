@@ -120,15 +120,9 @@ def references(view: FunctionView) -> Iterator[tuple[FunctionView, CallSite | No
     """Where this module mentions a function by its name: the calls of it, None for any other mention. A method counts
     as mentioned by every attribute of its name."""
     is_method = view.owner is not None
-    for user in view.module.functions:
-        for index, node in enumerate(user.nodes):
-            if isinstance(node, Attr):
-                if not is_method or node.attr != view.name:
-                    continue
-            elif (
-                not (isinstance(node, Name) and not is_method and node.id == view.name)
-                or user.definition_of(index) is not view
-            ):
-                continue
-            parent = user.nodes[node.parent] if node.parent >= 0 else None
-            yield (user, user.call_at(node.parent) if isinstance(parent, Call) and parent.func == index else None)
+    for user, index in view.module.mentions(view.name, of_method=is_method):
+        if not is_method and user.definition_of(index) is not view:
+            continue
+        at = user.nodes[index].parent
+        parent = user.nodes[at] if at >= 0 else None
+        yield (user, user.call_at(at) if isinstance(parent, Call) and parent.func == index else None)

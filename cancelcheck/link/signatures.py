@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.flow import always_raises
-from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
+from cancelcheck.model.facts import Call, FunctionKind
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -69,17 +69,11 @@ def _is_trivial(view: FunctionView) -> bool:
 def _is_value(view: FunctionView) -> bool:
     """Whether the module mentions the function other than by calling it: it may be a callback."""
     is_method = view.owner is not None
-    for user in view.module.functions:
-        for index, node in enumerate(user.nodes):
-            if isinstance(node, Attr) and is_method:
-                if node.attr != view.name:
-                    continue
-            elif isinstance(node, Name) and not is_method:
-                if node.id != view.name or user.definition_of(index) is not view:
-                    continue
-            else:
-                continue
-            parent = user.nodes[node.parent] if node.parent >= 0 else None
-            if not (isinstance(parent, Call) and parent.func == index):
-                return True
+    for user, index in view.module.mentions(view.name, of_method=is_method):
+        if not is_method and user.definition_of(index) is not view:
+            continue
+        at = user.nodes[index].parent
+        parent = user.nodes[at] if at >= 0 else None
+        if not (isinstance(parent, Call) and parent.func == index):
+            return True
     return False
