@@ -203,7 +203,7 @@ def test_white_space_that_libcst_drops_moves_nothing(text: str) -> None:
 QUICK = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-THOROUGH = settings(QUICK, max_examples=3000)
+THOROUGH = settings(QUICK, max_examples=1000)
 
 
 @QUICK
@@ -222,7 +222,7 @@ def test_made_up_programs_have_exact_offsets(text: str) -> None:
 
 @pytest.mark.slow
 @THOROUGH
-@given(programs(max_depth=5))
+@given(programs(max_depth=4))
 def test_thousands_of_made_up_programs(text: str) -> None:
     facts = facts_of(text)
     assert broken_promises(facts, text) == []
