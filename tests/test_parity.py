@@ -1,4 +1,4 @@
-"""flake8 and the command report the same, at the same places: over every fixture, and over code that nobody here wrote."""
+"""flake8 and the command report the same, at the same places: over every fixture, and over other people's code."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
@@ -379,10 +380,9 @@ def eating_escapes(view: FunctionView, handler: Handler, points: list[int]) -> l
         return []
     if is_raised_anyway(view, view.regions[handler.statement].parent):
         return []
-    ways = escapes_of(view, handler)
-    if not handler.catch.named and _delivers_again(view):
-        # the next wait in the handler raises the cancellation again
-        ways = [escape for escape in ways if not _waits_on(view, handler, escape)]
+    # where a cancellation is delivered again, the next wait in the handler raises it
+    again = None if handler.catch.named or not _delivers_again(view) else partial(is_cancellation_point, view)
+    ways = escapes_of(view, handler, ends=again)
     return [escape for escape in ways if not kept_cancellation(view, handler, escape)]
 
 
@@ -391,16 +391,6 @@ def _delivers_again(view: FunctionView) -> bool:
     do, and not once, as asyncio does."""
     libraries = view.module.facts.libraries
     return "asyncio" not in libraries and ("trio" in libraries or "anyio" in libraries)
-
-
-def _waits_on(view: FunctionView, handler: Handler, escape: Escape) -> bool:
-    """Whether there is a wait on the way out of a handler."""
-    return any(
-        is_cancellation_point(view, index)
-        for block in escape.path
-        for index in range(view.blocks[block].start, view.blocks[block].end)
-        if view.is_inside(view.blocks[block].region, handler.region)
-    )
 
 
 def goes_round(view: FunctionView, handler: Handler) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.flow import Escape, escapes
+from cancelcheck.link.flow import Escape, NodeTest, escapes
 from cancelcheck.link.scopes import scopes_around
 from cancelcheck.model.facts import (
     Attr,
@@ -309,16 +309,19 @@ def suppressed_types(view: FunctionView, enter: Enter) -> list[int]:
     return [arg.value for arg in call.node.args]
 
 
-def escapes_of(view: FunctionView, handler: Handler, caught: LeafTest | None = None) -> list[Escape]:
+def escapes_of(
+    view: FunctionView, handler: Handler, caught: LeafTest | None = None, ends: NodeTest | None = None
+) -> list[Escape]:
     """The ways out of a handler that do not raise. `caught` says whether a type is that of the exception in question
-    (by default a cancellation): the tests in the handler that ask for it go one way only."""
+    (by default a cancellation): the tests in the handler that ask for it go one way only. Nodes for which `ends` holds
+    end a way."""
 
     def decide(test: int) -> bool | None:
         return _verdict(view, handler, test, caught or is_cancellation)
 
     return [
         escape
-        for escape in escapes(view, handler.region, decide=decide)
+        for escape in escapes(view, handler.region, ends, decide)
         if not (
             escape.block >= 0
             and view.blocks[escape.block].ends is BlockEnd.RAISE

@@ -37,7 +37,7 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cancellation import is_root_region, joins_own_cancel
-from cancelcheck.link.catching import caught_by, points_leaving, suppressed_types
+from cancelcheck.link.catching import caught_by, is_raised_anyway, points_leaving, suppressed_types
 from cancelcheck.link.exits import swallowing_return
 from cancelcheck.model.facts import Enter, RegionKind
 from cancelcheck.model.finding import Finding
@@ -74,7 +74,7 @@ def _suppressed(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             continue
         # under trio and anyio nobody cancels a task and joins it
         joinable = catch.broad or any(entry.framework == "asyncio" for entry in catch.named)
-        if joinable and joins_own_cancel(fn, points):
+        if is_raised_anyway(fn, region.parent) or (joinable and joins_own_cancel(fn, points)):
             continue
         yield ctx.report(
             fn,
