@@ -179,7 +179,7 @@ class FunctionView:
         """Its own name."""
         return self.facts.name
 
-    @property
+    @cached_property
     def qualname(self) -> str:
         """Its dotted name with the module's in front: `payments.api.Client.charge`."""
         return ".".join(part for part in (self.module.name, self.facts.qualname) if part)

@@ -44,6 +44,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each jump out of a `finally` whose `try` can raise."""
+    if not fn.final_entries:
+        return
     for index, node in enumerate(fn.nodes):
         if not isinstance(node, (Return, Jump)) or node.parent >= 0:
             continue
