@@ -21,6 +21,9 @@ _STOP = ("stop", "cancel", "shut", "quit", "exit", "clos", "term", "abort", "kil
 _QUIET = ("builtins.", "logging.", "time.", "datetime.", "math.", "json.", "struct.", "collections.")
 """Modules whose functions do not wait, the catalogue's waits apart."""
 
+_RUNS_OTHERS = frozenset({"builtins.next", "builtins.exec", "builtins.eval", "builtins.__import__"})
+"""Builtins that run code which is not seen here."""
+
 
 def polls_in(view: FunctionView, loop: int) -> Iterator[tuple[CallSite, schema.Poll]]:
     """The calls of a loop that ask in a form that does not wait."""
@@ -154,7 +157,7 @@ def _gives_way(view: FunctionView, index: int, poll: CallSite) -> bool:
         return call.member != poll.member and bool(key := view.key(call.receiver)) and key == view.key(poll.receiver)
     if catalog.is_checkpoint(call.target) or catalog.api(call.target) is not None:
         return True
-    return not call.target.startswith(_QUIET)
+    return call.target in _RUNS_OTHERS or not call.target.startswith(_QUIET)
 
 
 def _looks_out(view: FunctionView, node: Test, poll: CallSite) -> bool:

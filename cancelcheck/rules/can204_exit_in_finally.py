@@ -87,7 +87,9 @@ def _risks(fn: FunctionView, final: int) -> list[int]:
         inside = [
             at
             for at in inside
-            if not fn.is_inside(fn.region_of(at), body) or not (everything or is_cancellation_point(fn, at))
+            # a handler for everything leaves what is awaited in the handlers
+            if (is_cancellation_point(fn, at) and not fn.is_inside(fn.region_of(at), body))
+            or not (everything or is_cancellation_point(fn, at))
         ]
     return sorted(inside, key=lambda at: not is_cancellation_point(fn, at))
 
