@@ -31,8 +31,8 @@ There is no fix: whether the task is to be awaited or cancelled is for the autho
 
 ## Known limits
 Any read of the local counts as a use, an argument of a log call too. A task that a nested function mentions is left
-alone, and so is everything in the function that a runner is given. With `--strict`, exceptions and cancellations count
-as ways out.
+alone, and so is everything in the function that a runner is given. With `--strict`, cancellations count as ways out
+too; errors out of plain calls do not.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         places = {at for _, at in reads}
         leak, strict = leak_of(fn, store, places.__contains__, name=name), False
         if leak is None:
-            leak, strict = leak_of(fn, store, places.__contains__, raising=Raising.ALL, name=name), True
+            leak, strict = leak_of(fn, store, places.__contains__, raising=Raising.CANCEL, name=name), True
         if leak is None:
             continue
         yield ctx.report(

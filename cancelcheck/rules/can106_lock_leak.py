@@ -26,7 +26,7 @@ There is no fix yet.
 
 ## Known limits
 Only an `acquire` whose result is dropped, of a place that the same function releases too: a lock that is released
-elsewhere is a design, and one that is tried for (`if lock.acquire(timeout=1):`) is not followed.
+elsewhere, or only in a handler, is a design, and one that is tried for (`if lock.acquire(timeout=1):`) is not followed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.flow import innermost
 from cancelcheck.link.leaks import Raising, leak_of
-from cancelcheck.model.facts import Attr, Await, FunctionKind
+from cancelcheck.model.facts import Attr, Await, FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -56,7 +57,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             for at, node in enumerate(fn.nodes)
             if isinstance(node, Attr) and node.attr == "release" and fn.key(node.value) == key
         }
-        if not any(at > taken for at in released):
+        # what only a handler gives back is meant to be held when the function has done its work
+        if not any(at > taken and innermost(fn, at, RegionKind.HANDLER) < 0 for at in released):
             continue
         leak = leak_of(fn, taken, released.__contains__, raising=Raising.ALL)
         if leak is None:
