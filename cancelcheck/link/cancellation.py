@@ -363,12 +363,12 @@ def _ends_from(view: FunctionView, place: Place) -> bool:
     def goes_on(index: int) -> bool:
         if not is_cancellation_point(view, index):
             return False
-        around = innermost(view, index, RegionKind.FINALLY, RegionKind.LOOP)
-        if around >= 0 and view.regions[around].kind is RegionKind.LOOP:
-            return True
+        if innermost(view, index, RegionKind.FINALLY) >= 0:
+            return False  # cleanup, with or without loops of its own
         node = view.nodes[index]
         call = view.call_at(node.value) if isinstance(node, Await) else None
-        return around < 0 and not (call is not None and call.member.lstrip("_") in _GIVES_BACK)
+        gives_back = call is not None and call.member.lstrip("_") in _GIVES_BACK
+        return not gives_back or innermost(view, index, RegionKind.LOOP) >= 0
 
     return reaches(view, place, goes_on) < 0
 
