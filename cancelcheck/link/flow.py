@@ -91,15 +91,32 @@ def always_raises(view: FunctionView) -> bool:
     coroutine functions that are only called."""
     if view.facts.is_stub or view.facts.is_generator or view.has_role("abstract"):
         return False
-    known = view.module.raising.get(view.index)
-    if known is None:
-        view.module.raising[view.index] = False  # recursion: assume that it returns
-        known = not any(
-            view.blocks[block].ends is BlockEnd.RETURN
-            for block in _reachable(view, lambda node: never_returns(view, node))
-        )
-        view.module.raising[view.index] = known
+    kept = view.module.raising
+    known = kept.get(view.index)
+    if known is not None:
+        return known
+    chain = view.module.project.chain
+    if len(chain) >= MAX_CHAIN:
+        chain.append(view)  # too far to see: taken to return, and nothing that leans on it is kept
+        return False
+    depth = len(chain)
+    chain.append(view)
+    kept[view.index] = False  # recursion: assume that it returns
+    known = not any(
+        view.blocks[block].ends is BlockEnd.RETURN
+        for block in _reachable(view, lambda node: never_returns(view, node))
+    )
+    cut = len(chain) > MAX_CHAIN
+    if not cut or depth == 0:
+        kept[view.index] = known
+        del chain[depth:]
+    else:
+        del kept[view.index]
     return known
+
+
+MAX_CHAIN = 50
+"""Functions in a chain of calls that is followed to see whether it always raises."""
 
 
 def _reachable(view: FunctionView, ends: NodeTest) -> Iterator[int]:

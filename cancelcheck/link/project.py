@@ -161,6 +161,7 @@ class Project:
         self.catalog = catalog
         self.settings = settings
         self.guard = Guard()
+        self.chain: list[FunctionView] = []
         self._load = load
         self._by_path: dict[str, ModuleView] = {}
         self._found: dict[tuple[str, str], ModuleView | None] = {}
