@@ -103,8 +103,7 @@ def always_raises(view: FunctionView) -> bool:
     chain.append(view)
     kept[view.index] = False  # recursion: assume that it returns
     known = not any(
-        view.blocks[block].ends is BlockEnd.RETURN
-        for block in _reachable(view, lambda node: never_returns(view, node))
+        view.blocks[block].ends is BlockEnd.RETURN for block in _reachable(view, lambda node: never_returns(view, node))
     )
     cut = len(chain) > MAX_CHAIN
     if not cut or depth == 0:

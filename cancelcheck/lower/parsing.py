@@ -54,8 +54,44 @@ class _Unvalidated:
 _unvalidated = _Unvalidated()
 
 
+LONG_TEXT = 60_000
+LONG_LINE = 4_000
+"""Characters of a file, or of one of its lines, from which an expression may be long enough to overflow the stack:
+LibCST's parser goes down a step for each operator of a chain, 4,000 steps on the 8 MiB that a main thread has."""
+
+STACK = 512 * 1024 * 1024
+"""Bytes of stack for such a file, in a thread of its own. They are only reserved: what is not used costs nothing."""
+
+
 def parse(text: str) -> cst.Module:
     """The tree of a module. Raises `ParserSyntaxError`. What validation would have found in what the parser lets pass
     (bytes beside text, a bare `except` before others), lowering finds."""
+    if len(text) < LONG_TEXT and max(map(len, text.split("\n"))) < LONG_LINE:
+        return _parse(text)
+    return _parse_apart(text)
+
+
+def _parse(text: str) -> cst.Module:
     with _unvalidated:
         return cst.parse_module(text)
+
+
+def _parse_apart(text: str) -> cst.Module:
+    done: list[cst.Module | Exception] = []
+
+    def work() -> None:
+        try:
+            done.append(_parse(text))
+        except Exception as error:  # noqa: BLE001 - raised again below, in the thread of the caller
+            done.append(error)
+
+    before = threading.stack_size(STACK)
+    try:
+        thread = threading.Thread(target=work, name="parse", daemon=True)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    if isinstance(done[0], Exception):
+        raise done[0]
+    return done[0]

@@ -501,6 +501,9 @@ def _handler(b: Builder, node: Any, entry: int, statement: int, is_group: bool) 
     b.begin(entry)
     kind = expression(b, node.type) if node.type is not None else -1
     end = b.nodes[kind].end if kind >= 0 else start + len("except")
+    if node.type is not None and node.type.lpar and node.name is None:
+        # with the closing parenthesis
+        end = b.spans.after_colon(node.body) - len(":") - len(getattr(node.whitespace_before_colon, "value", ""))
     name = node.name.name.value if node.name is not None else ""
     index = b.emit(Except(start, end, -1, kind, name, is_group, region), kind)
     b.regions[region].node = index
