@@ -56,17 +56,17 @@ def steps(view: FunctionView, place: Place, *, errors: bool = False) -> Iterator
     `finally` it goes on by the way by which it came in."""
     block = view.blocks[place.block]
     if errors and block.on_error >= 0:
-        yield arrive(view, block.on_error, place.ways, "raise")
+        yield _arrive(view, block.on_error, place.ways, "raise")
     if block.ends is BlockEnd.RAISE and not _swallows(view, place.block):
         return
     for target in block.next:
         resumes = view.blocks[target].resumes
         if resumes and place.ways and place.ways[-1] not in ("", resumes):
             continue
-        yield arrive(view, target, place.ways, block.leaves or "end")
+        yield _arrive(view, target, place.ways, block.leaves or "end")
 
 
-def arrive(view: FunctionView, target: int, ways: tuple[str, ...], way: str) -> Place:
+def _arrive(view: FunctionView, target: int, ways: tuple[str, ...], way: str) -> Place:
     """The place at the beginning of a block that is entered by `way`."""
     depth = view.finals_around(target)
     if target in view.final_entries:
