@@ -194,7 +194,6 @@ def test_a_text_that_libcst_does_not_give_back_is_said_to_be_inexact(text: str) 
     assert not facts_of(text).exact
 
 
-@pytest.mark.xfail(reason="offsets are those of the text that LibCST gives back")
 @pytest.mark.parametrize("text", DROPPED.values(), ids=DROPPED.keys())
 def test_white_space_that_libcst_drops_moves_nothing(text: str) -> None:
     assert broken_promises(facts_of(text), text) == []
