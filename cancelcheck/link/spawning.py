@@ -12,7 +12,9 @@ from cancelcheck.model.facts import (
     Comprehension,
     Delete,
     Display,
+    Enter,
     FunctionKind,
+    Iterate,
     Lambda,
     Starred,
     Store,
@@ -148,6 +150,21 @@ def _is_callback(view: FunctionView) -> bool:
         return False
     argument = call.argument("", entry.position)
     return argument == view.facts.define
+
+
+def runs_in_one_step(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether the work is a coroutine of the project that calls something, waits for nothing and starts nothing: it is
+    done in its first step, and cannot vanish."""
+    work = call.argument(entry.work_keyword, entry.work_position)
+    made = call.fn.call_at(work) if work is not None and work >= 0 else None
+    callee = made.callee if made is not None else None
+    if callee is None or not callee.is_coroutine or not callee.calls:
+        return False
+    if any(spawner_of(inner) is not None for inner in callee.calls):
+        return False
+    return not any(
+        isinstance(node, Await) or (isinstance(node, (Iterate, Enter)) and node.is_async) for node in callee.nodes
+    )
 
 
 def work_text(call: CallSite, entry: schema.Spawner) -> str:

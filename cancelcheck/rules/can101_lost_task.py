@@ -50,7 +50,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.spawning import loss_of, spawner_of, work_text
+from cancelcheck.link.spawning import loss_of, runs_in_one_step, spawner_of, work_text
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -70,7 +70,9 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         loss = loss_of(fn, call.index)
         if not loss:
             continue
-        if spawner.work is Work.COROUTINE:
+        if spawner.work is Work.COROUTINE and runs_in_one_step(call, spawner):
+            what, then = "task", "its failure is never seen, and nothing can wait for it"
+        elif spawner.work is Work.COROUTINE:
             what, then = "task", "it can vanish before it is done, and nothing can cancel it"
         else:
             what, then = "future of", "its failure is never seen, and nothing waits for it"
