@@ -266,14 +266,11 @@ def is_raised_anyway(view: FunctionView, region: int) -> bool:
 
 def _follows(view: FunctionView, block: int, final: int) -> bool:
     """Whether a block is one of those that go on behind a `finally`."""
-    return any(
-        block in before.next and view.is_inside(before.region, final) for before in view.blocks if block in before.next
-    )
+    return any(block in before.next and view.is_inside(before.region, final) for before in view.blocks)
 
 
 def _is_live(view: FunctionView, index: int) -> bool:
-    block = view.block_of(index)
-    return block == 0 or block in view.live_blocks
+    return view.block_of(index) in view.live_blocks
 
 
 def _dealt_with(view: FunctionView, index: int, outer: int) -> bool:

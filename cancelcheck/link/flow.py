@@ -14,7 +14,6 @@ from cancelcheck.model.facts import (
     Jump,
     Name,
     Operation,
-    Raise,
     RegionKind,
     Return,
     Test,
@@ -332,16 +331,6 @@ def always_leaves(view: FunctionView, block: int, loop: int) -> bool:
                 seen.add(target)
                 pending.append(target)
     return True
-
-
-def falls_through(view: FunctionView, region: int) -> bool:
-    """Whether a region's end can be reached without a jump."""
-    return any(escape.kind == "end" for escape in escapes(view, region))
-
-
-def raises_in(view: FunctionView, region: int) -> list[int]:
-    """The `raise` statements in a region."""
-    return [index for index in view.nodes_in(region) if isinstance(view.nodes[index], Raise)]
 
 
 def innermost(view: FunctionView, index: int, *kinds: RegionKind) -> int:

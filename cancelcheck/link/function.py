@@ -26,11 +26,9 @@ from cancelcheck.model.facts import (
     Function,
     FunctionKind,
     Iterate,
-    Lambda,
     Name,
     Operation,
     Param,
-    ParamKind,
     Raise,
     Region,
     RegionKind,
@@ -696,11 +694,6 @@ class FunctionView:
         """The parameter of this name."""
         return next((param for param in self.facts.params if param.name == name), None)
 
-    @property
-    def accepts_anything(self) -> bool:
-        """Whether it takes `**kwargs`."""
-        return any(param.kind is ParamKind.VAR_KEYWORD for param in self.facts.params)
-
     # --- instances: in link/instances.py
 
     def instance(self, index: int) -> Instance | None:
@@ -714,16 +707,6 @@ class FunctionView:
         for region in self.regions_around(index):
             if self.regions[region].kind in (RegionKind.LOOP, RegionKind.COMPREHENSION):
                 yield region
-
-    def imports_star(self) -> bool:
-        """Whether the module's names may come from a star import."""
-        return bool(self.module.globals("*"))
-
-    def lambda_node(self) -> Lambda | None:
-        """A lambda's node in the enclosing function."""
-        parent = self.parent
-        node = parent.nodes[self.facts.define] if parent is not None and self.facts.define >= 0 else None
-        return node if isinstance(node, Lambda) else None
 
     def dict_items(self, index: int) -> dict[str, int] | None:
         """Keys and value nodes of a dict whose items are all seen: a literal, `dict(a=…)`, or a local that is bound to

@@ -24,7 +24,6 @@ from cancelcheck.model.facts import (
     Operation,
     Return,
     Store,
-    StoreAttr,
     Subscript,
 )
 
@@ -420,12 +419,3 @@ def _declared(cls: FunctionView, name: str) -> Instance | None:
             if member.has_role("property"):
                 return returned_instance(member)
     return None
-
-
-def is_self_store(view: FunctionView, index: int) -> bool:
-    """Whether a node stores an attribute on the method's own instance."""
-    node = view.nodes[index]
-    if not isinstance(node, StoreAttr):
-        return False
-    holder = view.nodes[node.value]
-    return isinstance(holder, Name) and bool(view.self_name) and holder.id == view.self_name
