@@ -28,6 +28,8 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("suppressor", "call"),
     ("decorator", "name"),
     ("callback", "call"),
+    ("resource", "call"),
+    ("lock", "type"),
 )
 """Tables that hold one entry per name, with the field that names it. `poll` and `clock_sink` may hold several."""
 
@@ -290,6 +292,19 @@ class Catalog:
         """A call that takes a callable and drops what it returns."""
         found: schema.Callback | None = self._get("callback", name)
         return found
+
+    def resource(self, name: str) -> schema.Resource | None:
+        """A call whose result has to be given back."""
+        found: schema.Resource | None = self._get("resource", name)
+        return found
+
+    def lock(self, name: str) -> schema.Lock | None:
+        """A type that is acquired and released; also where it inherits from one."""
+        for base in self.bases(name) if name else ():
+            found: schema.Lock | None = self._one["lock"].get(base)
+            if found is not None:
+                return found
+        return None
 
     def decorator(self, name: str) -> str:
         """The role of a decorator, or ""."""

@@ -324,6 +324,41 @@ class Suppressor(_Entry, frozen=True, kw_only=True):
     call: Names
 
 
+class Resource(_Entry, frozen=True, kw_only=True):
+    """A call whose result somebody has to give back.
+
+    `holds` says in a word what is held (`connection`, `file`, `process`). `release` are the methods of the result that
+    give it back, the usual one first; `given_back` calls that take it as their first argument and do so (`os.close`).
+    `entered`: a `with` on it gives it back too; false where that ends something else (a transaction). `awaited`: the
+    call is a coroutine function, what is awaited is the resource. `only_if`: a keyword that has to be true for the
+    result to need giving back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result
+    holds nothing yet (`client.stream(…)`).
+    """
+
+    call: Names
+    holds: str
+    release: tuple[str, ...] = ()
+    given_back: tuple[str, ...] = ()
+    entered: bool = True
+    awaited: bool = False
+    only_if: str = ""
+    context_only: bool = False
+
+
+class Lock(_Entry, frozen=True, kw_only=True):
+    """A type that is acquired and released: locks, semaphores, conditions, limiters.
+
+    `acquire` and `release` are its methods, the usual one first. `awaited`: acquiring is a coroutine. `thread`: it
+    holds up threads, and blocks the one that waits for it.
+    """
+
+    type: Names
+    acquire: tuple[str, ...] = ("acquire",)
+    release: tuple[str, ...] = ("release",)
+    awaited: bool = False
+    thread: bool = False
+
+
 class Callback(_Entry, frozen=True, kw_only=True):
     """A call that takes a callable at `position`, calls it later, and drops what it returns."""
 
@@ -373,3 +408,5 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     suppressor: tuple[Suppressor, ...] = ()
     decorator: tuple[Decorator, ...] = ()
     callback: tuple[Callback, ...] = ()
+    resource: tuple[Resource, ...] = ()
+    lock: tuple[Lock, ...] = ()
