@@ -9,17 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.catching import (
-    Handler,
-    caught_by,
-    decides_unseen,
-    escapes_of,
-    exception_types,
-    handlers_of,
-    is_cancellation_point,
-    is_exit,
-    is_raised_anyway,
-)
+from cancelcheck.link.catching import decides_unseen, escapes_of, is_exit, is_raised_anyway
+from cancelcheck.link.exceptions import Handler, caught_by, exception_types, handlers_of, is_cancellation_point
 from cancelcheck.link.flow import Escape, Place, innermost, reaches, start_at
 from cancelcheck.link.scopes import references, scope_of
 from cancelcheck.model.facts import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog.schema import Clock
-from cancelcheck.link.catching import is_cancellation_point
+from cancelcheck.link.exceptions import is_cancellation_point
 from cancelcheck.link.flow import always_leaves
 from cancelcheck.model.facts import (
     Assign,

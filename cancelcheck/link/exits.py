@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from cancelcheck.link.catching import caught_by, is_cancellation_point
+from cancelcheck.link.exceptions import caught_by, is_cancellation_point
 from cancelcheck.link.flow import never_returns
 from cancelcheck.model.facts import (
     BlockEnd,

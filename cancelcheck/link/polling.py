@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
-from cancelcheck.link.catching import Handler, handlers_of, is_cancellation_point
+from cancelcheck.link.exceptions import Handler, handlers_of, is_cancellation_point
 from cancelcheck.link.flow import names_read, turn
 from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import Assign, Attr, Call, Const, Iterate, Name, RegionKind, Store, Test, Yield

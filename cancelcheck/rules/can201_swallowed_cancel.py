@@ -55,7 +55,8 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cancellation import eating_escapes, is_quiet_root
-from cancelcheck.link.catching import Handler, handlers, indent_of_last, points_reaching
+from cancelcheck.link.catching import indent_of_last, points_reaching
+from cancelcheck.link.exceptions import Handler, handlers
 from cancelcheck.link.flow import Escape
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding

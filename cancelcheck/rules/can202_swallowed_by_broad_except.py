@@ -41,7 +41,8 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cancellation import eating_escapes, goes_round, is_quiet_root
-from cancelcheck.link.catching import handlers, points_reaching
+from cancelcheck.link.catching import points_reaching
+from cancelcheck.link.exceptions import handlers
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

@@ -37,7 +37,8 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cancellation import is_root_region, joins_own_cancel
-from cancelcheck.link.catching import caught_by, is_raised_anyway, points_leaving, suppressed_types
+from cancelcheck.link.catching import is_raised_anyway, points_leaving
+from cancelcheck.link.exceptions import caught_by, suppressed_types
 from cancelcheck.link.exits import swallowing_return
 from cancelcheck.model.facts import Enter, RegionKind
 from cancelcheck.model.finding import Finding

@@ -35,7 +35,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.catching import handlers_of, is_cancellation_point, keeps, protected
+from cancelcheck.link.catching import keeps
+from cancelcheck.link.exceptions import handlers_of, is_cancellation_point, protected
 from cancelcheck.link.flow import innermost
 from cancelcheck.model.facts import Call, Jump, RegionKind, Return
 from cancelcheck.model.finding import Finding
