@@ -30,6 +30,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("callback", "call"),
     ("resource", "call"),
     ("lock", "type"),
+    ("waiter", "call"),
 )
 """Tables that hold one entry per name, with the field that names it. `poll` and `clock_sink` may hold several."""
 
@@ -305,6 +306,11 @@ class Catalog:
             if found is not None:
                 return found
         return None
+
+    def waiter(self, name: str) -> schema.Waiter | None:
+        """A call that waits for tasks or futures that it is given."""
+        found: schema.Waiter | None = self._get("waiter", name)
+        return found
 
     def decorator(self, name: str) -> str:
         """The role of a decorator, or ""."""

@@ -359,6 +359,24 @@ class Lock(_Entry, frozen=True, kw_only=True):
     thread: bool = False
 
 
+class Waiter(_Entry, frozen=True, kw_only=True):
+    """A call that waits for tasks or futures that it is given (`asyncio.gather`, `asyncio.wait`).
+
+    `many`: they are its positional arguments; else the first one is a collection of them. `cancels`: where the wait is
+    cancelled, they are too. `timeout` and `early` are the keywords with which it comes back before all of them are
+    done; with `early` where it is one of `early_values`. `pair`: it gives two sets, done and pending.
+    """
+
+    call: Names
+    many: bool = False
+    cancels: bool = False
+    timeout: str = ""
+    timeout_position: int = -1
+    early: str = ""
+    early_values: tuple[str, ...] = ()
+    pair: bool = False
+
+
 class Callback(_Entry, frozen=True, kw_only=True):
     """A call that takes a callable at `position`, calls it later, and drops what it returns."""
 
@@ -410,3 +428,4 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     callback: tuple[Callback, ...] = ()
     resource: tuple[Resource, ...] = ()
     lock: tuple[Lock, ...] = ()
+    waiter: tuple[Waiter, ...] = ()
