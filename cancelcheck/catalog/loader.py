@@ -312,6 +312,11 @@ class Catalog:
         found: schema.Waiter | None = self._get("waiter", name)
         return found
 
+    def retry(self, name: str) -> schema.Retry | None:
+        """Something that calls again what has failed."""
+        found: schema.Retry | None = self._get("retry", name)
+        return found
+
     def decorator(self, name: str) -> str:
         """The role of a decorator, or ""."""
         found: schema.Decorator | None = self._get("decorator", name)

@@ -235,6 +235,8 @@ class ExceptionKind(enum.StrEnum):
     BROAD_GROUP = "broad-group"
     TIMEOUT = "timeout"
     NOT_YET = "not-yet"
+    IO = "io"
+    """Something outside the process failed, and may work when it is asked again."""
 
 
 class ExceptionEntry(_Entry, frozen=True, kw_only=True):
@@ -377,6 +379,32 @@ class Waiter(_Entry, frozen=True, kw_only=True):
     pair: bool = False
 
 
+class Retry(_Entry, frozen=True, kw_only=True):
+    """Something that calls again what has failed: a decorator, an iterator of attempts, an object that a client takes.
+
+    `attempts` names the arguments that limit how often, `attempts_position` where the first one is; `seconds` those
+    that limit how long it goes on in all, in `unit`. `default_attempts` and `default_seconds` are what applies where
+    the first of each is not given, `"none"` for no limit. `forever` are values that mean no limit, `endless` names of
+    the library that say so (`tenacity.stop_never`). `defers` names arguments that can end it in a way not seen here.
+    `strict`: that it never ends is worth a look, not a default report. `delay` names the argument that says how long to
+    wait in between, `default_delay` what applies without it.
+    """
+
+    call: Names
+    attempts: tuple[str, ...] = ()
+    attempts_position: int = -1
+    seconds: tuple[str, ...] = ()
+    unit: Unit = Unit.SECONDS
+    default_attempts: float | str = "none"
+    default_seconds: float | str = "none"
+    forever: tuple[Value, ...] = (Value.NONE,)
+    endless: tuple[str, ...] = ()
+    defers: tuple[str, ...] = ()
+    strict: bool = False
+    delay: Names = ()
+    default_delay: float | str = "unknown"
+
+
 class Callback(_Entry, frozen=True, kw_only=True):
     """A call that takes a callable at `position`, calls it later, and drops what it returns."""
 
@@ -428,4 +456,5 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     callback: tuple[Callback, ...] = ()
     resource: tuple[Resource, ...] = ()
     lock: tuple[Lock, ...] = ()
+    retry: tuple[Retry, ...] = ()
     waiter: tuple[Waiter, ...] = ()
