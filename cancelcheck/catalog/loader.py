@@ -31,6 +31,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("resource", "call"),
     ("lock", "type"),
     ("waiter", "call"),
+    ("retry", "call"),
 )
 """Tables that hold one entry per name, with the field that names it. `poll` and `clock_sink` may hold several."""
 
