@@ -289,9 +289,16 @@ def _of_import(view: FunctionView, node: Import, name: str) -> Instance | None:
     path = next((target for local, target in node.names if local == name), "")
     found, entity = view.module.project.find(path, view.module)
     bindings = getattr(entity, "bindings", None)
-    if isinstance(bindings, tuple):
+    if not isinstance(bindings, tuple):
+        return None
+    guard = view.module.project.guard
+    key = ("import", view.module.source.path, view.index, path)
+    if not guard.enter(key):
+        return None  # files that import a name from each other
+    try:
         return _of_bindings(found.rpartition(".")[2], list(bindings))
-    return None
+    finally:
+        guard.leave(key)
 
 
 def _of_parameter(view: FunctionView, name: str) -> Instance | None:
