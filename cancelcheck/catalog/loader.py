@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -32,6 +33,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("lock", "type"),
     ("waiter", "call"),
     ("retry", "call"),
+    ("breaker", "call"),
 )
 """Tables that hold one entry per name, with the field that names it. `poll` and `clock_sink` may hold several."""
 
@@ -40,6 +42,25 @@ _MANY: tuple[str, ...] = ("poll", "clock_sink")
 
 class CatalogError(ValueError):
     """A catalogue file, or an entry in the configuration, is not of the catalogue's form."""
+
+
+def release(version: str) -> tuple[int, ...]:
+    """The numbers of a version that say which release it is: `8.0.0b1` is 8.0.0."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    numbers = [int(part) for part in found.group().split(".")] if found else []
+    while numbers and not numbers[-1]:
+        numbers.pop()  # 8 is 8.0.0
+    return tuple(numbers)
+
+
+def _as_of(entry: Any, version: tuple[int, ...]) -> Any:
+    """An entry with the defaults that it had in a release."""
+    later = [until for until in getattr(entry, "until", ()) if version < release(until.version)]
+    if not later:
+        return entry
+    until = min(later, key=lambda until: release(until.version))
+    changed = {field: getattr(until, field) for field in ("default", "command_default")}
+    return msgspec.structs.replace(entry, **{field: value for field, value in changed.items() if value is not None})
 
 
 def names_of(names: schema.Names) -> tuple[str, ...]:
@@ -51,20 +72,25 @@ class Catalog:
     """All libraries. Each look-up takes a qualified name and returns the entry, or None.
 
     `entries` are further `api` entries, as the configuration gives them: a mapping each, in the form of a catalogue
-    file's `[[api]]`.
+    file's `[[api]]`. `versions` says for names on PyPI, normalised, which release is in use: defaults are that one's.
+    The newest is taken for the others.
 
-    Raises `CatalogError` where one of them is malformed.
+    Raises `CatalogError` where one of the entries is malformed.
     """
 
-    def __init__(self, entries: Iterable[object] = ()) -> None:
+    def __init__(self, entries: Iterable[object] = (), versions: Mapping[str, str] | None = None) -> None:
+        self._versions = versions or {}
         self._available = {
             item.name.removesuffix(".toml"): item
             for item in files("cancelcheck.catalog").joinpath("data").iterdir()
             if item.name.endswith(".toml")
         }
+        self._parts: dict[str, list[str]] = {}
+        for library in self._available:
+            self._parts.setdefault(library.partition(".")[0], []).append(library)
         self._loaded: set[str] = set()
         self._alias: dict[str, str] = {}
-        self._prefix: list[tuple[str, str]] = []
+        self._prefix: dict[str, list[tuple[str, str]]] = {}
         self._canonical: dict[str, str] = {}
         self._one: dict[str, dict[str, Any]] = {table: {} for table, _ in _TABLES}
         self._many: dict[str, dict[str, list[Any]]] = {table: {} for table in _MANY}
@@ -95,20 +121,24 @@ class Catalog:
         except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
             raise CatalogError(f"{library}.toml: {error}") from error
 
-    def _load(self, library: str) -> None:
-        if library in self._loaded:
+    def _load(self, package: str) -> None:
+        """Read what there is on a top-level package, the first time that it is asked for."""
+        if package in self._loaded:
             return
-        self._loaded.add(library)
-        if library not in self._available:
-            return
-        data = self.read(library)
+        self._loaded.add(package)
+        for library in sorted(self._parts.get(package, ())):
+            self._add(self.read(library), self._prefix.setdefault(package, []))
+
+    def _add(self, data: schema.LibraryFile, prefixes: list[tuple[str, str]]) -> None:
         for spelling, usual in data.alias.items():
             if spelling.endswith(".*"):
-                self._prefix.append((spelling[:-1], usual.removesuffix("*")))
+                prefixes.append((spelling[:-1], usual.removesuffix("*")))
             else:
                 self._alias[spelling] = usual
+        version = self._version_of(data)
         for table, field in _TABLES:
-            for entry in getattr(data, table):
+            for newest in getattr(data, table):
+                entry = _as_of(newest, version) if version else newest
                 for name in names_of(getattr(entry, field)):
                     self._one[table].setdefault(name, entry)
         for table in _MANY:
@@ -120,9 +150,20 @@ class Catalog:
             *data.type,
             *data.exception,
         )
+        for made in data.client:
+            if made.makes:
+                for name in names_of(made.type):
+                    self._one["produces"].setdefault(name, schema.Produces(call=name, returns=made.makes))
         for entry in typed:
-            for name in names_of(entry.type):
-                self._bases[name] = entry.bases
+            if not getattr(entry, "makes", ""):
+                for name in names_of(entry.type):
+                    self._bases[name] = entry.bases
+
+    def _version_of(self, data: schema.LibraryFile) -> tuple[int, ...]:
+        """The release in use, where it is known."""
+        if not self._versions:
+            return ()
+        return release(self._versions.get(re.sub(r"[-_.]+", "-", data.library.package).lower(), ""))
 
     def canonical(self, name: str) -> str:
         """The usual spelling of a name: re-exports and defining modules of a library are one."""
@@ -137,7 +178,7 @@ class Catalog:
         while seen < 8:
             usual = self._alias.get(name)
             if usual is None:
-                for prefix, replacement in self._prefix:
+                for prefix, replacement in self._prefix.get(name.partition(".")[0], ()):
                     if name.startswith(prefix):
                         usual = replacement + name[len(prefix) :]
                         break
@@ -299,6 +340,10 @@ class Catalog:
         """A call whose result has to be given back."""
         found: schema.Resource | None = self._get("resource", name)
         return found
+
+    def is_breaker(self, name: str) -> bool:
+        """Whether it is a circuit breaker."""
+        return self._get("breaker", name) is not None
 
     def lock(self, name: str) -> schema.Lock | None:
         """A type that is acquired and released; also where it inherits from one."""

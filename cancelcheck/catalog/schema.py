@@ -1,9 +1,10 @@
 """The form of a catalogue file, and of the entries that a project adds in its configuration.
 
-One file per top-level package, named after it. Every name is the qualified name by which a program reaches the thing;
-a method is written on its class (`requests.Session.get`). `call` and `type` take one name or a list of names that share
-every fact of the entry. `version` and `source` say on which release the fact was checked and where it was seen; they
-default to the file's own `[library]`.
+One file per library, named after the package that is imported; where several libraries share a top-level package
+(`azure`, `google`), each is named after its own part of it (`google.cloud.storage`). Every name is the qualified name
+by which a program reaches the thing; a method is written on its class (`requests.Session.get`). `call` and `type` take
+one name or a list of names that share every fact of the entry. `version` and `source` say on which release the fact was
+checked and where it was seen; they default to the file's own `[library]`.
 """
 
 from __future__ import annotations
@@ -77,6 +78,14 @@ class _Entry(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     note: str = ""
 
 
+class Until(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
+    """What was the default in every release before `version`, where it was another one; named as in the entry."""
+
+    version: str
+    default: float | str | None = None
+    command_default: float | str | None = None
+
+
 class Api(_Entry, frozen=True, kw_only=True):
     """A call that can wait.
 
@@ -85,7 +94,8 @@ class Api(_Entry, frozen=True, kw_only=True):
     `default` is what applies when nothing is given: a number in `unit`, `"none"` (waits forever), `"client"` (what the
     instance's constructor says), or `"unknown"`. `forever` are the values that mean no limit. `coroutine = false` on an
     async entry: the call is no coroutine, so that it does something unawaited, or is entered or iterated instead.
-    `socket_default`: where nothing is given, `socket.setdefaulttimeout()` bounds it.
+    `socket_default`: where nothing is given, `socket.setdefaulttimeout()` bounds it. A timeout that only the server
+    keeps to bounds nothing here: it stands in the note. `until`: older releases, see `Until`.
     """
 
     call: Names
@@ -101,6 +111,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     read_only: bool = False
     coroutine: bool = True
     socket_default: bool = False
+    until: tuple[Until, ...] = ()
 
 
 class Client(_Entry, frozen=True, kw_only=True):
@@ -110,9 +121,16 @@ class Client(_Entry, frozen=True, kw_only=True):
     a bound (`requests.Session`). `defers` names constructor keywords that can set a bound in a way not seen here
     (`transport`, `event_hooks`): where one is given, the client is not called untimed. `bounds_all`: no call through it
     takes a timeout of its own, so that it is judged, and reported, where it is made. `socket_default` as for `Api`.
+
+    `type` may be a function that makes one: `makes` says of which type (`asyncpg.connect`). Where connecting and what
+    is asked afterwards are bounded apart, `timeout` is the connection's, and `command` the keywords that bound each
+    command, with `command_default` when none is given (`asyncpg.connect(command_timeout=)`); both in `unit`. `url` is
+    the argument that may be a URL or a connection string, in which a bound can stand under the same names: only a
+    literal without one says that there is none.
     """
 
     type: Names
+    makes: str = ""
     bases: tuple[str, ...] = ()
     timeout: Names = ()
     timeout_position: int = -1
@@ -123,6 +141,11 @@ class Client(_Entry, frozen=True, kw_only=True):
     bounds_all: bool = False
     socket_default: bool = False
     kind: Kind | None = None
+    command: tuple[str, ...] = ()
+    command_default: float | str = "unknown"
+    url: str = ""
+    url_position: int = -1
+    until: tuple[Until, ...] = ()
 
 
 class TimeoutObject(_Entry, frozen=True, kw_only=True):
@@ -330,11 +353,13 @@ class Resource(_Entry, frozen=True, kw_only=True):
     """A call whose result somebody has to give back.
 
     `holds` says in a word what is held (`connection`, `file`, `process`). `release` are the methods of the result that
-    give it back, the usual one first; `given_back` calls that take it as their first argument and do so (`os.close`).
+    give it back, the usual one first; `given_back` calls that take it as their first argument and do so (`os.close`, a
+    pool's `release`).
     `entered`: a `with` on it gives it back too; false where that ends something else (a transaction). `awaited`: the
     call is a coroutine function, what is awaited is the resource. `only_if`: a keyword that has to be true for the
     result to need giving back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result
-    holds nothing yet (`client.stream(…)`).
+    holds nothing yet (`client.stream(…)`). `item`: the result is a tuple, and what is held stands there in it (the
+    writer of `asyncio.open_connection`).
     """
 
     call: Names
@@ -345,6 +370,7 @@ class Resource(_Entry, frozen=True, kw_only=True):
     awaited: bool = False
     only_if: str = ""
     context_only: bool = False
+    item: int = -1
 
 
 class Lock(_Entry, frozen=True, kw_only=True):
@@ -405,6 +431,12 @@ class Retry(_Entry, frozen=True, kw_only=True):
     default_delay: float | str = "unknown"
 
 
+class Breaker(_Entry, frozen=True, kw_only=True):
+    """A circuit breaker: a class, or a decorator that makes one."""
+
+    call: Names
+
+
 class Callback(_Entry, frozen=True, kw_only=True):
     """A call that takes a callable at `position`, calls it later, and drops what it returns."""
 
@@ -421,8 +453,8 @@ class Decorator(_Entry, frozen=True, kw_only=True):
 
 
 class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
-    """Head of a file. `name` is the top-level package that is imported, `package` its name on PyPI (empty: standard
-    library), `version` the release on which the entries were checked, `source` where."""
+    """Head of a file. `name` is the package that is imported, `package` its name on PyPI (empty: standard library),
+    `version` the release on which the entries were checked, `source` where."""
 
     name: str
     version: str
@@ -457,4 +489,5 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     resource: tuple[Resource, ...] = ()
     lock: tuple[Lock, ...] = ()
     retry: tuple[Retry, ...] = ()
+    breaker: tuple[Breaker, ...] = ()
     waiter: tuple[Waiter, ...] = ()

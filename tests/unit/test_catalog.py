@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cancelcheck.catalog import schema
-from cancelcheck.catalog.loader import _MANY, _TABLES, Catalog, CatalogError, names_of
+from cancelcheck.catalog.loader import _MANY, _TABLES, Catalog, CatalogError, _as_of, names_of, release
 
 CATALOG = Catalog()
 LIBRARIES = CATALOG.libraries()
@@ -50,6 +50,11 @@ PLATFORM = {"os", "select", "selectors", "signal"}
 
 POSITION_CHANGED = {"http.client.HTTPSConnection": (3, 12)}
 """Keyword-only since this version, and what the catalogue says."""
+
+
+def library_of(name: str) -> str:
+    """The library that speaks of a name: the longest that it begins with."""
+    return max((library for library in LIBRARIES if name.startswith(f"{library}.")), key=len)
 
 
 def entries(data: schema.LibraryFile) -> Iterator[tuple[str, str, Any]]:
@@ -119,7 +124,7 @@ def expected_here(name: str, entry: Any) -> bool:
     if not entry.version:
         return True
     newest = tuple(int(part) for part in entry.version.split(".")[:2])
-    return CATALOG.read(name.partition(".")[0]).library.package != "" or newest <= sys.version_info[:2]
+    return CATALOG.read(library_of(name)).library.package != "" or newest <= sys.version_info[:2]
 
 
 def parameters(name: str, data: schema.LibraryFile) -> list[inspect.Parameter] | None:
@@ -164,7 +169,7 @@ def test_file_is_of_the_form(library: str) -> None:
     assert data.library.version
     assert data.library.source
     for table, name, entry in entries(data):
-        assert name.partition(".")[0] == library, f"{table}: {name}"
+        assert name.startswith(f"{library}."), f"{table}: {name}"
         assert entry.source or data.library.source
 
 
@@ -186,9 +191,9 @@ def test_type_stands_in_one_table(library: str) -> None:
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_alias_leads_to_a_name_of_the_catalogue(library: str) -> None:
     for spelling, usual in CATALOG.read(library).alias.items():
-        assert spelling.partition(".")[0] == library, spelling
+        assert spelling.startswith(f"{library}."), spelling
         assert spelling.endswith(".*") == usual.endswith(".*"), spelling
-        target = CATALOG.read(usual.partition(".")[0])
+        target = CATALOG.read(library_of(usual))
         stem = usual.removesuffix("*")
         known = [name for _, name, _ in entries(target)]
         assert any(name == usual or name.startswith(stem) for name in known), spelling
@@ -199,7 +204,8 @@ def test_alias_leads_to_a_name_of_the_catalogue(library: str) -> None:
 def test_types_that_entries_speak_of_are_known(library: str) -> None:
     catalog = Catalog()
     for table, name, entry in entries(CATALOG.read(library)):
-        spoken = [getattr(entry, "returns", ""), getattr(entry, "enters", ""), *getattr(entry, "bases", ())]
+        spoken = [getattr(entry, field, "") for field in ("returns", "enters", "makes")]
+        spoken += getattr(entry, "bases", ())
         for mentioned in filter(None, spoken):
             assert catalog.knows_type(mentioned), f"{table} {name}: {mentioned}"
         for raised in names_of(getattr(entry, "raises", ())):
@@ -222,7 +228,9 @@ def test_default_is_a_number_or_a_known_word(library: str) -> None:
         default = getattr(entry, "default", "none")
         assert not isinstance(default, str) or default in ("none", "client", "unknown"), name
         if isinstance(entry, schema.Api) and default == "client":
-            assert Catalog().client(name.rpartition(".")[0]) is not None, name
+            owner = name.rpartition(".")[0]
+            makers = [other for client in data.client if client.makes == owner for other in names_of(client.type)]
+            assert makers or Catalog().client(owner) is not None, name
 
 
 # --- against the libraries
@@ -397,3 +405,41 @@ def test_malformed_entry_names_the_key(change: dict[str, object], key: str) -> N
 def test_entry_without_a_call() -> None:
     with pytest.raises(CatalogError, match="call"):
         Catalog([{"kind": "http", "mode": "async"}])
+
+
+# --- releases
+
+
+@pytest.mark.parametrize(
+    ("version", "default"),
+    [(None, 5), ("8.1.0", 5), ("8", 5), ("8.0.0rc1", 5), ("7.4.0", "none"), ("4", "none"), ("main", 5)],
+)
+def test_default_is_that_of_the_release_in_use(version: str | None, default: float | str) -> None:
+    catalog = Catalog(versions={"redis": version} if version else None)
+    for name in ("redis.Redis", "redis.asyncio.client.Redis", "redis.asyncio.from_url", "redis.RedisCluster"):
+        client = catalog.client(catalog.canonical(name))
+        assert client is not None
+        assert (client.default, client.command_default) == (default, default)
+
+
+def test_earlier_of_two_changes() -> None:
+    entry = schema.Api(
+        call="acme.get",
+        kind=schema.Kind.HTTP,
+        mode=schema.Mode.SYNC,
+        default=5,
+        until=(schema.Until(version="4", default=60), schema.Until(version="2.1", default="none")),
+    )
+    defaults = [_as_of(entry, release(version)).default for version in ("1", "2.0.9", "2.1", "3.9", "4.0", "5")]
+    assert defaults == ["none", "none", 60, 60, 5, 5]
+
+
+def test_function_that_makes_a_client() -> None:
+    catalog = Catalog()
+    made = catalog.produces("redis.from_url")
+    assert made is not None
+    assert made.returns == "redis.Redis"
+    assert not catalog.knows_type("redis.Redis.from_url")
+    connect = catalog.client("asyncpg.connect")
+    assert connect is not None
+    assert (connect.default, connect.command, connect.command_default) == (60, ("command_timeout",), "none")
