@@ -254,6 +254,46 @@ def reaches(view: FunctionView, start: Place, goal: NodeTest, stop: NodeTest | N
     return -1
 
 
+def reaches_after(view: FunctionView, index: int, goal: NodeTest, stop: NodeTest | None = None) -> int:
+    """The first node for which `goal` holds on a path on from a node, itself left out, by normal flow; -1 if there is
+    none. Nodes for which `stop` holds end a path."""
+    way = way_through(view, index, None, goal, stop)
+    return way[1] if way is not None else -1
+
+
+def way_through(
+    view: FunctionView, index: int, between: NodeTest | None, goal: NodeTest, stop: NodeTest | None = None
+) -> tuple[int, int] | None:
+    """A shortest path on from a node by normal flow that comes through a node for which `between` holds and then to one
+    for which `goal` does: these two nodes. Without `between`, any path does. Nodes for which `stop` holds end a
+    path."""
+    first = start_at(view, view.block_of(index))
+    through = -1 if between is not None else index
+    pending = deque([(first, through)])
+    seen: set[tuple[Place, bool]] = set()
+    at = index + 1
+    while pending:
+        place, passed = pending.popleft()
+        block = view.blocks[place.block]
+        cut = False
+        for node in range(at if at >= 0 else block.start, block.end):
+            if passed >= 0 and goal(node):
+                return passed, node
+            if stop is not None and stop(node):
+                cut = True
+                break
+            if passed < 0 and between is not None and between(node):
+                passed = node
+        at = -1
+        if cut:
+            continue
+        for target in steps(view, place):
+            if (target, passed >= 0) not in seen:
+                seen.add((target, passed >= 0))
+                pending.append((target, passed))
+    return None
+
+
 def turn(view: FunctionView, loop: int, through: int, after: list[int], avoid: NodeTest) -> tuple[int, ...] | None:
     """A turn of a loop: from its header to the node `through`, then on from the blocks `after` back to the header,
     passing no node for which `avoid` holds. None if there is no such turn."""

@@ -1,13 +1,24 @@
-"""Timeout scopes: which `with` block or wrapper bounds a wait. A scope bounds awaits, never a blocking call."""
+"""Scopes: which `with` block or wrapper bounds a wait, and which are open at a node. A scope bounds awaits, never a
+blocking call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.values import Bound, bound_of, evaluate
-from cancelcheck.model.facts import Attr, Call, Enter, FunctionKind, Name, RegionKind, Yield
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Call,
+    Enter,
+    FunctionKind,
+    Name,
+    RegionKind,
+    StoreAttr,
+    Yield,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -17,6 +28,12 @@ def scope_of(view: FunctionView, index: int) -> tuple[schema.Scope, CallSite] | 
     """The catalogue's scope that a node makes, and the call that makes it; through a local that is bound to it."""
     node = view.nodes[index] if index >= 0 else None
     call = view.call_at(index)
+    if call is None and isinstance(node, Name):
+        _, nodes = view.bindings(node.id)
+        if len(nodes) == 1 and nodes[0][1] >= 0:
+            holder, at = nodes[0]
+            value = holder.assigned_value(at)
+            call = holder.call_at(value) if value is not None else None
     if call is None and isinstance(node, (Name, Attr)):
         instance = view.instance(index)
         if instance is not None and len(instance.origins) == 1 and instance.complete:
@@ -25,6 +42,134 @@ def scope_of(view: FunctionView, index: int) -> tuple[schema.Scope, CallSite] | 
         return None
     entry = view.module.project.catalog.scope(call.target)
     return (entry, call) if entry is not None else None
+
+
+class Held(NamedTuple):
+    """A scope that is open at a node: its entry, the call that makes it, the `with` item that enters it, and through
+    which of the project's own context managers it came, outermost first."""
+
+    scope: schema.Scope
+    call: CallSite
+    enter: int
+    through: tuple[CallSite, ...] = ()
+
+
+MAX_MANAGERS = 4
+"""Context managers of the project that are followed into each other to the scope that the innermost one enters."""
+
+
+def scopes_open_at(view: FunctionView, index: int, depth: int = MAX_MANAGERS) -> Iterator[Held]:
+    """The scopes that are open at a node, innermost first: those of the `with` blocks around it, those that a context
+    manager of the project enters and holds, and those that were entered on an exit stack."""
+    for region in view.regions_around(index):
+        facts = view.regions[region]
+        if facts.kind is not RegionKind.WITH or facts.node == index:
+            continue
+        enter = view.nodes[facts.node]
+        assert isinstance(enter, Enter)
+        found = scope_of(view, enter.context)
+        if found is not None:
+            yield Held(*found, facts.node)
+            continue
+        yield from _scopes_on_stack(view, facts.node, index)
+        if depth > 0:
+            held = _held_by_manager(view, enter, facts.node, depth)
+            if held is not None:
+                yield held
+
+
+def _scopes_on_stack(view: FunctionView, enter: int, index: int) -> Iterator[Held]:
+    """The scopes that are entered on an exit stack, itself entered at `enter`, before a node."""
+    node = view.nodes[enter]
+    assert isinstance(node, Enter)
+    name = view.key(node.target) if node.target >= 0 else ""
+    if not name:
+        return
+    for call in reversed(view.calls):
+        if call.index > index or call.index < enter or call.member not in _STACKING or not call.positional:
+            continue
+        if call.receiver < 0 or view.key(call.receiver) != name:
+            continue
+        made = scope_of(view, call.positional[0])
+        inside = view.region_of(call.index)
+        # entered on each way to the node: in a block that lies around it
+        if made is not None and any(region == inside for region in view.regions_around(index)):
+            yield Held(*made, call.index)
+
+
+_STACKING = frozenset({"enter_context", "enter_async_context"})
+"""Methods of exit stacks that enter what they are given."""
+
+
+def _held_by_manager(view: FunctionView, enter: Enter, index: int, depth: int) -> Held | None:
+    """The scope that is open in the block of a context manager of the project."""
+    call = view.call_at(enter.context)
+    callee = call.callee if call is not None else None
+    if call is not None and callee is not None and callee.has_role("contextmanager"):
+        for at, node in enumerate(callee.nodes):
+            if isinstance(node, Yield):
+                held = next(scopes_open_at(callee, at, depth - 1), None)
+                if held is not None:
+                    return Held(held.scope, held.call, index, (call, *held.through))
+        return None
+    if call is None or callee is None or callee.facts.kind is not FunctionKind.CLASS:
+        return None
+    return _held_by_class(callee, call, index, enter.is_async)
+
+
+def _held_by_class(cls: FunctionView, call: CallSite, index: int, is_async: bool) -> Held | None:
+    """The scope that a class's entry method enters by hand and leaves open."""
+    method = cls.inherited("__aenter__" if is_async else "__enter__")
+    if method is None or any(inner.member in ("__aexit__", "__exit__") for inner in method.calls):
+        return None
+    for inner in method.calls:
+        made = -1
+        if inner.member in ("__aenter__", "__enter__"):
+            made = inner.receiver
+        elif inner.member in _STACKING and inner.positional:
+            made = inner.positional[0]
+        found = scope_of(method, made) if made >= 0 else None
+        if found is not None and found[0].entering is not schema.Entering.AWAIT:
+            return Held(*found, index, (call,))
+    return None
+
+
+def is_disarmed(view: FunctionView, held: Held) -> bool:
+    """Whether a scope is surely without a deadline for some of its time: it never had one, or the function takes it
+    away (`cm.reschedule(None)`, `scope.deadline = math.inf`)."""
+    if held.scope.kind is schema.ScopeKind.TIMEOUT and bound_of_scope(held.scope, held.call) is Bound.FOREVER:
+        return True
+    enter = view.nodes[held.enter]
+    target = enter.target if isinstance(enter, Enter) else -1
+    name = view.key(target) if target >= 0 else ""
+    if not name and isinstance(enter, Enter):
+        name = view.key(enter.context)
+    if not name or held.through:
+        return False
+    for call in view.calls:
+        if call.member in ("reschedule", "update") and call.receiver >= 0 and view.key(call.receiver) == name:
+            if call.positional and _may_be_endless(view, call.positional[0]):
+                return True
+    return any(
+        isinstance(node, Assign)
+        and not node.op
+        and node.value >= 0
+        and any(_is_deadline_of(view, target, name) for target in node.targets)
+        and _may_be_endless(view, node.value)
+        for node in view.nodes
+    )
+
+
+def _is_deadline_of(view: FunctionView, index: int, name: str) -> bool:
+    node = view.nodes[index]
+    return isinstance(node, StoreAttr) and node.attr == "deadline" and view.key(node.value) == name
+
+
+def _may_be_endless(view: FunctionView, index: int) -> bool:
+    """Whether a point in time may be "never": it is, or it is a name for something that is not seen."""
+    if bound_of(evaluate(view, index), (schema.Value.NONE, schema.Value.INFINITY)) is Bound.FOREVER:
+        return True
+    return isinstance(view.nodes[index], (Name, Attr, Call))
 
 
 def scopes_around(view: FunctionView, index: int) -> Iterator[tuple[schema.Scope, CallSite]]:
