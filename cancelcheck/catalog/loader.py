@@ -21,6 +21,10 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("scope", "call"),
     ("exception", "type"),
     ("produces", "call"),
+    ("partial", "call"),
+    ("injector", "call"),
+    ("field", "call"),
+    ("lookup", "call"),
     ("type", "type"),
     ("coroutine", "call"),
     ("checkpoint", "call"),
@@ -294,6 +298,25 @@ class Catalog:
     def produces(self, name: str) -> schema.Produces | None:
         """What a call returns, or binds in a `with`."""
         found: schema.Produces | None = self._get("produces", name)
+        return found
+
+    def is_partial(self, name: str) -> bool:
+        """Whether a call of it gives its first argument with some arguments set."""
+        return self._get("partial", name) is not None
+
+    def injector(self, name: str) -> schema.Injector | None:
+        """A call that says which callable makes a parameter's argument."""
+        found: schema.Injector | None = self._get("injector", name)
+        return found
+
+    def field(self, name: str) -> schema.Field | None:
+        """A call that declares a field in a class body."""
+        found: schema.Field | None = self._get("field", name)
+        return found
+
+    def lookup(self, name: str) -> schema.Lookup | None:
+        """A call that looks a setting up, with a default."""
+        found: schema.Lookup | None = self._get("lookup", name)
         return found
 
     def is_coroutine(self, name: str) -> bool:

@@ -276,11 +276,58 @@ class ExceptionEntry(_Entry, frozen=True, kw_only=True):
 
 class Produces(_Entry, frozen=True, kw_only=True):
     """The type of what a call returns (an awaited one: of what it gives), or of what `with call as x` binds; likewise
-    of an attribute of a type (`trio.Nursery.cancel_scope`)."""
+    of an attribute of a type (`trio.Nursery.cancel_scope`).
+
+    `passes`: it gives its argument at this position as it is, awaited what that gives (`asyncio.wait_for`); a `with`
+    on it binds the same (`contextlib.closing`). `opens`: it gives what a `with` on that argument binds
+    (`ExitStack.enter_context`). `casts`: it gives an instance of what that argument names (`typing.cast`).
+    """
 
     call: Names
     returns: str = ""
     enters: str = ""
+    passes: int = -1
+    opens: int = -1
+    casts: int = -1
+
+
+class Partial(_Entry, frozen=True, kw_only=True):
+    """A call that gives its first argument with some of that one's arguments set (`functools.partial`)."""
+
+    call: Names
+
+
+class Injector(_Entry, frozen=True, kw_only=True):
+    """A call that stands as a parameter's default, or in its `Annotated`, and says which callable makes the argument
+    (`fastapi.Depends`). With no callable given, the annotated class itself does."""
+
+    call: Names
+    position: int = 0
+    keyword: str = ""
+
+
+class Field(_Entry, frozen=True, kw_only=True):
+    """A call that declares a field in a class body (`dataclasses.field`).
+
+    `value` / `value_position` say which argument is the field's value where no other is given, `factory` which ones
+    make it. `init` is the keyword that takes the field out of the constructor, `private` that it never is in it.
+    """
+
+    call: Names
+    value: str = "default"
+    value_position: int = -1
+    factory: tuple[str, ...] = ("default_factory",)
+    init: str = ""
+    private: bool = False
+
+
+class Lookup(_Entry, frozen=True, kw_only=True):
+    """A call that looks a setting up, and gives the default at `position` or `keyword` where there is none
+    (`os.environ.get`)."""
+
+    call: Names
+    position: int = -1
+    keyword: str = "default"
 
 
 class TypeEntry(_Entry, frozen=True, kw_only=True):
@@ -476,6 +523,10 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     scope: tuple[Scope, ...] = ()
     exception: tuple[ExceptionEntry, ...] = ()
     produces: tuple[Produces, ...] = ()
+    partial: tuple[Partial, ...] = ()
+    injector: tuple[Injector, ...] = ()
+    field: tuple[Field, ...] = ()
+    lookup: tuple[Lookup, ...] = ()
     type: tuple[TypeEntry, ...] = ()
     coroutine: tuple[Coroutine, ...] = ()
     poll: tuple[Poll, ...] = ()

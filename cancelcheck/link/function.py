@@ -25,6 +25,7 @@ from cancelcheck.model.facts import (
     Expr,
     Function,
     FunctionKind,
+    Import,
     Iterate,
     Name,
     Operation,
@@ -93,6 +94,12 @@ class CallSite:
         return self.fn.definition_of(self.node.func)
 
     @property
+    def called_on(self) -> Instance | None:
+        """The instance whose method is called, also by another name of the method (`get = session.get`), or a partial
+        of it."""
+        return self.fn.bound_to(self.node.func)
+
+    @property
     def member(self) -> str:
         """The last part of what is called: the method's name."""
         func = self.fn.nodes[self.node.func]
@@ -121,10 +128,20 @@ class CallSite:
 
     def argument(self, keyword: str | tuple[str, ...], position: int = -1) -> int | None:
         """The node of an argument given by keyword or position; -1 where it may be hidden in `*args` or `**kwargs`;
-        None where it is surely not given. A `**` of a literal dict is looked into."""
+        None where it is surely not given. A `**` of a literal dict is looked into. What a partial was given before
+        counts as hidden."""
         keywords = (keyword,) if isinstance(keyword, str) else keyword
         hidden = False
         at = 0
+        for partial in self.fn.partials_of(self.node.func):
+            at += len(partial.positional) - 1
+            hidden |= 0 <= position < at or any(
+                arg.star == 1
+                or arg.keyword in keywords
+                or (arg.star == 2 and not _lacks(partial.fn.dict_items(arg.value), keywords))
+                for arg in partial.node.args
+                if arg.star or arg.keyword
+            )
         for arg in self.node.args:
             if arg.star == 2:
                 inner = self.fn.dict_items(arg.value)
@@ -151,6 +168,11 @@ class CallSite:
         return [arg.value for arg in self.node.args if not arg.keyword and not arg.star]
 
 
+def _lacks(items: dict[str, int] | None, keywords: tuple[str, ...]) -> bool:
+    """Whether a dict that is seen whole has none of these keys."""
+    return items is not None and not any(name in items for name in keywords)
+
+
 class FunctionView:
     """A function, method, lambda, class body or module body."""
 
@@ -166,6 +188,7 @@ class FunctionView:
         self._targets: dict[int, str] = {}
         self._bindings: dict[str, Binding] = {}
         self._definitions: dict[int, FunctionView | None] = {}
+        self._partials: dict[int, list[CallSite]] = {}
 
     def __repr__(self) -> str:
         return f"<{self.facts.kind} {self.module.name}:{self.facts.qualname}>"
@@ -505,6 +528,79 @@ class FunctionView:
             return node.value
         return None
 
+    def partials_of(self, index: int) -> list[CallSite]:
+        """The calls of `functools.partial` that a node stands for, one of another: the outermost first."""
+        known = self._partials.get(index)
+        if known is None:
+            known = self._partials_of(index)
+            if self.module.project.guard.is_settled:
+                self._partials[index] = known
+        return known
+
+    def _partials_of(self, index: int) -> list[CallSite]:
+        node = self.nodes[index]
+        if not isinstance(node, (Name, Attr)):
+            return []
+        guard = self.module.project.guard
+        mark = (self.module.source.path, self.index, index, "partial")
+        if not guard.enter(mark):
+            return []
+        try:
+            found = self.variable_at(index) or (self._attribute_value(node) if isinstance(node, Attr) else None)
+            call = found[0].call_at(found[1]) if found is not None else None
+            if found is None or call is None or not call.positional:
+                return []
+            if not self.module.project.catalog.is_partial(call.target):
+                return []
+            return [call, *found[0].partials_of(call.positional[0])]
+        finally:
+            guard.leave(mark)
+
+    def _attribute_value(self, node: Attr) -> tuple[FunctionView, int] | None:
+        """The one value that the methods of a class give to an attribute of `self`: function and node."""
+        if not isinstance(self.nodes[node.value], Name):
+            return None
+        owner = self.instance(node.value)
+        if owner is None or owner.view is None or not owner.own:
+            return None
+        stores = [store for cls in owner.view.ancestry[0] for store in cls.attribute_stores.get(node.attr, ())]
+        if len(stores) != 1:
+            return None
+        view, at = stores[0]
+        value = view.assigned_value(at)
+        return (view, value) if value is not None else None
+
+    def bound_to(self, index: int) -> Instance | None:
+        """The instance that a bound method belongs to: by another name of it, or a partial of it, as well."""
+        partials = self.partials_of(index)
+        if partials:
+            return partials[-1].fn.bound_to(partials[-1].positional[0])
+        node = self.nodes[index]
+        if isinstance(node, Attr):
+            return self.instance(node.value)
+        if isinstance(node, Name):
+            found = self.variable_at(index)
+            if found is not None and isinstance(found[0].nodes[found[1]], Attr):
+                return found[0].bound_to(found[1])
+        return None
+
+    def variable_at(self, index: int) -> tuple[FunctionView, int] | None:
+        """The one value that a name, or a global of another module, is given by a plain assignment: function and node;
+        None where there is not exactly one."""
+        node = self.nodes[index]
+        nodes: tuple[tuple[FunctionView, int], ...] = ()
+        if isinstance(node, Name):
+            nodes = self.bindings(node.id).nodes
+        if not nodes or (nodes[0][1] >= 0 and isinstance(nodes[0][0].nodes[nodes[0][1]], Import)):
+            path = self.path_of(index)
+            _, entity = self.module.project.find(path, self.module) if path else ("", None)
+            nodes = found if isinstance(found := getattr(entity, "bindings", ()), tuple) else ()
+        if len(nodes) != 1 or nodes[0][1] < 0:
+            return None
+        holder, at = nodes[0]
+        value = holder.assigned_value(at) if isinstance(holder.nodes[at], Store) else None
+        return (holder, value) if value is not None else None
+
     def stores_none(self, store: int) -> bool:
         """Whether `name = None` is what binds the name."""
         value = self.assigned_value(store)
@@ -523,6 +619,9 @@ class FunctionView:
 
     def _target_of(self, index: int) -> str:
         project = self.module.project
+        partials = self.partials_of(index)
+        if partials:
+            return partials[-1].fn.target_of(partials[-1].positional[0])
         path = self.path_of(index)
         if path:
             name = project.catalog.canonical(path)
@@ -560,6 +659,9 @@ class FunctionView:
         return found
 
     def _definition_of(self, index: int) -> FunctionView | None:
+        partials = self.partials_of(index)
+        if partials:
+            return partials[-1].fn.definition_of(partials[-1].positional[0])
         path = self.path_of(index)
         if path:
             scope_entity = self._local_definition(index)
@@ -577,12 +679,17 @@ class FunctionView:
         return None
 
     def _is_member_of_variable(self, index: int) -> bool:
-        """Whether a node is an attribute of a global of another module: what it is, its instance says."""
+        """Whether a node is an attribute of a global of another module, or of what a class's own attribute holds: what
+        it is, its instance says."""
         node = self.nodes[index]
         if not isinstance(node, Attr):
             return False
         _, owner = self.module.project.find(self.path_of(node.value), self.module)
-        return isinstance(getattr(owner, "bindings", None), tuple)
+        if owner is not None:
+            return isinstance(getattr(owner, "bindings", None), tuple)
+        inner = self.nodes[node.value]
+        holder = self.definition_of(inner.value) if isinstance(inner, Attr) else None
+        return holder is not None and holder.facts.kind is FunctionKind.CLASS
 
     def _local_definition(self, index: int) -> FunctionView | None:
         """A function or class of this very file, nested ones included."""
@@ -597,7 +704,7 @@ class FunctionView:
         if isinstance(node, Attr):
             owner = self._local_definition(node.value)
             if owner is not None and owner.facts.kind is FunctionKind.CLASS:
-                return owner.member(node.attr)
+                return owner.inherited(node.attr)
         return None
 
     # --- classes
@@ -658,11 +765,17 @@ class FunctionView:
 
     def inherited(self, name: str) -> FunctionView | None:
         """Of a class: the method or nested class of this name, its own or a base's."""
-        for view in self.ancestry[0]:
-            found = view.member(name)
-            if found is not None:
-                return found
-        return None
+        own = self.member(name)
+        guard = self.module.project.guard
+        mark = (self.module.source.path, self.index, "ancestry")
+        # `class A(A.B)`: what its bases are is being asked already
+        if own is not None or not guard.enter(mark):
+            return own
+        try:
+            classes = self.ancestry[0]
+        finally:
+            guard.leave(mark)
+        return next((found for view in classes if (found := view.member(name)) is not None), None)
 
     @cached_property
     def attribute_stores(self) -> dict[str, list[tuple[FunctionView, int]]]:

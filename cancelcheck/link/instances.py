@@ -1,7 +1,8 @@
 """Follows a value to the type that it is an instance of, and to the calls that made it.
 
-Through locals, `with … as`, module globals, attributes set in any method, annotations, conditionals, `await`, factories
-of the project. Where two ways disagree, or one of them cannot be followed, the type is unknown; `None` beside a type is
+Through locals, `with … as`, module globals, class attributes and attributes set in any method, annotations, fields,
+conditionals, `await`, the project's factories, properties and context managers, dependencies that a framework injects,
+test fixtures. Where two ways disagree, or one of them cannot be followed, the type is unknown; `None` beside a type is
 that type.
 """
 
@@ -20,11 +21,13 @@ from cancelcheck.model.facts import (
     Enter,
     FunctionKind,
     Import,
+    Lambda,
     Name,
     Operation,
     Return,
     Store,
     Subscript,
+    Yield,
 )
 
 if TYPE_CHECKING:
@@ -47,9 +50,10 @@ _TRANSPARENT = frozenset(
 
 class Instance:
     """An instance of `type` (a qualified name). `view` is its class in the project; `origins` the constructor calls
-    that were seen, `complete` whether these are all there are."""
+    that were seen, `complete` whether these are all there are. `own`: it is `self`, so of a subclass where the method
+    is called on one."""
 
-    __slots__ = ("complete", "near", "origins", "type", "view")
+    __slots__ = ("complete", "near", "origins", "own", "type", "view")
 
     def __init__(
         self,
@@ -59,12 +63,14 @@ class Instance:
         view: FunctionView | None = None,
         origins: tuple[CallSite, ...] = (),
         complete: bool = False,
+        own: bool = False,
     ) -> None:
         self.type = type
         self.near = near
         self.view = view
         self.origins = origins
         self.complete = complete
+        self.own = own
 
     def __repr__(self) -> str:
         return f"<instance of {self.type}>"
@@ -163,6 +169,7 @@ def _merged(found: list[Instance], unknown: bool = False) -> Instance | None:
         view=found[0].view,
         origins=tuple(origin for instance in found for origin in instance.origins),
         complete=not unknown and all(instance.complete for instance in found),
+        own=not unknown and all(instance.own for instance in found),
     )
 
 
@@ -180,14 +187,32 @@ def _of_super(view: FunctionView) -> Instance | None:
 def _of_call(view: FunctionView, index: int) -> Instance | None:
     call = view.call_at(index)
     assert call is not None
+    if call.target == "builtins.super" and not call.node.args:
+        return _of_super(view)
+    func = view.nodes[call.node.func]
+    if isinstance(func, Name) and view.owner is not None and func.id == view.self_name:
+        if not view.has_role("classmethod") or view.facts.bound.get(func.id) != [-1]:
+            return None
+        return Instance(view.owner.qualname, view, view=view.owner, origins=(call,), complete=True, own=True)
+    return made_by(call)
+
+
+def made_by(call: CallSite) -> Instance | None:
+    """What a call makes: the catalogue's say, an instance of a project class, or what a project function returns."""
+    view = call.fn
     catalog = view.module.project.catalog
     target = call.target
-    if target == "builtins.super" and not call.node.args:
-        return _of_super(view)
     if target:
         produced = catalog.produces(target)
-        if produced is not None and produced.returns:
-            return Instance(catalog.canonical(produced.returns), view, origins=(call,), complete=True)
+        if produced is not None:
+            argument = max(produced.passes, produced.opens, produced.casts)
+            if argument >= 0 and argument < len(call.positional):
+                given = call.positional[argument]
+                if produced.casts >= 0:
+                    return annotated_instance(view, given)
+                return entered_instance(view, given) if produced.opens >= 0 else instance_of(view, given)
+            if produced.returns:
+                return Instance(catalog.canonical(produced.returns), view, origins=(call,), complete=True)
         if catalog.knows_type(target):
             return Instance(catalog.canonical(target), view, origins=(call,), complete=True)
         spawner = catalog.spawner(target)
@@ -201,39 +226,97 @@ def _of_call(view: FunctionView, index: int) -> Instance | None:
         return None
     if callee.facts.kind is FunctionKind.CLASS:
         return Instance(callee.qualname, view, view=callee, origins=(call,), complete=True)
-    return returned_instance(callee)
+    return _of_receiver(returned_instance(callee), callee, call)
+
+
+def _of_receiver(found: Instance | None, method: FunctionView, call: CallSite) -> Instance | None:
+    """What a method returns, where that is `self`: of the class that it is called on."""
+    if found is None or not found.own or call.receiver < 0 or method.owner is None:
+        return found
+    receiver = call.fn.definition_of(call.receiver)
+    instance = None
+    if receiver is None or receiver.facts.kind is not FunctionKind.CLASS:
+        instance = call.fn.instance(call.receiver)
+        receiver = instance.view if instance is not None else None
+    if receiver is None or method.owner not in receiver.ancestry[0]:
+        return found
+    origins = instance.origins if instance is not None and not found.origins else found.origins
+    complete = instance.complete if instance is not None and not found.origins else found.complete
+    own = instance is not None and instance.own
+    return Instance(receiver.qualname, call.fn, view=receiver, origins=origins, complete=complete, own=own)
+
+
+def _called(view: FunctionView, index: int, at: int) -> Instance | None:
+    """What the callable at a node gives when somebody else calls it, with nothing: the factory of a field. `at` is the
+    call that hands it over."""
+    node = view.nodes[index]
+    if isinstance(node, Lambda):
+        return returned_instance(view.module.functions[node.function])
+    handed = view.call_at(at)
+    assert handed is not None
+    made = Call(handed.node.start, handed.node.end, handed.node.parent, index, [], handed.node.close)
+    return made_by(type(handed)(view, at, made))
 
 
 def returned_instance(callee: FunctionView) -> Instance | None:
-    """What a project function returns: by its annotation, else by its `return` statements."""
-    parent = callee.parent
-    if callee.facts.is_generator and not callee.has_role("contextmanager"):
-        return None
-    if parent is not None and callee.facts.returns >= 0 and not callee.facts.is_generator:
-        annotated = annotated_instance(parent, callee.facts.returns)
-        if annotated is not None:
-            return annotated
+    """What a project function returns: by its `return` statements, where all of them are known, else by its
+    annotation."""
     if callee.facts.is_generator:
         return None
     returns = [(callee, node.value) for node in callee.nodes if isinstance(node, Return) and node.value >= 0]
-    return _joined(returns) if returns else None
+    found = _joined(returns) if returns else None
+    parent = callee.parent
+    if found is None and parent is not None and callee.facts.returns >= 0:
+        return annotated_instance(parent, callee.facts.returns, of=callee)
+    return found
 
 
-def annotated_instance(view: FunctionView, index: int) -> Instance | None:
-    """What an annotation says. `Optional[X]`, `X | None`, `Annotated[X, …]` are X; other unions are unknown."""
+def yielded_instance(callee: FunctionView) -> Instance | None:
+    """What a project generator of one value yields, a context manager's or a fixture's: by its `yield`s, else by its
+    annotation (`Iterator[X]`)."""
+    yields = [(callee, node.value) for node in callee.nodes if isinstance(node, Yield) and node.value >= 0]
+    if any(isinstance(node, Yield) and node.is_from for node in callee.nodes):
+        return None
+    found = _joined(yields) if yields else None
+    parent = callee.parent
+    if found is None and parent is not None and callee.facts.returns >= 0:
+        node = parent.nodes[callee.facts.returns]
+        if isinstance(node, Subscript):
+            inner = parent.nodes[node.index]
+            return annotated_instance(parent, inner.items[0] if isinstance(inner, Display) else node.index, of=callee)
+    return found
+
+
+def _provided(callee: FunctionView) -> Instance | None:
+    """What a framework hands over that calls a function for it: what it returns, or yields."""
+    if callee.facts.kind is FunctionKind.CLASS:
+        return Instance(callee.qualname, callee, view=callee)
+    return yielded_instance(callee) if callee.facts.is_generator else returned_instance(callee)
+
+
+def annotated_instance(view: FunctionView, index: int, *, of: FunctionView | None = None) -> Instance | None:
+    """What an annotation says. `Optional[X]`, `X | None`, `Annotated[X, …]` are X, and so is another name of one of
+    these; other unions are unknown. `of` is the method that it is the return annotation of: `Self` is its class."""
     node = view.nodes[index]
+    catalog = view.module.project.catalog
     if isinstance(node, Operation) and node.op == "|":
-        found = [annotated_instance(view, part) for part in node.operands if not _is_none(view, part)]
-        return found[0] if len(found) == 1 else None
+        parts = [part for part in _union_parts(view, index) if not _is_none(view, part)]
+        return annotated_instance(view, parts[0], of=of) if len(parts) == 1 else None
     if isinstance(node, Subscript):
-        path = view.module.project.catalog.canonical(view.path_of(node.value))
+        path = catalog.canonical(view.path_of(node.value))
         inner = view.nodes[node.index]
         if path in ("typing.Union", "types.UnionType") and isinstance(inner, Display):
             parts = [part for part in inner.items if not _is_none(view, part)]
-            return annotated_instance(view, parts[0]) if len(parts) == 1 else None
+            return annotated_instance(view, parts[0], of=of) if len(parts) == 1 else None
         if path in _TRANSPARENT:
-            return annotated_instance(view, inner.items[0] if isinstance(inner, Display) else node.index)
-        return annotated_instance(view, node.value)
+            if not isinstance(inner, Display):
+                return annotated_instance(view, node.index, of=of)
+            for extra in inner.items[1:]:
+                injected = _injected(view, extra, inner.items[0])
+                if injected is not None:
+                    return injected
+            return annotated_instance(view, inner.items[0], of=of)
+        return annotated_instance(view, node.value, of=of)
     if not isinstance(node, (Name, Attr)):
         return None
     definition = view.definition_of(index)
@@ -242,9 +325,73 @@ def annotated_instance(view: FunctionView, index: int) -> Instance | None:
             return None
         return Instance(definition.qualname, view, view=definition)
     target = view.target_of(index)
-    if target and view.module.project.catalog.knows_type(target):
-        return Instance(view.module.project.catalog.canonical(target), view)
-    return None
+    if target in _SELF:
+        owner = of.owner if of is not None else None
+        return Instance(owner.qualname, view, view=owner, own=True) if owner is not None else None
+    if target and catalog.knows_type(target):
+        return Instance(catalog.canonical(target), view)
+    return _of_alias(view, index)
+
+
+_SELF = ("typing.Self", "typing_extensions.Self")
+"""Annotations that say: of the class that the method is called on."""
+
+
+def _of_alias(view: FunctionView, index: int) -> Instance | None:
+    """What an annotation says that is another name of one: `Client = Annotated[httpx.Client, Depends(connect)]`."""
+    found = view.variable_at(index)
+    if found is None:
+        return None
+    holder, value = found
+    guard = view.module.project.guard
+    mark = (holder.module.source.path, holder.index, value, "annotation")
+    if not guard.enter(mark):
+        return None
+    try:
+        node = holder.nodes[value]
+        if isinstance(node, Call):
+            # another name, by `NewType`
+            call = holder.call_at(value)
+            if call is None or call.target not in _NEW_TYPE or len(call.positional) != 2:
+                return None
+            value = call.positional[1]
+        return annotated_instance(holder, value)
+    finally:
+        guard.leave(mark)
+
+
+_NEW_TYPE = ("typing.NewType", "typing_extensions.NewType")
+
+
+def _injected(view: FunctionView, index: int, annotation: int = -1) -> Instance | None:
+    """What a framework makes for a parameter whose default, or `Annotated`, says who makes it: `Depends(connect)`."""
+    call = view.call_at(index)
+    injector = view.module.project.catalog.injector(call.target) if call is not None else None
+    if call is None or injector is None:
+        return None
+    argument = call.argument(injector.keyword, injector.position)
+    if argument is None:
+        return annotated_instance(view, annotation) if annotation >= 0 else None
+    if argument < 0:
+        return None
+    if isinstance(view.nodes[argument], Lambda):
+        return _called(view, argument, index)
+    provider = view.definition_of(argument)
+    return _provided(provider) if provider is not None else None
+
+
+def _union_parts(view: FunctionView, index: int) -> list[int]:
+    """The alternatives of `A | B | C`."""
+    found: list[int] = []
+    pending = [index]
+    while pending:
+        at = pending.pop()
+        node = view.nodes[at]
+        if isinstance(node, Operation) and node.op == "|":
+            pending += reversed(node.operands)
+        else:
+            found.append(at)
+    return found
 
 
 def _is_none(view: FunctionView, index: int) -> bool:
@@ -304,12 +451,50 @@ def _of_import(view: FunctionView, node: Import, name: str) -> Instance | None:
 def _of_parameter(view: FunctionView, name: str) -> Instance | None:
     if view.self_name == name and view.owner is not None:
         owner = view.owner
-        return Instance(owner.qualname, view, view=owner)
+        return Instance(owner.qualname, view, view=owner, own=True)
     param = view.param(name)
     parent = view.parent
-    if param is None or parent is None or param.annotation < 0:
+    if param is None or parent is None:
         return None
-    return annotated_instance(parent, param.annotation)
+    if param.default >= 0:
+        injected = _injected(parent, param.default, param.annotation)
+        if injected is not None:
+            return injected
+    else:
+        fixture = fixture_of(view, name)
+        if fixture is not None:
+            provided = _provided(fixture)
+            if provided is not None:
+                return provided
+    return annotated_instance(parent, param.annotation) if param.annotation >= 0 else None
+
+
+def fixture_of(view: FunctionView, name: str) -> FunctionView | None:
+    """The test fixture that a parameter of a test, or of another fixture, asks for by its name: of the class, the file,
+    or the `conftest` of one of the packages around it."""
+    if view.facts.kind is not FunctionKind.DEF:
+        return None
+    is_fixture = view.has_role("fixture")
+    if not is_fixture and not view.name.startswith("test"):
+        return None
+    owner = view.owner
+    if owner is not None:
+        for cls in owner.ancestry[0]:
+            member = cls.member(name)
+            if member is not None and member is not view and member.has_role("fixture"):
+                return member
+    module = view.module
+    found = module.fixtures.get(name)
+    if found is not None and found is not view:
+        return found
+    package = module.name if module.facts.is_package else module.name.rpartition(".")[0]
+    while True:
+        near = module.project.module(f"{package}.conftest" if package else "conftest", module)
+        if near is not None and near is not module and name in near.fixtures:
+            return near.fixtures[name]
+        if not package:
+            return None
+        package = package.rpartition(".")[0]
 
 
 def _of_store(view: FunctionView, index: int) -> Instance | None:
@@ -329,31 +514,29 @@ def _of_store(view: FunctionView, index: int) -> Instance | None:
 
 
 def entered_instance(view: FunctionView, context: int) -> Instance | None:
-    """What `with context as x` binds: what the catalogue says, what a project's `@contextmanager` yields by its
-    annotation, else the context manager itself."""
+    """What `with context as x` binds: what the catalogue says, what a project's `@contextmanager` yields or its
+    `__enter__` returns, else the context manager itself."""
     catalog = view.module.project.catalog
     call = view.call_at(context)
     if call is not None and call.target:
         produced = catalog.produces(call.target)
         if produced is not None and produced.enters:
             return Instance(catalog.canonical(produced.enters), view, origins=(call,), complete=True)
+        if produced is not None and 0 <= produced.passes < len(call.positional):
+            return instance_of(view, call.positional[produced.passes])
         scope = catalog.scope(call.target)
         if scope is not None and scope.enters:
             return Instance(catalog.canonical(scope.enters), view, origins=(call,), complete=True)
-    if call is not None and call.callee is not None and call.callee.has_role("contextmanager"):
-        callee = call.callee
-        parent = callee.parent
-        node = parent.nodes[callee.facts.returns] if parent is not None and callee.facts.returns >= 0 else None
-        if parent is not None and isinstance(node, Subscript):
-            inner = parent.nodes[node.index]
-            return annotated_instance(parent, inner.items[0] if isinstance(inner, Display) else node.index)
-        return None
+    callee = call.callee if call is not None else None
+    if call is not None and callee is not None and callee.has_role("contextmanager"):
+        return _of_receiver(yielded_instance(callee), callee, call)
     instance = instance_of(view, context)
     if instance is not None and instance.view is not None and not instance.catalog_type():
         enter = instance.view.inherited("__aenter__") or instance.view.inherited("__enter__")
         if enter is None:
             return None
-        return returned_instance(enter)
+        entered = returned_instance(enter)
+        return instance if entered is not None and entered.own else entered
     return instance
 
 
@@ -365,9 +548,14 @@ def _of_attribute(view: FunctionView, node: Attr) -> Instance | None:
         bindings = getattr(entity, "bindings", None)
         if isinstance(bindings, tuple):
             return _of_bindings(found.rpartition(".")[2], list(bindings))
+    cls = view.definition_of(node.value) if path else None
+    if cls is not None:
+        return attribute_instance(cls, node.attr) if cls.facts.kind is FunctionKind.CLASS else None
     owner = instance_of(view, node.value)
     if owner is None:
         return None
+    if node.attr == "__class__":
+        return owner
     if owner.view is not None:
         found_attribute = attribute_instance(owner.view, node.attr)
         if found_attribute is not None:
@@ -417,12 +605,49 @@ def _declared(cls: FunctionView, name: str) -> Instance | None:
         node = cls.nodes[index] if index >= 0 else None
         if isinstance(node, Store):
             parent = cls.nodes[node.parent] if node.parent >= 0 else None
-            if isinstance(parent, Assign) and parent.annotation >= 0:
-                return annotated_instance(cls, parent.annotation)
-            if isinstance(parent, Assign) and parent.value >= 0:
-                return instance_of(cls, parent.value)
+            if isinstance(parent, Assign):
+                return _of_field(cls, parent)
         if isinstance(node, Define):
             member = cls.module.functions[node.function]
             if member.has_role("property"):
                 return returned_instance(member)
     return None
+
+
+def _of_field(cls: FunctionView, node: Assign) -> Instance | None:
+    """What a class attribute is: by what it is given, where a constructor cannot be given another, else by its
+    annotation."""
+    call = cls.call_at(node.value) if node.value >= 0 else None
+    entry = cls.module.project.catalog.field(call.target) if call is not None else None
+    if call is None or entry is None:
+        given = instance_of(cls, node.value) if node.value >= 0 else None
+        annotated = annotated_instance(cls, node.annotation) if node.annotation >= 0 else None
+        if annotated is None or (given is not None and _is_constant(cls, node.annotation)):
+            return given
+        return annotated
+    made = None
+    for keyword in entry.factory:
+        argument = call.argument(keyword)
+        if argument is not None and argument >= 0:
+            made = _called(cls, argument, call.index)
+    if made is not None and (entry.private or _is_false(cls, call.argument(entry.init) if entry.init else None)):
+        return made
+    annotated = annotated_instance(cls, node.annotation) if node.annotation >= 0 else None
+    if annotated is not None or made is None:
+        return annotated
+    return Instance(made.type, made.near, view=made.view, origins=made.origins)
+
+
+def _is_constant(cls: FunctionView, annotation: int) -> bool:
+    """Whether an annotated class attribute is no field that a constructor fills: in a plain class, or a `ClassVar`."""
+    node = cls.nodes[annotation]
+    if isinstance(node, Subscript):
+        name = cls.module.project.catalog.canonical(cls.path_of(node.value))
+        if name in ("typing.ClassVar", "typing_extensions.ClassVar"):
+            return True
+    return not cls.facts.decorators and cls.ancestry[2]
+
+
+def _is_false(view: FunctionView, index: int | None) -> bool:
+    node = view.nodes[index] if index is not None and index >= 0 else None
+    return isinstance(node, Const) and node.kind == "bool" and not node.value

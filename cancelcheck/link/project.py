@@ -15,7 +15,7 @@ from cancelcheck.config import Settings
 from cancelcheck.link.adapters import Customised
 from cancelcheck.link.function import FunctionView
 from cancelcheck.link.instances import Instance
-from cancelcheck.model.facts import Assign, Attr, Define, FunctionKind, Import, ModuleFacts, Name, Store
+from cancelcheck.model.facts import Assign, Attr, Const, Define, FunctionKind, Import, ModuleFacts, Name, Store
 from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
@@ -122,6 +122,20 @@ class ModuleView:
         table: dict[int, list[FunctionView]] = {}
         for view in self.functions:
             table.setdefault(view.facts.parent, []).append(view)
+        return table
+
+    @cached_property
+    def fixtures(self) -> dict[str, FunctionView]:
+        """The test fixtures that it defines outside of classes, by the name under which tests ask for them."""
+        table: dict[str, FunctionView] = {}
+        for view in self.by_parent.get(0, ()):
+            for name, node in view.decorators:
+                if name and self.project.catalog.decorator(name) == "fixture":
+                    call = self.body.call_at(node)
+                    given = call.argument("name") if call is not None else None
+                    text = self.body.nodes[given] if given is not None and given >= 0 else None
+                    known = text.value if isinstance(text, Const) and isinstance(text.value, str) else view.name
+                    table[known] = view
         return table
 
     def mentions(self, name: str, *, of_method: bool) -> list[tuple[FunctionView, int]]:
@@ -265,7 +279,7 @@ class Project:
             for attribute in rest:
                 if found.facts.kind is not FunctionKind.CLASS:
                     return None
-                inner = found.member(attribute)
+                inner = found.inherited(attribute)
                 if inner is None:
                     return None
                 found = inner

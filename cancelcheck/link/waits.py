@@ -77,7 +77,7 @@ def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
         return own
     if api.mode is schema.Mode.ASYNC and is_bounded(view, call.index):
         return _TIMED
-    instance = view.instance(call.receiver) if call.receiver >= 0 else None
+    instance = call.called_on
     if own is not None:
         return own if instance is None or _is_plain(call, instance) else _TIMED
     if any(arg.star == 2 and view.dict_items(arg.value) is None for arg in call.node.args):
@@ -167,10 +167,10 @@ def every_call_timed(origin: CallSite) -> bool:
     for user in view.module.functions:
         for call in user.calls:
             api = catalog.api(call.target)
-            if api is None or call.receiver < 0:
+            instance = call.called_on if api is not None else None
+            if api is None or instance is None:
                 continue
-            instance = user.instance(call.receiver)
-            if instance is None or not any(made.fn is view and made.index == origin.index for made in instance.origins):
+            if not any(made.fn is view and made.index == origin.index for made in instance.origins):
                 continue
             seen = True
             own = given(call, api.timeout, api.timeout_position, api.forever)
