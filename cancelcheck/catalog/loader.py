@@ -38,6 +38,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("waiter", "call"),
     ("retry", "call"),
     ("breaker", "call"),
+    ("harmless", "call"),
 )
 """Tables that hold one entry per name, with the field that names it. `poll` and `clock_sink` may hold several."""
 
@@ -100,6 +101,7 @@ class Catalog:
         self._many: dict[str, dict[str, list[Any]]] = {table: {} for table in _MANY}
         self._bases: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, dict[str, Any]] = {}
+        self._harmless_members: frozenset[str] | None = None
         for entry in entries:
             try:
                 api = msgspec.convert(entry, schema.Api)
@@ -385,6 +387,18 @@ class Catalog:
         """Something that calls again what has failed."""
         found: schema.Retry | None = self._get("retry", name)
         return found
+
+    def is_harmless(self, name: str) -> bool:
+        """Whether a call does not fail in the course of things."""
+        return self._get("harmless", name) is not None
+
+    def is_harmless_member(self, name: str) -> bool:
+        """The same of a method by its name alone, for a receiver that is not resolved."""
+        if self._harmless_members is None:
+            self._harmless_members = frozenset(
+                member for entry in self.read("builtins").harmless for member in entry.member
+            )
+        return name in self._harmless_members
 
     def decorator(self, name: str) -> str:
         """The role of a decorator, or ""."""

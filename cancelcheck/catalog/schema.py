@@ -401,18 +401,19 @@ class Resource(_Entry, frozen=True, kw_only=True):
 
     `holds` says in a word what is held (`connection`, `file`, `process`). `release` are the methods of the result that
     give it back, the usual one first; `given_back` calls that take it as their first argument and do so (`os.close`, a
-    pool's `release`).
-    `entered`: a `with` on it gives it back too; false where that ends something else (a transaction). `awaited`: the
-    call is a coroutine function, what is awaited is the resource. `only_if`: a keyword that has to be true for the
-    result to need giving back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result
-    holds nothing yet (`client.stream(…)`). `item`: the result is a tuple, and what is held stands there in it (the
-    writer of `asyncio.open_connection`).
+    pool's `release`). `collected`: it is given back at once where the last reference to it goes. `entered`: a `with` on
+    it gives it back too; false where that ends something else (a transaction). `awaited`: the call is a coroutine
+    function, what is awaited is the resource. `only_if`: a keyword that has to be true for the result to need giving
+    back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result holds nothing yet
+    (`client.stream(…)`). `item`: the result is a tuple, and what is held stands there in it (the writer of
+    `asyncio.open_connection`).
     """
 
     call: Names
     holds: str
     release: tuple[str, ...] = ()
     given_back: tuple[str, ...] = ()
+    collected: bool = False
     entered: bool = True
     awaited: bool = False
     only_if: str = ""
@@ -484,6 +485,14 @@ class Breaker(_Entry, frozen=True, kw_only=True):
     call: Names
 
 
+class Harmless(_Entry, frozen=True, kw_only=True):
+    """Calls that do not fail in the course of things: they keep, count, look or log. `member` are names of methods that
+    do no more than that whatever they are called on, for receivers that are not resolved."""
+
+    call: Names = ()
+    member: tuple[str, ...] = ()
+
+
 class Callback(_Entry, frozen=True, kw_only=True):
     """A call that takes a callable at `position`, calls it later, and drops what it returns."""
 
@@ -542,3 +551,4 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     retry: tuple[Retry, ...] = ()
     breaker: tuple[Breaker, ...] = ()
     waiter: tuple[Waiter, ...] = ()
+    harmless: tuple[Harmless, ...] = ()

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import enum
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from cancelcheck.link.exceptions import Handler, caught_by, handlers_of, is_cancellation_point, suppressed_types
 from cancelcheck.model.facts import (
+    Attr,
     BlockEnd,
     Call,
     Const,
+    Enter,
     Exit,
     Jump,
     Name,
     Operation,
+    Raise,
     RegionKind,
     Return,
+    Store,
+    StoreAttr,
     Test,
+    Yield,
 )
 
 if TYPE_CHECKING:
@@ -371,6 +379,375 @@ def always_leaves(view: FunctionView, block: int, loop: int) -> bool:
                 seen.add(target)
                 pending.append(target)
     return True
+
+
+# --- from here to an exit, without passing a use ---------------------------------------------------------------------
+
+
+class Raising(enum.Enum):
+    """Which exceptions a path may take besides the `raise` statements in the text."""
+
+    NONE = "none"
+    CANCEL = "cancel"
+    """Cancellations, at awaits and their like."""
+    ALL = "all"
+    """Cancellations, an error out of any call that is not known to be harmless, and the end of a generator at its
+    `yield`."""
+
+
+class Settles(enum.Enum):
+    """What a node does to the thing that is followed. `AFTER`: it settles it, unless it is cancelled or fails first."""
+
+    NO = "no"
+    AT_ONCE = "at once"
+    AFTER = "after"
+
+
+Settling = Callable[[int], Settles]
+
+
+def settled_at(nodes: Iterable[int]) -> Settling:
+    """For a path query: these nodes settle it, and no other."""
+    places = frozenset(nodes)
+    return lambda index: Settles.AT_ONCE if index in places else Settles.NO
+
+
+class Leak(NamedTuple):
+    """A path that leaves something behind. `kind`: end (it falls off the function's end), return, raise, error,
+    cancel, closed (a generator that is not taken to its end), overwritten. `node` is where it leaves: the statement,
+    the call that raises, the await that is cancelled; -1 for the end. `origin` is what raised on the way, where a
+    handler has led to the exit; -1 where nothing did."""
+
+    kind: str
+    node: int
+    origin: int = -1
+
+
+class _State(NamedTuple):
+    place: Place
+    flight: str
+    """What is in flight: raise, error, cancel, closed; "" for nothing."""
+    origin: int
+    """The node that raised last on this path."""
+    known: frozenset[tuple[str, bool]]
+
+
+MAX_STATES = 5_000
+"""States of one search; a function that needs more is not reported."""
+
+
+def leak_of(
+    view: FunctionView,
+    start: int,
+    settles: Settling,
+    *,
+    raising: Raising = Raising.NONE,
+    name: str = "",
+    holds: frozenset[str] = frozenset(),
+    branch: int = -1,
+) -> Leak | None:
+    """The nearest way from behind the node `start` to an exit of the function that passes no node that settles; None
+    if there is none, and where a function is too large to tell. With `branch` it begins with this block, into which
+    the test of `start` leads.
+
+    A path knows what is in flight on it, so that a cancellation goes to the handler that catches one and past those
+    that do not; and which plain conditions it has passed, so that what is made under a condition and used under the
+    same one is one path and not two. `name` is the local that holds the thing: it is true and not None while it does,
+    and binding it anew is an exit too; `holds` are other conditions that are true meanwhile. A call that never returns
+    ends a path quietly.
+    """
+    return _Search(view, settles, raising, name, holds).run(start, branch)
+
+
+class _Search:
+    def __init__(
+        self, view: FunctionView, settles: Settling, raising: Raising, name: str, holds: frozenset[str]
+    ) -> None:
+        self.view = view
+        self.settles = settles
+        self.raising = raising
+        self.name = name
+        self.watched = self._watched() | holds
+        self.holds = holds
+        self._handlers: dict[int, dict[int, Handler]] = {}
+
+    def _watched(self) -> frozenset[str]:
+        """The conditions that are tested more than once, or that are about a name that is bound to a constant."""
+        seen: dict[str, int] = {}
+        view = self.view
+        for index, node in enumerate(view.nodes):
+            if isinstance(node, Test):
+                for key, _ in conditions(view, node.value):
+                    seen[key] = seen.get(key, 0) + 1
+            elif isinstance(node, Store) and isinstance(_given(view, index), Const):
+                seen[node.id] = seen.get(node.id, 0) + 1
+        return frozenset(key for key, count in seen.items() if count > 1)
+
+    def run(self, start: int, branch: int) -> Leak | None:
+        view = self.view
+        known = frozenset(_conditions_around(view, start, self.watched)) | {(key, True) for key in self.holds}
+        block, position = (branch, view.blocks[branch].start) if branch >= 0 else (view.block_of(start), start + 1)
+        first = _State(start_at(view, block), "", -1, known)
+        seen: set[_State] = set()
+        pending: deque[tuple[_State, int]] = deque([(first, position)])
+        while pending:
+            state, position = pending.popleft()
+            for target in self._visit(state, position):
+                if isinstance(target, Leak):
+                    return target
+                if target not in seen:
+                    seen.add(target)
+                    if len(seen) > MAX_STATES:
+                        return None
+                    pending.append((target, view.blocks[target.place.block].start))
+        return None
+
+    def _visit(self, state: _State, position: int) -> Iterator[_State | Leak]:
+        """Where a path goes on from a state, by normal flow first."""
+        view = self.view
+        block = view.blocks[state.place.block]
+        known = state.known
+        raised: list[_State | Leak] = []
+        for index in range(position, block.end):
+            node = view.nodes[index]
+            settled = self.settles(index)
+            if settled is Settles.AT_ONCE:
+                yield from raised
+                return
+            if isinstance(node, Store):
+                if node.id == self.name:
+                    yield Leak("overwritten", index, state.origin)
+                    yield from raised
+                    return
+                known = self._learn(known, node.id, _given(view, index))
+            elif isinstance(node, StoreAttr):
+                known = self._learn(known, view.key(index), _given(view, index))
+            elif isinstance(node, Raise):
+                yield from raised
+                if not _denies(view, node):
+                    yield from self._throw(state, known, "raise", index)
+                return
+            elif never_returns(view, index):
+                yield from raised
+                return
+            kind = self._raises(index)
+            if kind:
+                raised += self._throw(state, known, kind, index)
+            if settled is Settles.AFTER:
+                yield from raised
+                return
+        yield from self._leave(state, known)
+        yield from raised
+
+    def _raises(self, index: int) -> str:
+        """What may be raised at a node; "" for nothing that counts."""
+        view = self.view
+        if self.raising is Raising.NONE:
+            return ""
+        if is_cancellation_point(view, index):
+            return "cancel"
+        if self.raising is Raising.CANCEL:
+            return ""
+        node = view.nodes[index]
+        if isinstance(node, Yield):
+            return "closed"
+        return "error" if isinstance(node, Call) and may_fail(view, index) else ""
+
+    def _learn(self, known: frozenset[tuple[str, bool]], key: str, value: object) -> frozenset[tuple[str, bool]]:
+        """What is known once a place is bound anew."""
+        kept = frozenset(item for item in known if not _mentions(item[0], key))
+        if isinstance(value, Const) and key in self.watched:
+            return kept | {(key, bool(value.value))}
+        return kept
+
+    def _leave(self, state: _State, known: frozenset[tuple[str, bool]]) -> Iterator[_State | Leak]:
+        view = self.view
+        block = view.blocks[state.place.block]
+        if block.ends is BlockEnd.RETURN:
+            node = next(
+                (at for at in range(block.end - 1, block.start - 1, -1) if isinstance(view.nodes[at], Return)), -1
+            )
+            yield Leak("return" if node >= 0 else "end", node, state.origin)
+            return
+        if block.start == block.end and view.regions[block.region].kind is RegionKind.TRY and state.flight:
+            yield from self._dispatch(state, known)
+            return
+        if block.ends is BlockEnd.RAISE:
+            if not state.flight:
+                return  # a failed assertion
+            if self._is_swallowed(state):
+                for target in block.next:
+                    yield _State(_arrive(view, target, state.place.ways, "end"), "", state.origin, known)
+                return
+            yield from self._throw(state, known, state.flight, state.origin)
+            return
+        test = view.nodes[block.end - 1] if block.end > block.start and len(block.next) == 2 else None
+        for place in steps(view, state.place):
+            learned = known
+            if isinstance(test, Test):
+                outcome = self._outcome(test.value, known, place.block == block.next[0])
+                if outcome is None:
+                    continue
+                learned = outcome
+            # only the way through a `finally` that an exception takes goes on with the exception
+            flight = state.flight if view.blocks[place.block].resumes in ("", "raise") else ""
+            yield _State(place, flight, state.origin, learned)
+
+    def _outcome(
+        self, value: int, known: frozenset[tuple[str, bool]], branch: bool
+    ) -> frozenset[tuple[str, bool]] | None:
+        """What is known once a test has gone one way; None where it cannot go that way."""
+        constant = self.view.nodes[value]
+        if isinstance(constant, Const) and constant.kind in ("bool", "int", "none"):
+            return known if bool(constant.value) is branch else None
+        for key, positive in conditions(self.view, value, branch):
+            truth = positive is branch
+            if key == self.name and not truth:
+                return None
+            if (key, not truth) in known:
+                return None
+            if key in self.watched:
+                known |= {(key, truth)}
+        return known
+
+    def _throw(
+        self, state: _State, known: frozenset[tuple[str, bool]], flight: str, origin: int
+    ) -> list[_State | Leak]:
+        target = self.view.blocks[state.place.block].on_error
+        if target < 0:
+            return [Leak(flight, origin)]
+        return [_State(_arrive(self.view, target, state.place.ways, "raise"), flight, origin, known)]
+
+    def _dispatch(self, state: _State, known: frozenset[tuple[str, bool]]) -> Iterator[_State | Leak]:
+        """Which handlers an exception goes to."""
+        view = self.view
+        block = view.blocks[state.place.block]
+        handlers = self._handlers.get(block.region)
+        if handlers is None:
+            handlers = {view.regions[handler.region].entry: handler for handler in handlers_of(view, block.region)}
+            self._handlers[block.region] = handlers
+        passing = state.flight in ("cancel", "closed")
+        for target in block.next:
+            handler = handlers[target]
+            takes = handler.catch.cancels if state.flight == "cancel" else handler.catch.broad
+            if passing and not takes and not handler.catch.unknown:
+                continue
+            yield _State(_arrive(view, target, state.place.ways, "end"), "", state.origin, known)
+            if takes or (not passing and _takes_errors(view, handler)):
+                return
+        yield from self._throw(state, known, state.flight, state.origin)
+
+    def _is_swallowed(self, state: _State) -> bool:
+        view = self.view
+        block = view.blocks[state.place.block]
+        node = view.nodes[block.start] if block.end > block.start else None
+        enter = view.nodes[node.enter] if isinstance(node, Exit) else None
+        if not isinstance(enter, Enter):
+            return False
+        types = suppressed_types(view, enter)
+        if not types:
+            return False
+        return state.flight not in ("cancel", "closed") or caught_by(view, types).cancels
+
+
+def _denies(view: FunctionView, node: Raise) -> bool:
+    """Whether a `raise` says that this place is never come to (`raise AssertionError("unreachable")`)."""
+    if node.exc < 0:
+        return False
+    raised = view.nodes[node.exc]
+    return view.target_of(raised.func if isinstance(raised, Call) else node.exc) == "builtins.AssertionError"
+
+
+def _takes_errors(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler takes every ordinary exception."""
+    caught = handler.excepts(view).caught
+    return caught < 0 or view.target_of(caught) == "builtins.Exception"
+
+
+def may_fail(view: FunctionView, index: int) -> bool:
+    """Whether a call may raise in the course of things: not those that only keep, count, look or log."""
+    call = view.call_at(index)
+    if call is None:
+        return False
+    catalog = view.module.project.catalog
+    if call.target:
+        return not catalog.is_harmless(call.target)
+    return call.receiver < 0 or not catalog.is_harmless_member(call.member)
+
+
+def conditions(view: FunctionView, index: int, branch: bool | None = None) -> Iterator[tuple[str, bool]]:
+    """The plain conditions that an expression is made of, as keys, each with whether it holds where the key does:
+    `not x` is `x`, False; `x is not None` is `x`, True. With `branch` only those whose outcome follows from that of the
+    whole: of an `and` that holds, of an `or` that does not."""
+    node = view.nodes[index]
+    if isinstance(node, Operation):
+        if node.op == "not":
+            inner = None if branch is None else not branch
+            for key, positive in conditions(view, node.operands[0], inner):
+                yield key, not positive
+            return
+        if node.op in ("and", "or"):
+            if branch is None or branch is (node.op == "and"):
+                for operand in node.operands:
+                    yield from conditions(view, operand, branch)
+            return
+        if node.op in ("is", "is not") and _is_none(view, node.operands[1]):
+            for key, positive in conditions(view, node.operands[0], branch):
+                yield key, positive is (node.op == "is not")
+            return
+        if len(node.operands) == 2 and node.op in _COMPARING:
+            if all(view.key(part) or isinstance(view.nodes[part], Const) for part in node.operands):
+                yield _spelled(view, node)
+    elif isinstance(node, (Name, Attr)):
+        key = view.key(index)
+        if key:
+            yield key, True
+
+
+_COMPARING = ("==", "!=", "is", "is not", "in", "not in", "<", ">", "<=", ">=")
+_DENIED = {"!=": "==", "is not": "is", "not in": "in"}
+
+
+def _spelled(view: FunctionView, node: Operation) -> tuple[str, bool]:
+    """A comparison as a key: `a != b` is `a == b`, False."""
+    left, right = (view.text(operand) for operand in node.operands)
+    return f"{left} {_DENIED.get(node.op, node.op)} {right}", node.op not in _DENIED
+
+
+def _given(view: FunctionView, store: int) -> object:
+    """The node of what an assignment gives to a place, None for anything else."""
+    value = view.assigned_value(store)
+    return view.nodes[value] if value is not None else None
+
+
+def _is_none(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    return isinstance(node, Const) and node.kind == "none"
+
+
+def _mentions(key: str, name: str) -> bool:
+    """Whether a condition is about a place."""
+    return any(part == name or part.startswith(f"{name}.") for part in key.split(" "))
+
+
+def _conditions_around(view: FunctionView, index: int, watched: frozenset[str]) -> Iterator[tuple[str, bool]]:
+    """What holds where a node stands: the conditions of the branches around it."""
+    entries = {
+        view.regions[region].entry
+        for region in view.regions_around(index)
+        if view.regions[region].kind is RegionKind.BRANCH
+    }
+    if not entries:
+        return
+    for block in view.blocks:
+        if len(block.next) != 2 or block.end == block.start or entries.isdisjoint(block.next):
+            continue
+        node = view.nodes[block.end - 1]
+        if isinstance(node, Test):
+            branch = block.next[0] in entries
+            for key, positive in conditions(view, node.value, branch):
+                if key in watched:
+                    yield key, positive is branch
 
 
 def innermost(view: FunctionView, index: int, *kinds: RegionKind) -> int:

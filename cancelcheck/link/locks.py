@@ -1,0 +1,98 @@
+"""Locks that a function takes by hand: where, under which condition it holds them, and where it gives them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.flow import branch_of
+from cancelcheck.link.ownership import held_in
+from cancelcheck.model.facts import Attr, Await, Call, Operation
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Taking(NamedTuple):
+    """A lock that is acquired by hand. `key` is the place that it is in, `at` the node from which on it is held: the
+    call, its `await`, or what binds its result to `name`; `branch` the block that is entered where it was got, -1 where
+    nothing asks. `released` are the nodes that give it back."""
+
+    call: CallSite
+    key: str
+    at: int
+    name: str
+    branch: int
+    released: tuple[int, ...]
+
+
+def takings(view: FunctionView) -> Iterator[Taking]:
+    """The locks that a function acquires by hand and gives back itself. The receiver is a lock of the catalogue, or the
+    same place is released in the same function."""
+    for call in view.calls:
+        if call.receiver < 0 or "acquire" not in call.member:
+            continue
+        key = view.key(call.receiver)
+        entry = _entry(view, call)
+        if not key or entry is None or call.member not in entry.acquire:
+            continue
+        released = tuple(
+            at
+            for at, node in enumerate(view.nodes)
+            if isinstance(node, Attr) and node.attr in entry.release and view.key(node.value) == key
+        )
+        if not released:
+            continue
+        held = _held(view, call)
+        if held is not None:
+            yield Taking(call, key, *held, released)
+
+
+_PLAIN = schema.Lock(type=())
+"""What a lock is taken to be when only its use is seen."""
+
+
+def _entry(view: FunctionView, call: CallSite) -> schema.Lock | None:
+    instance = view.instance(call.receiver)
+    if instance is None:
+        return _PLAIN
+    return view.module.project.catalog.lock(instance.catalog_type())
+
+
+def _held(view: FunctionView, call: CallSite) -> tuple[int, str, int] | None:
+    """From where on the lock is held: the node, the name that says so, and the block that is entered where it was got.
+    None where the result goes elsewhere."""
+    taken = call.node.parent if call.is_awaited else call.index
+    if (
+        view.is_async
+        and not isinstance(view.nodes[taken], Await)
+        and "nowait" not in call.member
+        and _waits(view, call)
+    ):
+        return None
+    use = view.use(taken)
+    if use.kind == "dropped":
+        return taken, "", -1
+    if use.kind == "bound":
+        held = held_in(view, call.index)
+        return (held[0], held[1], -1) if held is not None else None
+    test, _ = branch_of(view, view.block_of(taken))
+    if test < 0:
+        return None
+    block = view.blocks[view.block_of(test)]
+    value = getattr(view.nodes[test], "value", -1)
+    node = view.nodes[value]
+    if value == taken and len(block.next) == 2:
+        return test, "", block.next[0]
+    if isinstance(node, Operation) and node.op == "not" and node.operands[0] == taken and len(block.next) == 2:
+        return test, "", block.next[1]
+    return None
+
+
+def _waits(view: FunctionView, call: CallSite) -> bool:
+    """Whether an `acquire` in async code that is not awaited is a coroutine that somebody else runs."""
+    instance = view.instance(call.receiver)
+    entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None
+    parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
+    return entry is None or entry.awaited or isinstance(parent, Call)

@@ -1,0 +1,287 @@
+"""What becomes of something that a function has made: a task, a resource. Each place that reads it either looks at it,
+waits for it, stops it or gives it back, or hands it to another owner."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.exceptions import is_cancellation_point
+from cancelcheck.link.flow import Leak, Settles, Settling
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Await,
+    Call,
+    Comprehension,
+    Enter,
+    Expr,
+    Operation,
+    Raise,
+    Starred,
+    Store,
+    Subscript,
+    Test,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Fate(enum.Enum):
+    """What one read of a value does to it."""
+
+    LOOKED_AT = "looked at"
+    """Tested, compared, logged, or asked for a member: whoever made it owns it still."""
+    WAITED_FOR = "waited for"
+    """Waited for to its end by something that does not cancel it (`asyncio.wait`, a `shield`)."""
+    AWAITED = "awaited"
+    """Awaited: a cancellation of the wait cancels it."""
+    STOPPED = "stopped"
+    """Cancelled, closed, given back."""
+    ENTERED = "entered"
+    """A `with` has it."""
+    HANDED_OVER = "handed over"
+    """Returned, yielded, stored, passed on, captured: somebody else may own it now."""
+
+
+class Read(NamedTuple):
+    """A read of a value: its fate, and the node at which that happens (the `await`, the call, the statement)."""
+
+    fate: Fate
+    node: int
+
+
+class Stops(NamedTuple):
+    """What stops a thing or gives it back: its own methods, and calls that take it."""
+
+    methods: frozenset[str]
+    calls: frozenset[str] = frozenset()
+    entered: bool = True
+    """Whether a `with` on it does."""
+
+
+TASK = Stops(frozenset({"cancel"}))
+"""What stops a task or a future."""
+
+
+def read_of(view: FunctionView, index: int, stops: Stops) -> Read:
+    """What the read of a name (or another place) at a node does to the thing that it holds."""
+    use = view.use(index)
+    node = use.node
+    match use.kind:
+        case "awaited":
+            return Read(Fate.AWAITED, node)
+        case "dropped":
+            return Read(Fate.LOOKED_AT, node)
+        case "entered":
+            return Read(Fate.ENTERED if stops.entered else Fate.LOOKED_AT, node)
+        case "receiver":
+            return _member(view, node, stops)
+        case "argument":
+            return _argument(view, index, node, stops)
+        case "element":
+            return _element(view, node, stops)
+        case "other":
+            return _other(view, index, node)
+    return Read(Fate.HANDED_OVER, node)
+
+
+def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
+    """`x.close`: called, it may stop it; kept (`defer(x.close)`), it is handed over."""
+    node = view.nodes[attr]
+    assert isinstance(node, Attr)
+    parent = view.nodes[node.parent] if node.parent >= 0 else None
+    called = isinstance(parent, Call) and parent.func == attr
+    if not called:
+        # the bound method goes where the thing is to be stopped from: a callback, an exit stack
+        return Read(Fate.HANDED_OVER if node.attr in stops.methods else Fate.LOOKED_AT, attr)
+    at = node.parent
+    if node.attr not in stops.methods:
+        return Read(Fate.LOOKED_AT, at)
+    made = view.nodes[at].parent
+    awaited = made >= 0 and isinstance(view.nodes[made], Await)
+    return Read(Fate.STOPPED, made if awaited else at)
+
+
+def _argument(view: FunctionView, index: int, node: int, stops: Stops) -> Read:
+    call = view.call_at(node)
+    if call is None:
+        return Read(Fate.HANDED_OVER, node)
+    catalog = view.module.project.catalog
+    target = call.target
+    if target in stops.calls:
+        return Read(Fate.STOPPED, node)
+    waiter = catalog.waiter(target)
+    if waiter is not None:
+        return _waited(view, call, waiter)
+    scope = catalog.scope(target)
+    if scope is not None and scope.wraps >= 0:
+        if scope.kind is schema.ScopeKind.SHIELD:
+            return _then(view, node, Fate.WAITED_FOR)
+        return _then(view, node, Fate.AWAITED)
+    if target in _LOOKING or catalog.is_harmless(target):
+        return read_of(view, node, stops) if target in _COPYING else Read(Fate.LOOKED_AT, node)
+    if not target and call.receiver >= 0 and call.member in _SAYING:
+        return Read(Fate.LOOKED_AT, node)
+    return Read(Fate.HANDED_OVER, node)
+
+
+_COPYING = frozenset({"builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "builtins.reversed"})
+"""Calls that give a collection with the same things in it."""
+
+_LOOKING = frozenset({"builtins.getattr", "builtins.format", "builtins.iter", "builtins.next", "builtins.hash"})
+"""Calls that only look at what they are given."""
+
+_SAYING = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
+"""Methods that say what they are given, and keep nothing."""
+
+
+def _waited(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> Read:
+    """What a call that waits for several does to one of them."""
+    if comes_back_early(call, waiter):
+        use = call.use
+        return Read(Fate.LOOKED_AT, use.node if use.kind == "awaited" else call.index)
+    return _then(view, call.index, Fate.AWAITED if waiter.cancels else Fate.WAITED_FOR)
+
+
+def comes_back_early(call: CallSite, waiter: schema.Waiter) -> bool:
+    """Whether a waiter may come back with some of what it waits for not done."""
+    if waiter.timeout:
+        given = call.argument(waiter.timeout, waiter.timeout_position)
+        if given is not None and not (given >= 0 and _is_none(call.fn, given)):
+            return True
+    if waiter.early:
+        given = call.argument(waiter.early)
+        if given is None:
+            return False
+        return given < 0 or any(call.fn.text(given).endswith(value) for value in waiter.early_values)
+    return False
+
+
+def _is_none(view: FunctionView, index: int) -> bool:
+    return getattr(view.nodes[index], "kind", "") == "none"
+
+
+def _then(view: FunctionView, call: int, fate: Fate) -> Read:
+    """The fate of what is given to a wrapper: that of the wrapped where it is awaited, else whoever has the wrapper."""
+    use = view.use(call)
+    if use.kind == "awaited":
+        return Read(fate, use.node)
+    if use.kind == "argument":
+        outer = view.call_at(use.node)
+        scope = view.module.project.catalog.scope(outer.target) if outer is not None else None
+        if scope is not None and scope.wraps >= 0:
+            return _then(view, use.node, Fate.WAITED_FOR if scope.kind is schema.ScopeKind.SHIELD else fate)
+    if use.kind == "iterated":
+        return Read(fate, use.node)
+    return Read(Fate.HANDED_OVER, call)
+
+
+def _element(view: FunctionView, holder: int, stops: Stops) -> Read:
+    """What becomes of the display or comprehension that it is an element of."""
+    node = view.nodes[holder]
+    if isinstance(node, Comprehension) and node.kind == "generator":
+        return Read(Fate.HANDED_OVER, holder)
+    use = view.use(holder)
+    if use.kind in ("argument", "awaited", "element"):
+        return read_of(view, holder, stops)
+    if use.kind == "other" and use.node >= 0 and isinstance(view.nodes[use.node], (Test, Operation)):
+        return Read(Fate.LOOKED_AT, use.node)
+    return Read(Fate.HANDED_OVER, holder)
+
+
+def _other(view: FunctionView, index: int, node: int) -> Read:
+    if node < 0:
+        return Read(Fate.LOOKED_AT, index)
+    user = view.nodes[node]
+    if isinstance(user, (Test, Operation, Subscript, Expr)):
+        return Read(Fate.LOOKED_AT, node)
+    if isinstance(user, Call):
+        return Read(Fate.LOOKED_AT, node)  # it is called itself
+    if isinstance(user, Assign) and all(isinstance(view.nodes[at], (Store, Starred)) for at in user.targets):
+        return Read(Fate.HANDED_OVER, node)
+    return Read(Fate.HANDED_OVER, node)
+
+
+def settled_by(view: FunctionView, reads: Iterable[int], stops: Stops) -> Settling:
+    """For a path query: the reads that settle what becomes of a thing. Handing over and stopping do so before anything
+    can be raised; waiting without owning only once the wait is over."""
+    when: dict[int, Settles] = {}
+    for at in reads:
+        read = read_of(view, at, stops)
+        if read.fate is Fate.WAITED_FOR:
+            when.setdefault(read.node, Settles.AFTER)
+        elif read.fate is not Fate.LOOKED_AT:
+            when[read.node] = Settles.AT_ONCE
+    return lambda index: when.get(index, Settles.NO)
+
+
+def enters(view: FunctionView, index: int) -> int:
+    """The region of the `with` whose item a node is; -1 if it is none."""
+    use = view.use(index)
+    node = view.nodes[use.node] if use.kind == "entered" else None
+    return node.region if isinstance(node, Enter) else -1
+
+
+def held_in(view: FunctionView, value: int) -> tuple[int, str] | None:
+    """The node that binds the local which a value, awaited or not, is kept in, and the local's name; None where it is
+    kept in another way, or where the name is not this function's own."""
+    use = view.use(value)
+    if use.kind == "awaited":
+        use = view.use(use.node)
+    assign = view.nodes[use.node] if use.kind == "bound" else None
+    if not isinstance(assign, Assign):
+        return None
+    target = view.nodes[assign.targets[0]]
+    if not isinstance(target, Store) or target.id in (*view.facts.global_names, *view.facts.nonlocal_names):
+        return None
+    return assign.targets[0], target.id
+
+
+def own_reads(view: FunctionView, name: str) -> list[int] | None:
+    """Where a local is read; None where a nested function reads it too, or `locals()` may: it may be used anywhere."""
+    reads = view.reads(name)
+    if view.uses_locals or any(reader is not view for reader, _ in reads):
+        return None
+    return [at for _, at in reads]
+
+
+def when_it_leaves(view: FunctionView, leak: Leak) -> str:
+    """When a leak happens, for a message: "when line 15 returns"."""
+    if leak.node < 0:
+        return f"when `{view.name}` ends"
+    line = view.line(leak.node)
+    bound = view.nodes[leak.node]
+    return {
+        "return": f"when line {line} returns",
+        "raise": f"when line {line} raises",
+        "error": f"if line {line} raises",
+        "cancel": f"if line {line} is cancelled",
+        "closed": f"if the generator is closed at line {line}",
+        "overwritten": f"when line {line} binds `{bound.id if isinstance(bound, Store) else ''}` anew",
+    }[leak.kind]
+
+
+def steps_to_exit(view: FunctionView, leak: Leak) -> list[tuple[int, str]]:
+    """The steps of a leak's path behind where the thing was made: what raises on the way, and where it leaves."""
+    found = []
+    if leak.origin >= 0 and leak.origin != leak.node:
+        point = is_cancellation_point(view, leak.origin)
+        raised = isinstance(view.nodes[leak.origin], Raise)
+        found.append((leak.origin, "this raises" if raised else f"this can {'be cancelled' if point else 'raise'}"))
+    if leak.node >= 0:
+        found.append((leak.node, _LEAVES[leak.kind]))
+    return found
+
+
+_LEAVES = {
+    "return": "the function returns",
+    "raise": "the function raises",
+    "error": "an exception leaves the function",
+    "cancel": "a cancellation leaves the function",
+    "closed": "the generator is closed here",
+    "overwritten": "the local is bound anew",
+}

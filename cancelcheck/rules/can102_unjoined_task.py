@@ -1,0 +1,109 @@
+"""A task that some path out of the function forgets.
+
+## Why
+The task is kept, and used: but not on every path. Where the function returns early, nobody awaits the task or cancels
+it; it runs on beside whatever comes next, its exception unseen.
+
+```python bad
+import asyncio
+
+async def load(store, key):
+    fetching = asyncio.create_task(store.fetch(key))
+    cached = store.peek(key)
+    if cached is not None:
+        return cached
+    return await fetching
+```
+
+```python good
+import asyncio
+
+async def load(store, key):
+    cached = store.peek(key)
+    if cached is not None:
+        return cached
+    fetching = asyncio.create_task(store.fetch(key))
+    return await fetching
+```
+
+## Fix safety
+There is no fix: whether the task is to be awaited or cancelled is for the author to say.
+
+## Known limits
+Any read of the local counts as a use, an argument of a log call too. A task that a nested function mentions is left
+alone, and so is everything in the function that a runner is given. With `--strict`, exceptions and cancellations count
+as ways out too, and a read that neither awaits nor cancels the task, nor hands it on, does not save it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.catalog.schema import Work
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.cancellation import is_program
+from cancelcheck.link.flow import Raising, innermost, leak_of, settled_at
+from cancelcheck.link.ownership import (
+    TASK,
+    held_in,
+    own_reads,
+    settled_by,
+    steps_to_exit,
+    when_it_leaves,
+)
+from cancelcheck.link.spawning import spawner_of, work_text
+from cancelcheck.model.facts import FunctionKind, RegionKind
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each task in a local that a path to an exit does not read."""
+    if fn.facts.kind is not FunctionKind.DEF:
+        return
+    for call in fn.calls:
+        spawner = spawner_of(call)
+        if spawner is None or spawner.has_owner or spawner.strict or spawner.work is not Work.COROUTINE:
+            continue
+        held = held_in(fn, call.index)
+        if held is None or is_program(fn):
+            continue
+        store, name = held
+        reads = own_reads(fn, name)
+        if not reads:
+            continue
+        leak, strict = leak_of(fn, store, settled_at(reads), name=name), False
+        if leak is not None and leak.node == store and _is_conditional(fn, store):
+            strict = True  # what makes it make one again may well be that the last one is done
+        if leak is None:
+            leak, strict = leak_of(fn, store, settled_by(fn, reads, TASK), raising=Raising.ALL, name=name), True
+        if leak is None:
+            continue
+        yield ctx.report(
+            fn,
+            call.index,
+            f"task `{work_text(call, spawner)}` in `{name}` is not awaited or cancelled {when_it_leaves(fn, leak)}",
+            help="Await or cancel it on every path, or start it in a task group.",
+            trace=(
+                ctx.step(fn, call.index, "the task is started"),
+                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
+            ),
+            strict=strict,
+        )
+
+
+def _is_conditional(fn: FunctionView, index: int) -> bool:
+    """Whether a node lies in a branch of the innermost loop around it."""
+    around = innermost(fn, index, RegionKind.BRANCH, RegionKind.LOOP)
+    return around >= 0 and fn.regions[around].kind is RegionKind.BRANCH
+
+
+RULE = Rule(
+    code="CAN102",
+    name="unjoined-task",
+    family=Family.LOST_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

@@ -1,0 +1,89 @@
+"""A lock that some path out of the function does not release.
+
+## Why
+An exception or a cancellation between `acquire` and `release` leaves the lock taken for good: everybody who wants it
+next waits forever.
+
+```python bad
+import asyncio
+
+async def book(lock: asyncio.Lock, ledger, entry):
+    await lock.acquire()
+    await ledger.write(entry)
+    lock.release()
+```
+
+```python good
+import asyncio
+
+async def book(lock: asyncio.Lock, ledger, entry):
+    async with lock:
+        await ledger.write(entry)
+```
+
+## Fix safety
+Safe where `acquire` and `release` are statements that bracket a block: the block goes into a `with`.
+
+## Known limits
+Only a lock that the same function releases too: one that is released elsewhere, or only in a handler, is a design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.flow import Raising, innermost, leak_of, settled_at
+from cancelcheck.link.locks import Taking, takings
+from cancelcheck.link.ownership import steps_to_exit, when_it_leaves
+from cancelcheck.model.edit import Fix
+from cancelcheck.model.facts import FunctionKind, RegionKind
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each acquired lock that a path to an exit does not release."""
+    if fn.facts.kind is not FunctionKind.DEF:
+        return
+    for taking in takings(fn):
+        # what only a handler gives back is meant to be held when the function has done its work
+        if all(at < taking.at or innermost(fn, at, RegionKind.HANDLER) >= 0 for at in taking.released):
+            continue
+        leak = leak_of(
+            fn,
+            taking.at,
+            settled_at(taking.released),
+            raising=Raising.ALL,
+            name=taking.name,
+            branch=taking.branch,
+        )
+        if leak is None:
+            continue
+        held = "async with" if taking.call.is_awaited else "with"
+        yield ctx.report(
+            fn,
+            taking.call.index,
+            f"`{taking.key}` is not released {when_it_leaves(fn, leak)}: whoever wants it next waits forever",
+            help=f"Hold it with `{held} {taking.key}:`, or release it in a `finally`.",
+            trace=(
+                ctx.step(fn, taking.call.index, f"`{taking.key}` is taken"),
+                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
+            ),
+            fix=_fix(fn, taking, held, ctx),
+        )
+
+
+def _fix(fn: FunctionView, taking: Taking, held: str, ctx: Context) -> Fix | None:
+    return None
+
+
+RULE = Rule(
+    code="CAN106",
+    name="lock-leak",
+    family=Family.LOST_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)
