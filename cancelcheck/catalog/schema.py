@@ -24,6 +24,8 @@ class Kind(enum.StrEnum):
     BROKER = "broker"
     CLOUD = "cloud"
     MAIL = "mail"
+    REMOTE = "remote"
+    """An errand on another machine: ssh, ftp, telnet, LDAP, XML-RPC, the connect of a websocket."""
     SOCKET = "socket"
     SUBPROCESS = "subprocess"
     QUEUE = "queue"
@@ -76,6 +78,8 @@ class _Entry(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     version: str = ""
     source: str = ""
     note: str = ""
+    dynamic: bool = False
+    """Made at run time, so that the class or module does not show it: set on the instance, generated."""
 
 
 class Until(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
@@ -510,12 +514,14 @@ class Decorator(_Entry, frozen=True, kw_only=True):
 
 class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """Head of a file. `name` is the package that is imported, `package` its name on PyPI (empty: standard library),
-    `version` the release on which the entries were checked, `source` where."""
+    `version` the release on which the entries were checked, `source` where. `needs` are other packages without which it
+    cannot be imported, and which it does not bring itself."""
 
     name: str
     version: str
     source: str
     package: str = ""
+    needs: tuple[str, ...] = ()
 
 
 class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):

@@ -46,6 +46,7 @@ NETWORK = frozenset(
         schema.Kind.BROKER,
         schema.Kind.CLOUD,
         schema.Kind.MAIL,
+        schema.Kind.REMOTE,
         schema.Kind.SOCKET,
         schema.Kind.DNS,
     }
