@@ -444,7 +444,8 @@ class Waiter(_Entry, frozen=True, kw_only=True):
 
     `many`: they are its positional arguments; else the first one is a collection of them. `cancels`: where the wait is
     cancelled, they are too. `timeout` and `early` are the keywords with which it comes back before all of them are
-    done; with `early` where it is one of `early_values`. `pair`: it gives two sets, done and pending.
+    done; with `early` where it is one of `early_values`. `pair`: it gives two sets, done and pending. `collects`: the
+    keyword with which failures are among the results, and not raised.
     """
 
     call: Names
@@ -455,6 +456,7 @@ class Waiter(_Entry, frozen=True, kw_only=True):
     early: str = ""
     early_values: tuple[str, ...] = ()
     pair: bool = False
+    collects: str = ""
 
 
 class Retry(_Entry, frozen=True, kw_only=True):

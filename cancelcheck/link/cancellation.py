@@ -45,6 +45,12 @@ def kept_cancellation(view: FunctionView, handler: Handler, escape: Escape) -> b
             inner = view.nodes[index]
             if isinstance(inner, Name) and inner.id == node.name and _keeps(view, index):
                 return True
+    return hands_back(view, handler) or _raises_later(view, handler, escape)
+
+
+def hands_back(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler says to the task itself what becomes of the cancellation: it takes it back, asks how many there
+    are and decides, or delivers it again."""
     for index in view.nodes_in(handler.region):
         call = view.call_at(index)
         if call is None:
@@ -55,7 +61,7 @@ def kept_cancellation(view: FunctionView, handler: Handler, escape: Escape) -> b
             return True
         if call.member == "cancel" and _cancels_current(view, call.receiver):
             return True
-    return _raises_later(view, handler, escape)
+    return False
 
 
 def _decides(view: FunctionView, index: int) -> bool:
@@ -179,6 +185,13 @@ def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
                 found += [(call.index, key) for key in _places(view, arg.value)]
         elif "cancel" in call.member.lower():
             found += [(call.index, key) for key in _cancelled_by_helper(view, call)]
+    # a collection of what is cancelled one by one
+    cancelled = {key for _, key in found}
+    for call in view.calls if found else ():
+        if call.member in ("append", "add") and call.receiver >= 0 and len(call.positional) == 1:
+            key = view.key(call.positional[0])
+            if key in cancelled and view.key(call.receiver):
+                found.append((call.index, view.key(call.receiver)))
     return found
 
 
@@ -194,26 +207,28 @@ def _cancelled_by_helper(view: FunctionView, call: CallSite) -> set[str]:
     }
 
 
-def _places(view: FunctionView, index: int) -> set[str]:
-    """Keys of a place: its own, and what it is an item of."""
+def _places(view: FunctionView, index: int, seen: set[int] | None = None) -> set[str]:
+    """Keys of a place: its own, and what it is an item of. `seen` are the names bound anew from themselves that were
+    looked at already."""
     keys: set[str] = set()
+    seen = set() if seen is None else seen
     node = view.nodes[index]
     if isinstance(node, (Starred, Subscript)):
-        return _places(view, node.value)
+        return _places(view, node.value, seen)
     if isinstance(node, (Display, Comprehension)):
         items = node.items if isinstance(node, Display) else node.elements
         for item in items:
-            keys |= _places(view, item)
+            keys |= _places(view, item, seen)
         return keys
     if isinstance(node, Call):
         call = view.call_at(index)
         assert call is not None
         if call.member in ("values", "items", "copy", "pop", "popitem", "popleft", "all_tasks", "get"):
             keys.add(f"{call.text}()") if call.member == "all_tasks" else None
-            return keys | (_places(view, call.receiver) if call.receiver >= 0 else set())
+            return keys | (_places(view, call.receiver, seen) if call.receiver >= 0 else set())
         if call.target in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.filter", "builtins.reversed"):
             for arg in call.node.args:
-                keys |= _places(view, arg.value)
+                keys |= _places(view, arg.value, seen)
         return keys
     key = view.key(index)
     if not key:
@@ -222,21 +237,22 @@ def _places(view: FunctionView, index: int) -> set[str]:
     if isinstance(node, (Name, Store)):
         _, bound = view.bindings(node.id)
         for holder, at in bound:
-            if holder is not view or at < 0:
+            if holder is not view or at < 0 or at in seen:
                 continue
+            seen.add(at)
             collection = _iterated_for(view, at)
             if collection >= 0:
-                keys |= _places(view, collection)
+                keys |= _places(view, collection, seen)
             value = view.assigned_value(at)
             if value is not None and not isinstance(view.nodes[value], (Name, Await)):
                 inner = view.nodes[value]
                 if isinstance(inner, (Attr, Comprehension, Display, Subscript)) or (
                     isinstance(inner, Call) and inner.func >= 0
                 ):
-                    keys |= _places(view, value)
+                    keys |= _places(view, value, seen)
             waited = _waited_for(view, at)
             if waited >= 0:
-                keys |= _places(view, waited)
+                keys |= _places(view, waited, seen)
     return keys
 
 
@@ -344,7 +360,7 @@ def ends_quietly(view: FunctionView, escape: Escape) -> bool:
     return _ends_from(view, Place(escape.block, escape.ways))
 
 
-_GIVES_BACK = frozenset(
+GIVES_BACK = frozenset(
     {"close", "aclose", "wait_closed", "stop", "shutdown", "dispose", "terminate", "disconnect", "release", "cleanup"}
 )
 """Methods that give something back."""
@@ -358,7 +374,7 @@ def _ends_from(view: FunctionView, place: Place) -> bool:
             return False  # cleanup, with or without loops of its own
         node = view.nodes[index]
         call = view.call_at(node.value) if isinstance(node, Await) else None
-        gives_back = call is not None and call.member.lstrip("_") in _GIVES_BACK
+        gives_back = call is not None and call.member.lstrip("_") in GIVES_BACK
         return not gives_back or innermost(view, index, RegionKind.LOOP) >= 0
 
     return reaches(view, place, goes_on) < 0
@@ -372,12 +388,12 @@ def eating_escapes(view: FunctionView, handler: Handler, points: list[int]) -> l
     if is_raised_anyway(view, view.regions[handler.statement].parent):
         return []
     # where a cancellation is delivered again, the next wait in the handler raises it
-    again = None if handler.catch.named or not _delivers_again(view) else partial(is_cancellation_point, view)
+    again = None if handler.catch.named or not delivers_again(view) else partial(is_cancellation_point, view)
     ways = escapes_of(view, handler, ends=again)
     return [escape for escape in ways if not kept_cancellation(view, handler, escape)]
 
 
-def _delivers_again(view: FunctionView) -> bool:
+def delivers_again(view: FunctionView) -> bool:
     """Whether the module's framework delivers a cancellation at every wait until its scope is left, as trio and anyio
     do, and not once, as asyncio does."""
     libraries = view.module.facts.libraries
