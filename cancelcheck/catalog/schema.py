@@ -99,7 +99,8 @@ class Api(_Entry, frozen=True, kw_only=True):
     instance's constructor says), or `"unknown"`. `forever` are the values that mean no limit. `coroutine = false` on an
     async entry: the call is no coroutine, so that it does something unawaited, or is entered or iterated instead.
     `socket_default`: where nothing is given, `socket.setdefaulttimeout()` bounds it. A timeout that only the server
-    keeps to bounds nothing here: it stands in the note. `until`: older releases, see `Until`.
+    keeps to bounds nothing here: it stands in the note. `until`: older releases, see `Until`. `at_once`: constants
+    that, among its arguments, make it return without waiting (`os.WNOHANG`).
     """
 
     call: Names
@@ -115,6 +116,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     read_only: bool = False
     coroutine: bool = True
     socket_default: bool = False
+    at_once: tuple[str, ...] = ()
     until: tuple[Until, ...] = ()
 
 

@@ -72,7 +72,7 @@ def busy_turn(view: FunctionView, loop: int, call: CallSite, poll: schema.Poll) 
         return False  # bounded by what it iterates over
     after: list[int] = []
     if poll.raises:
-        catching = _not_yet_handler(view, call.index, poll)
+        catching = not_yet_handler(view, call.index, poll)
         if catching is None or not view.is_inside(catching.region, loop):
             return False
         after = [view.regions[catching.region].entry]
@@ -108,7 +108,7 @@ def _counts(view: FunctionView, index: int, names: set[str]) -> bool:
     return bool(stored & names) and (node.op not in ("", ":=") or bool(stored & names_read(view, node.value)))
 
 
-def _not_yet_handler(view: FunctionView, index: int, poll: schema.Poll) -> Handler | None:
+def not_yet_handler(view: FunctionView, index: int, poll: schema.Poll) -> Handler | None:
     """The handler that takes the poll's "not yet"."""
     inner = -1
     for region in view.regions_around(index):

@@ -20,6 +20,7 @@ from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
     from cancelcheck.link.passing import Reached
+    from cancelcheck.link.reaching import Chain
 
 Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]
 """Finds the project file that a module name stands for, as seen from the file at a path; None where there is none."""
@@ -89,10 +90,12 @@ class ModuleView:
         self.functions = [FunctionView(self, index, function) for index, function in enumerate(facts.functions)]
         self.raising: dict[int, bool] = {}
         self.roots: dict[int, bool] = {}
+        self.alone: dict[int, bool] = {}
         self.is_test = False
         self.customised: Customised | None = None
         self.reaching: dict[int, dict[str, Reached]] = {}
         self.reached: dict[tuple[int, str, int], Reached | None] = {}
+        self.chains: dict[tuple[str, int], Chain] = {}
         self.default_timeout: bool | None = None
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
         self.found: dict[str, tuple[str, FunctionView | Variable | ModuleView | None]] = {}

@@ -1,0 +1,118 @@
+"""What a call leads to through the project's synchronous functions: the shortest chain of calls to what is asked for,
+the same one every time.
+
+The functions are walked breadth first, the calls of each in the order of evaluation. So of the shortest chains it is
+the first, whatever was asked before, and cycles end by themselves.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cancelcheck.model.facts import FunctionKind, RegionKind
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+Picks = Callable[["CallSite"], bool]
+
+Chain = tuple["CallSite", ...]
+"""Calls, each made in the function that the one before runs."""
+
+MAX_FUNCTIONS = 2_000
+"""Functions that are looked at before a chain counts as not found."""
+
+_SAME = frozenset({"abstract", "override", "staticmethod", "classmethod"})
+"""Roles of decorators that leave a function what it is."""
+
+
+def body_of(call: CallSite) -> FunctionView | None:
+    """The project's synchronous function whose body runs, in this very thread, before the call returns; None where
+    there is none, or that is not sure: one of several definitions, a decorator that may do anything with it."""
+    callee = call.callee
+    if callee is not None and callee.facts.kind is FunctionKind.CLASS:
+        callee = callee.inherited("__init__") if not callee.decorators else None
+    if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.is_async or callee.facts.is_stub:
+        return None
+    if callee.facts.is_generator and not _is_run_through(call, callee):
+        return None
+    if sum(not view.has_role("overload") for view in callee.alternatives) != 1:
+        return None
+    catalog = call.fn.module.project.catalog
+    roles = {catalog.decorator(name) for name, _ in callee.decorators}
+    return callee if roles <= (_SAME | {"contextmanager"}) else None
+
+
+def _is_run_through(call: CallSite, callee: FunctionView) -> bool:
+    """Whether a generator is run where it is made: by a loop, or by the `with` that enters it."""
+    kind = call.use.kind
+    return kind == "iterated" or (kind == "entered" and callee.has_role("contextmanager"))
+
+
+def chain_of(call: CallSite, question: str, picks: Picks, *, surely: bool = False) -> Chain:
+    """The shortest chain of calls that begins with this one, goes through bodies that run within it, and ends in one
+    that `picks` holds for; empty if there is none. `surely`: of those bodies only calls count that no condition stands
+    before. `question` names what is asked: answers are kept under it."""
+    if picks(call):
+        return (call,)
+    body = body_of(call)
+    if body is None:
+        return ()
+    rest = chain_in(body, question, picks, surely=surely)
+    return (call, *rest) if rest else ()
+
+
+def chain_in(view: FunctionView, question: str, picks: Picks, *, surely: bool = False) -> Chain:
+    """The same from the beginning of a function: the shortest chain that begins with one of its calls."""
+    kept = view.module.chains
+    known = kept.get((question, view.index))
+    if known is not None:
+        return known
+    came: dict[FunctionView, tuple[FunctionView, CallSite] | None] = {view: None}
+    pending = deque([view])
+    found: Chain = ()
+    while pending and not found:
+        current = pending.popleft()
+        calls = [call for call in current.calls if not surely or not is_conditional(call)]
+        for call in calls:
+            if picks(call):
+                found = (*_trail(came, current), call)
+                break
+        if found:
+            break
+        for call in calls:
+            body = body_of(call)
+            if body is None or body in came or len(came) >= MAX_FUNCTIONS:
+                continue
+            if body.module.chains.get((question, body.index)) == ():
+                continue  # it leads nowhere: seen before
+            came[body] = (current, call)
+            pending.append(body)
+    if found:
+        kept[question, view.index] = found
+    elif len(came) < MAX_FUNCTIONS:
+        for visited in came:
+            visited.module.chains[question, visited.index] = ()
+    else:
+        kept[question, view.index] = ()
+    return found
+
+
+_CONDITIONAL = frozenset({RegionKind.BRANCH, RegionKind.HANDLER, RegionKind.LOOP_ELSE})
+
+
+def is_conditional(call: CallSite) -> bool:
+    """Whether a call stands in an arm of a condition, or in a handler."""
+    return any(call.fn.regions[region].kind in _CONDITIONAL for region in call.fn.regions_around(call.index))
+
+
+def _trail(came: dict[FunctionView, tuple[FunctionView, CallSite] | None], view: FunctionView) -> Chain:
+    trail: list[CallSite] = []
+    step = came[view]
+    while step is not None:
+        view, call = step
+        trail.append(call)
+        step = came[view]
+    return tuple(reversed(trail))

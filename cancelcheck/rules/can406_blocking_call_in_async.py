@@ -1,0 +1,145 @@
+"""A call that blocks the event loop.
+
+## Why
+An event loop runs in one thread. While a coroutine sleeps in it, waits for a socket or a process in it, or for another
+thread, no other task runs: no request is answered, no timeout fires, no cancellation lands.
+
+```python bad
+import asyncio
+import time
+
+async def poll(client):
+    while not await client.ready():
+        time.sleep(0.5)
+    asyncio.current_task().set_name("ready")
+```
+
+```python good
+import asyncio
+import time
+
+async def poll(client):
+    while not await client.ready():
+        await asyncio.sleep(0.5)
+    asyncio.current_task().set_name("ready")
+```
+
+The call may be further down, in a function of the project that is not async:
+
+```python bad
+import requests
+
+def rate(currency):
+    return requests.get(f"https://rates.example/{currency}", timeout=5).json()["rate"]
+
+async def convert(amount, currency):
+    return amount * rate(currency)
+```
+
+```python good
+import asyncio
+import requests
+
+def rate(currency):
+    return requests.get(f"https://rates.example/{currency}", timeout=5).json()["rate"]
+
+async def convert(amount, currency):
+    return amount * await asyncio.to_thread(rate, currency)
+```
+
+## Fix safety
+Safe for `time.sleep`: the loop's own sleep waits as long, and gives way. Unsafe for all others: in a thread
+(`to_thread`) the call may meet code that is not made for threads, and a cancellation no longer waits for its end.
+
+## Known limits
+What can block for a moment only, a disk, a lock, the end of a process that was killed, is reported with `--strict`; so
+is what stands under a condition two functions down. A coroutine that is all that its loop runs (`asyncio.run(main())`,
+with no task, thread or server started) is left alone. A function with a decorator is looked into only where the
+decorator is known to leave it what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.blocking import Hold, asked_on_the_way, hold_of, waits_for_thread
+from cancelcheck.link.offloading import offload_edits, sleep_edits
+from cancelcheck.link.programs import is_whole_program
+from cancelcheck.link.reaching import Chain, body_of, chain_of
+from cancelcheck.model.edit import Fix, Safety
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each call in an async function that blocks, itself or through functions that are not async; each call
+    further down once."""
+    if not fn.is_async:
+        return
+    seen: set[tuple[FunctionView, int]] = set()
+    for call in fn.calls:
+        if call.is_awaited:
+            continue
+        chain, strict = _blocking_chain(call)
+        if not chain or asked_on_the_way(chain) or is_whole_program(fn):
+            continue
+        last = chain[-1]
+        if len(chain) > 1:
+            if (last.fn, last.index) in seen:
+                continue
+            seen.add((last.fn, last.index))
+        through = f" through `{last.text}(…)`" if len(chain) > 1 else ""
+        yield ctx.report(
+            fn,
+            call.index,
+            f"`{call.text}(…)` blocks the event loop{through}: no other task runs until it returns",
+            help="Use an asynchronous call, or run it in a thread and await that.",
+            trace=tuple(
+                ctx.step(at.fn, at.index, f"`{at.text}(…)` {'blocks' if at is last else 'is called'}") for at in chain
+            )
+            if len(chain) > 1
+            else (),
+            fix=_fix(call, last, ctx),
+            strict=strict,
+        )
+
+
+def _blocking_chain(call: CallSite) -> tuple[Chain, bool]:
+    """The chain to what blocks, and whether that is worth a look only: what blocks for a moment, and what is called
+    further down under a condition."""
+    chain = chain_of(call, "holds-surely", _holds_long, surely=True)
+    if not chain and (body := body_of(call)) is not None:
+        near = next((inner for inner in body.calls if _holds_long(inner) and not waits_for_thread(inner)), None)
+        chain = (call, near) if near is not None else ()
+    if chain and (len(chain) <= 2 or not waits_for_thread(chain[-1])):
+        return chain, False
+    chain = chain_of(call, "holds-long", _holds_long) or chain_of(call, "holds", _holds)
+    return chain, True
+
+
+def _holds_long(call: CallSite) -> bool:
+    return hold_of(call) is Hold.LONG
+
+
+def _holds(call: CallSite) -> bool:
+    return hold_of(call) is not None
+
+
+def _fix(call: CallSite, last: CallSite, ctx: Context) -> Fix | None:
+    edits = sleep_edits(call) if call is last else None
+    if edits:
+        return ctx.fix("sleep in the event loop", Safety.SAFE, *edits)
+    edits = offload_edits(call)
+    return ctx.fix("run it in a thread", Safety.UNSAFE, *edits) if edits else None
+
+
+RULE = Rule(
+    code="CAN406",
+    name="blocking-call-in-async",
+    family=Family.TIMEOUT,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)
