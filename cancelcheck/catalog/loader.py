@@ -18,6 +18,8 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("timeout_object", "type"),
     ("spawner", "call"),
     ("runner", "call"),
+    ("thread", "type"),
+    ("outlived", "call"),
     ("scope", "call"),
     ("exception", "type"),
     ("produces", "call"),
@@ -285,6 +287,19 @@ class Catalog:
     def runner(self, name: str) -> schema.Runner | None:
         """A call that runs what it is given to its end."""
         found: schema.Runner | None = self._get("runner", name)
+        return found
+
+    def thread(self, name: str) -> schema.ThreadEntry | None:
+        """A type whose instances are threads; also where it inherits from one."""
+        for base in self.bases(name) if name else ():
+            found: schema.ThreadEntry | None = self._one["thread"].get(base)
+            if found is not None:
+                return found
+        return None
+
+    def outlived(self, name: str) -> schema.Outlived | None:
+        """A wait whose end in time leaves running what it waits for."""
+        found: schema.Outlived | None = self._get("outlived", name)
         return found
 
     def scope(self, name: str) -> schema.Scope | None:

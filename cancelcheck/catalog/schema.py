@@ -184,6 +184,9 @@ class Spawner(_Entry, frozen=True, kw_only=True):
 
     `work_position` / `work_keyword`: the argument that is run. `has_owner`: something joins or cancels it (a task
     group), so that the result may be dropped. `strict`: dropping its result is worth a look, not a default report.
+    `thread`: it runs in another thread or process, which a cancelled wait leaves running; `joined_at_exit`: a `with` on
+    what it is called on waits for the work at its end. `shield` is the call that keeps the cancellation of one who
+    waits from the work.
     """
 
     call: Names
@@ -193,12 +196,17 @@ class Spawner(_Entry, frozen=True, kw_only=True):
     has_owner: bool = False
     strict: bool = False
     returns: str = ""
+    thread: bool = False
+    joined_at_exit: bool = False
+    shield: str = ""
 
 
 class Runner(_Entry, frozen=True, kw_only=True):
     """A call that runs what it is given, and comes back when that has ended (`asyncio.run`, `asyncio.to_thread`).
 
-    `work_position` / `work_keyword` as for `Spawner`. `thread`: it runs in another thread or process.
+    `work_position` / `work_keyword` as for `Spawner`. `thread`: it runs in another thread or process, which a cancelled
+    wait leaves running; with `waits` a cancellation does not end the wait before the work is done, unless one of the
+    keywords `abandon` says that the work may be left behind.
     """
 
     call: Names
@@ -206,6 +214,40 @@ class Runner(_Entry, frozen=True, kw_only=True):
     work_position: int = 0
     work_keyword: str = ""
     thread: bool = False
+    waits: bool = False
+    abandon: tuple[str, ...] = ()
+
+
+class ThreadEntry(_Entry, frozen=True, kw_only=True):
+    """A type whose instance is a thread, once it is started.
+
+    `target` / `target_position`: the callable that it runs; a subclass may have the method `run` instead. `daemon`:
+    the keyword, and the attribute, that says that the program need not wait for it. `cancel`: the method that takes it
+    back before it runs (a timer); empty where there is none.
+    """
+
+    type: Names
+    target: str
+    target_position: int
+    run: str = "run"
+    daemon: str = "daemon"
+    daemon_position: int = -1
+    cancel: str = ""
+
+
+class Outlived(_Entry, frozen=True, kw_only=True):
+    """A wait whose end in time leaves running what it waits for.
+
+    `raises` is what it raises when its own time is up (empty: it takes no timeout, and the scope around it raises).
+    `ends` are the methods that end what is waited for, the surest first; `waits` those that wait for it; `names` the
+    attributes by which it is ended from outside (a process's number).
+    """
+
+    call: Names
+    raises: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 class ScopeKind(enum.StrEnum):
@@ -539,6 +581,8 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     timeout_object: tuple[TimeoutObject, ...] = ()
     spawner: tuple[Spawner, ...] = ()
     runner: tuple[Runner, ...] = ()
+    thread: tuple[ThreadEntry, ...] = ()
+    outlived: tuple[Outlived, ...] = ()
     scope: tuple[Scope, ...] = ()
     exception: tuple[ExceptionEntry, ...] = ()
     produces: tuple[Produces, ...] = ()

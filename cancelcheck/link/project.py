@@ -19,6 +19,7 @@ from cancelcheck.model.facts import Assign, Attr, Const, Define, FunctionKind, I
 from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
+    from cancelcheck.link.outlasting import Span
     from cancelcheck.link.passing import Reached
     from cancelcheck.link.reaching import Chain
 
@@ -89,6 +90,8 @@ class ModuleView:
         self.facts = facts
         self.functions = [FunctionView(self, index, function) for index, function in enumerate(facts.functions)]
         self.raising: dict[int, bool] = {}
+        self.looking: dict[int, bool] = {}
+        self.spans: dict[tuple[int, int], Span] = {}
         self.roots: dict[int, bool] = {}
         self.alone: dict[int, bool] = {}
         self.is_test = False
