@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.link.exceptions import Handler, caught_by, handlers_of, is_cancellation_point, suppressed_types
 from cancelcheck.model.facts import (
     Attr,
+    Await,
     BlockEnd,
     Call,
     Const,
@@ -530,8 +531,7 @@ class _Search:
             elif never_returns(view, index):
                 yield from raised
                 return
-            kind = self._raises(index)
-            if kind:
+            for kind in self._raises(index):
                 raised += self._throw(state, known, kind, index)
             if settled is Settles.AFTER:
                 yield from raised
@@ -539,19 +539,24 @@ class _Search:
         yield from self._leave(state, known)
         yield from raised
 
-    def _raises(self, index: int) -> str:
-        """What may be raised at a node; "" for nothing that counts."""
+    def _raises(self, index: int) -> tuple[str, ...]:
+        """What may be raised at a node."""
         view = self.view
         if self.raising is Raising.NONE:
-            return ""
-        if is_cancellation_point(view, index):
-            return "cancel"
+            return ()
+        cancels = is_cancellation_point(view, index)
         if self.raising is Raising.CANCEL:
-            return ""
+            return ("cancel",) if cancels else ()
+        if cancels:
+            return ("cancel", "error")
         node = view.nodes[index]
         if isinstance(node, Yield):
-            return "closed"
-        return "error" if isinstance(node, Call) and may_fail(view, index) else ""
+            return ("closed",)
+        if isinstance(node, Call) and may_fail(view, index):
+            # what is awaited at once fails there
+            awaited = node.parent >= 0 and isinstance(view.nodes[node.parent], Await)
+            return () if awaited else ("error",)
+        return ()
 
     def _learn(self, known: frozenset[tuple[str, bool]], key: str, value: object) -> frozenset[tuple[str, bool]]:
         """What is known once a place is bound anew."""

@@ -231,9 +231,9 @@ def held_in(view: FunctionView, value: int) -> tuple[int, str] | None:
     kept in another way, or where the name is not this function's own."""
     use = view.use(value)
     if use.kind == "awaited":
-        use = view.use(use.node)
+        value, use = use.node, view.use(use.node)
     assign = view.nodes[use.node] if use.kind == "bound" else None
-    if not isinstance(assign, Assign):
+    if not isinstance(assign, Assign) or assign.value != value:
         return None
     target = view.nodes[assign.targets[0]]
     if not isinstance(target, Store) or target.id in (*view.facts.global_names, *view.facts.nonlocal_names):

@@ -51,6 +51,7 @@ from cancelcheck.link.ownership import (
     steps_to_exit,
     when_it_leaves,
 )
+from cancelcheck.link.pending import abandoned
 from cancelcheck.link.spawning import spawner_of, work_text
 from cancelcheck.model.facts import FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding
@@ -77,7 +78,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             strict = True  # what makes it make one again may well be that the last one is done
         if leak is None:
             leak, strict = leak_of(fn, store, settled_by(fn, reads, TASK), raising=Raising.ALL, name=name), True
-        if leak is None:
+        if leak is None or any(call.index in left.made for left in abandoned(fn)):
             continue
         yield ctx.report(
             fn,

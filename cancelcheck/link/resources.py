@@ -1,0 +1,111 @@
+"""What a function takes that has to be given back: where it is held, and whether some path forgets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.flow import Leak, Raising, Settles, Settling, leak_of
+from cancelcheck.link.ownership import Fate, Stops, held_in, own_reads, read_of, settled_by
+from cancelcheck.model.facts import Assign, Attr, Call, Const, FunctionKind, Name, Store, Test, Unpack
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Held(NamedTuple):
+    """A resource in a local: the call that took it, its entry, the node that binds the local, and the local's name."""
+
+    call: CallSite
+    entry: schema.Resource
+    store: int
+    name: str
+
+
+class Forgotten(NamedTuple):
+    """A resource that a path leaves open. `released`: another path gives it back."""
+
+    held: Held
+    leak: Leak
+    released: bool
+
+
+def resource_of(call: CallSite) -> schema.Resource | None:
+    """The catalogue's resource that a call takes; None where it takes none, or only with an argument that is not
+    there."""
+    entry = call.fn.module.project.catalog.resource(call.target) if call.target else None
+    if entry is None or entry.context_only or (entry.awaited and not call.is_awaited):
+        return None
+    if entry.only_if:
+        argument = call.argument(entry.only_if)
+        value = call.fn.nodes[argument] if argument is not None and argument >= 0 else None
+        if not (isinstance(value, Const) and value.value is True):
+            return None
+    return entry
+
+
+def held_resources(view: FunctionView) -> Iterator[Held]:
+    """The resources that a function takes and keeps in a local of its own."""
+    if view.facts.kind is not FunctionKind.DEF or view.has_role("fixture"):
+        return
+    for call in view.calls:
+        entry = resource_of(call)
+        if entry is None:
+            continue
+        held = _item(view, call, entry.item) if entry.item >= 0 else held_in(view, call.index)
+        if held is not None:
+            yield Held(call, entry, *held)
+
+
+def _item(view: FunctionView, call: CallSite, item: int) -> tuple[int, str] | None:
+    """The local that one item of a tuple is unpacked to."""
+    value = call.node.parent if call.is_awaited else call.index
+    parent = view.nodes[value].parent
+    assign = view.nodes[parent] if parent >= 0 else None
+    if not isinstance(assign, Assign) or len(assign.targets) != 1:
+        return None
+    target = view.nodes[assign.targets[0]]
+    if not isinstance(target, Unpack) or len(target.items) <= item:
+        return None
+    place = view.nodes[target.items[item]]
+    if not isinstance(place, Store) or place.id in (*view.facts.global_names, *view.facts.nonlocal_names):
+        return None
+    return target.items[item], place.id
+
+
+def stops_of(entry: schema.Resource) -> Stops:
+    """What gives a resource back."""
+    return Stops(frozenset(entry.release), frozenset(entry.given_back), entry.entered)
+
+
+def forgotten(view: FunctionView) -> Iterator[Forgotten]:
+    """The resources in a function's locals that a path to an exit does not give back, nor hand to another owner."""
+    for held in held_resources(view):
+        reads = own_reads(view, held.name)
+        if reads is None:
+            continue
+        stops = stops_of(held.entry)
+        fates = {read_of(view, at, stops).fate for at in reads}
+        released = not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED))
+        settles = _with_tests(view, reads, settled_by(view, reads, stops))
+        # what is collected outlives no exception
+        raising = Raising.NONE if held.entry.collected else Raising.ALL
+        leak = leak_of(view, held.store, settles, raising=raising, name=held.name)
+        if leak is not None:
+            yield Forgotten(held, leak, released)
+
+
+def _with_tests(view: FunctionView, reads: list[int], settles: Settling) -> Settling:
+    """The same, and what asks the thing about itself before it gives it back (`if not writer.is_closing():`)."""
+    asked: set[int] = set()
+    for at in reads:
+        node = at
+        member = False
+        while node >= 0 and not isinstance(view.nodes[node], Test):
+            parent = view.nodes[node].parent
+            member |= parent >= 0 and isinstance(view.nodes[parent], (Attr, Call)) and isinstance(view.nodes[at], Name)
+            node = parent
+        if node >= 0 and member:
+            asked.add(at)
+    return lambda index: Settles.AT_ONCE if index in asked else settles(index)

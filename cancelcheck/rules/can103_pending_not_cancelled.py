@@ -1,0 +1,76 @@
+"""Tasks that a wait has left pending, and nobody cancels.
+
+## Why
+`asyncio.wait` with a timeout, or for the first one, cancels nothing: what is not done runs on. Where the pending set is
+dropped, nothing in the program can stop those tasks any more, and each call leaves some behind.
+
+```python bad
+import asyncio
+
+async def first(mirrors):
+    tasks = [asyncio.create_task(mirror.fetch()) for mirror in mirrors]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done.pop().result()
+```
+
+```python good
+import asyncio
+
+async def first(mirrors):
+    tasks = [asyncio.create_task(mirror.fetch()) for mirror in mirrors]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    return done.pop().result()
+```
+
+## Fix safety
+There is no fix yet.
+
+## Known limits
+Only tasks that the function itself has made: others have an owner elsewhere. Any later use of the tasks, or of the set
+they are in, counts as seeing to them. With `--strict` a `gather` of tasks that this function holds counts too, where a
+failure of one leaves the others running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.pending import abandoned, left_by_failure
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each wait whose pending tasks are dropped."""
+    for left in abandoned(fn):
+        yield ctx.report(
+            fn,
+            left.call.index,
+            f"`{left.call.text}(…)` may come back with tasks that are not done, and nothing cancels them: they run on",
+            help="Cancel what is pending, and wait for it.",
+            trace=(ctx.step(fn, left.made[0], "a task is made here"), ctx.step(fn, left.call.index, left.why)),
+            strict=left.strict,
+        )
+    for left in left_by_failure(fn):
+        yield ctx.report(
+            fn,
+            left.call.index,
+            f"where one of the tasks of `{left.call.text}(…)` fails, the others are not cancelled: they run on",
+            help="Start them in a task group, or cancel the others in a `finally`.",
+            trace=(ctx.step(fn, left.made[0], "a task is made here"), ctx.step(fn, left.call.index, left.why)),
+            strict=True,
+        )
+
+
+RULE = Rule(
+    code="CAN103",
+    name="pending-not-cancelled",
+    family=Family.LOST_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

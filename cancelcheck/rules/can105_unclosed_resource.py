@@ -1,0 +1,73 @@
+"""A resource that some path out of the function does not give back.
+
+## Why
+A connection, a session or a process that is closed at the end of the function is not closed where an exception or a
+cancellation leaves before it. Each failure leaves one open, until there are no more to be had.
+
+```python bad
+import aiohttp
+
+async def price(url):
+    session = aiohttp.ClientSession()
+    answer = await session.get(url)
+    text = await answer.text()
+    await session.close()
+    return text
+```
+
+```python good
+import aiohttp
+
+async def price(url):
+    async with aiohttp.ClientSession() as session:
+        answer = await session.get(url)
+        return await answer.text()
+```
+
+## Fix safety
+There is no fix: whether a `with` or a `finally` is right is for the author to say.
+
+## Known limits
+What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
+counts as handed over. What Python gives back by itself when the last reference goes (a file, a socket) is reported with
+`--strict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.ownership import steps_to_exit, when_it_leaves
+from cancelcheck.link.resources import forgotten
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each resource in a local that a path to an exit does not give back."""
+    for held, leak, released in forgotten(fn):
+        close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"
+        what = f"{held.entry.holds} `{held.name}` is not closed"
+        yield ctx.report(
+            fn,
+            held.call.index,
+            f"{what} {when_it_leaves(fn, leak)}: it stays open" if released else f"{what}: it stays open",
+            help=f"Hold it in a `{'async with' if fn.is_async else 'with'}`, or call `{close}` in a `finally`.",
+            trace=(
+                ctx.step(fn, held.call.index, f"the {held.entry.holds} is taken"),
+                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
+            ),
+            strict=held.entry.collected,
+        )
+
+
+RULE = Rule(
+    code="CAN105",
+    name="unclosed-resource",
+    family=Family.LOST_CANCEL,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)
