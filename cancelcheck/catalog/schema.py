@@ -282,7 +282,8 @@ class Scope(_Entry, frozen=True, kw_only=True):
     """A cancel scope, timeout scope, task group, nursery or shield.
 
     `timeout` / `timeout_position` say which argument bounds it, on which `clock`; `wraps` is the position of the
-    awaitable that it wraps (`entering = "await"`). `enters` is the type of what follows `as`.
+    awaitable that it wraps (`entering = "await"`). `enters` is the type of what follows `as`. `starts_on_entry`: a
+    relative timeout runs from the entry; else from the call.
     """
 
     call: Names
@@ -295,6 +296,7 @@ class Scope(_Entry, frozen=True, kw_only=True):
     wraps: int = -1
     enters: str = ""
     reschedulable: bool = False
+    starts_on_entry: bool = False
 
 
 class ExceptionKind(enum.StrEnum):

@@ -94,6 +94,7 @@ class ModuleView:
         self.spans: dict[tuple[int, int], Span] = {}
         self.roots: dict[int, bool] = {}
         self.alone: dict[int, bool] = {}
+        self.waitless: dict[int, bool] = {}
         self.is_test = False
         self.customised: Customised | None = None
         self.reaching: dict[int, dict[str, Reached]] = {}

@@ -154,13 +154,14 @@ def is_disarmed(view: FunctionView, held: Held) -> bool:
         isinstance(node, Assign)
         and not node.op
         and node.value >= 0
-        and any(_is_deadline_of(view, target, name) for target in node.targets)
+        and any(is_deadline_of(view, target, name) for target in node.targets)
         and _may_be_endless(view, node.value)
         for node in view.nodes
     )
 
 
-def _is_deadline_of(view: FunctionView, index: int, name: str) -> bool:
+def is_deadline_of(view: FunctionView, index: int, name: str) -> bool:
+    """Whether a node sets the deadline of the scope that bears this name."""
     node = view.nodes[index]
     return isinstance(node, StoreAttr) and node.attr == "deadline" and view.key(node.value) == name
 
