@@ -44,6 +44,9 @@ WINDOWS = {"asyncio.ProactorEventLoop"}
 POSITION_CHANGED = {"http.client.HTTPSConnection": (3, 12)}
 """Keyword-only since this version of Python, and what the catalogue says."""
 
+ENVIRONMENT = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
+"""Lets libraries be imported whose generated code is older than the protobuf that pip finds for them."""
+
 Facts = dict[str, Any]
 """What the probe says of a name."""
 
@@ -312,8 +315,7 @@ def check(library: str, catalog: Catalog, python: str, *, pinned: bool = False) 
     with tempfile.TemporaryDirectory(prefix="catalog-") as folder:
         wanted = f"{package}=={data.library.version}" if pinned else package
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary"]
-        command = [*pip, "--target", folder, wanted, *data.library.needs]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run([*pip, "--target", folder, wanted], capture_output=True, text=True, check=False)
         if done.returncode:
             last = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
             return Checked(library, failed=(last or ["pip failed"])[-1].removeprefix("ERROR: "))
@@ -328,7 +330,7 @@ def probe(data: schema.LibraryFile, python: str, folder: str) -> Checked:
     done = subprocess.run(
         [python, str(PROBE)],
         input=request.as_json(),
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": paths, **ENVIRONMENT},
         capture_output=True,
         text=True,
         encoding="utf-8",

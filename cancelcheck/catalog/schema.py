@@ -562,14 +562,12 @@ class Decorator(_Entry, frozen=True, kw_only=True):
 
 class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """Head of a file. `name` is the package that is imported, `package` its name on PyPI (empty: standard library),
-    `version` the release on which the entries were checked, `source` where. `needs` are other packages without which it
-    cannot be imported, and which it does not bring itself."""
+    `version` the release on which the entries were checked, `source` where."""
 
     name: str
     version: str
     source: str
     package: str = ""
-    needs: tuple[str, ...] = ()
 
 
 class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
