@@ -70,7 +70,7 @@ def _decides(view: FunctionView, index: int) -> bool:
     if use.kind == "argument":
         call = view.call_at(use.node)
         assert call is not None
-        return not (call.target.startswith(_SAYING) or call.member in _LOGGING)
+        return not says_only(call)
     return use.kind != "dropped"
 
 
@@ -103,6 +103,11 @@ def _keeps(view: FunctionView, index: int) -> bool:
             is_called = isinstance(parent, Call) and parent.func == use.node
             return _keeps(view, node.parent if is_called else use.node)
     return False
+
+
+def says_only(call: CallSite) -> bool:
+    """Whether a call only says what happened: a log, a trace, a print."""
+    return call.target.startswith(_SAYING) or call.member in _LOGGING
 
 
 _SAYING = ("logging.", "traceback.", "builtins.print")
