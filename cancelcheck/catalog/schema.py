@@ -554,7 +554,7 @@ class Callback(_Entry, frozen=True, kw_only=True):
 
 class Decorator(_Entry, frozen=True, kw_only=True):
     """A decorator that changes what a function is. `role`: contextmanager, fixture, abstract, overload, override,
-    property, staticmethod, classmethod, dispatch, route, task."""
+    property, staticmethod, classmethod, dispatch, route, task, dataclass."""
 
     name: Names
     role: str

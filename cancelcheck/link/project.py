@@ -15,13 +15,25 @@ from cancelcheck.config import Settings
 from cancelcheck.link.adapters import Customised
 from cancelcheck.link.function import FunctionView
 from cancelcheck.link.instances import Instance
-from cancelcheck.model.facts import Assign, Attr, Const, Define, FunctionKind, Import, ModuleFacts, Name, Store
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Const,
+    Define,
+    FunctionKind,
+    Import,
+    ModuleFacts,
+    Name,
+    Store,
+    StoreAttr,
+)
 from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
     from cancelcheck.link.outlasting import Span
-    from cancelcheck.link.passing import Reached
+    from cancelcheck.link.passing import Hidden, Reached
     from cancelcheck.link.reaching import Chain
+    from cancelcheck.link.values import Value
 
 Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]
 """Finds the project file that a module name stands for, as seen from the file at a path; None where there is none."""
@@ -48,13 +60,14 @@ class Guard:
     """Tells a look-up that it has come back to itself (`a = b; b = a`), and its callers not to keep what they found on
     the way: it would depend on where the look-up began.
 
-    Until the outermost look-up is over they keep it in `instances` and `paths` here, so that each thing is looked up
-    once for each beginning: without that, attributes that are made of each other take exponential time.
+    Until the outermost look-up is over they keep it in `instances`, `paths` and `values` here, so that each thing is
+    looked up once for each beginning: without that, attributes that are made of each other take exponential time.
     """
 
     def __init__(self) -> None:
         self.instances: dict[tuple[str | int, ...], Instance | None] = {}
         self.paths: dict[tuple[str | int, ...], str] = {}
+        self.values: dict[tuple[str | int, ...], Value | None] = {}
         self._open: set[tuple[str | int, ...]] = set()
         self._cut = False
 
@@ -78,6 +91,7 @@ class Guard:
             self._cut = False
             self.instances.clear()
             self.paths.clear()
+            self.values.clear()
         return not self._cut
 
 
@@ -100,7 +114,10 @@ class ModuleView:
         self.reaching: dict[int, dict[str, Reached]] = {}
         self.reached: dict[tuple[int, str, int], Reached | None] = {}
         self.chains: dict[tuple[str, int], Chain] = {}
+        self.reaching_attributes: dict[int, dict[str, Reached]] = {}
+        self.hidden: dict[tuple[int, int], Hidden | None] = {}
         self.default_timeout: bool | None = None
+        self.values: dict[tuple[int, int], Value | None] = {}
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
         self.found: dict[str, tuple[str, FunctionView | Variable | ModuleView | None]] = {}
         self._globals: dict[str, list[tuple[FunctionView, int]]] | None = None
@@ -161,6 +178,34 @@ class ModuleView:
                 elif isinstance(node, Attr):
                     attributes.setdefault(node.attr, []).append((view, index))
         return names, attributes
+
+    @cached_property
+    def imported_modules(self) -> list[ModuleView]:
+        """The modules of the project that are run before this one's own code: what its body imports, and the packages
+        that all of these lie in."""
+        paths = [self.name]
+        paths += [path for node in self.body.nodes if isinstance(node, Import) for _, path in node.names]
+        found: dict[str, ModuleView] = {}
+        for path in paths:
+            parts = path.split(".")
+            for count in range(1, len(parts) + 1):
+                module = self.project.module(".".join(parts[:count]), self) if parts[0] else None
+                if module is not None and module is not self:
+                    found.setdefault(module.source.path, module)
+        return list(found.values())
+
+    @cached_property
+    def attributes_set(self) -> dict[str, list[tuple[FunctionView, int]]]:
+        """Where the file stores an attribute of a name on anything but a method's own `self`: function and node."""
+        table: dict[str, list[tuple[FunctionView, int]]] = {}
+        for view in self.functions:
+            for index, node in enumerate(view.nodes):
+                if isinstance(node, StoreAttr):
+                    holder = view.nodes[node.value]
+                    method = view if view.owner is not None or view.parent is None else view.parent
+                    if not isinstance(holder, Name) or holder.id != method.self_name or method.has_role("classmethod"):
+                        table.setdefault(node.attr, []).append((view, index))
+        return table
 
     def globals(self, name: str) -> list[tuple[FunctionView, int]]:
         """What binds a global of this name: function and node."""

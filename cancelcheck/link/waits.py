@@ -142,21 +142,44 @@ def _is_plain(call: CallSite, instance: Instance) -> bool:
 _SETS_DEFAULT = "socket.setdefaulttimeout"
 """What `socket_default` in the catalogue is about."""
 
+MAX_IMPORTS = 2
+"""Imports, one inside another, through which a default timeout is looked for."""
+
 
 def sets_default_timeout(module: ModuleView) -> bool:
-    """Whether the module gives sockets a default timeout, with anything but None."""
+    """Whether the module, or one that it imports, gives sockets a default timeout, with anything but None."""
     known = module.default_timeout
     if known is None:
-        known = False
-        # most files never mention it: no call need be resolved
-        if _SETS_DEFAULT.rpartition(".")[2] in module.source.text:
-            for view in module.functions:
-                for call in view.calls:
-                    if call.target == _SETS_DEFAULT and call.positional:
-                        value = evaluate(view, call.positional[0])
-                        known |= bound_of(value, (schema.Value.NONE,)) is not Bound.FOREVER
+        seen = {module.source.path}
+        level = [module]
+        known = _sets_it(module)
+        for _ in range(MAX_IMPORTS):
+            level = [found for near in level for found in near.imported_modules if found.source.path not in seen]
+            seen.update(found.source.path for found in level)
+            known = known or any(_sets_it(found) for found in level)
         module.default_timeout = known
     return known
+
+
+def _sets_it(module: ModuleView) -> bool:
+    # most files never mention it: no call need be resolved
+    if _SETS_DEFAULT.rpartition(".")[2] not in module.source.text:
+        return False
+    return any(
+        bound_of(evaluate(view, call.positional[0]), (schema.Value.NONE,)) is not Bound.FOREVER
+        for view in module.functions
+        for call in view.calls
+        if call.target == _SETS_DEFAULT and call.positional
+    )
+
+
+def client_of(call: CallSite) -> schema.Client | None:
+    """The client that a call makes: by its constructor, or by that of a base (`super().__init__(timeout=None)`)."""
+    catalog = call.fn.module.project.catalog
+    client = catalog.client(call.target)
+    if client is None and call.member == "__init__" and call.fn.call_at(call.receiver) is not None:
+        client = catalog.client(call.target.removesuffix(".__init__"))
+    return client
 
 
 def every_call_timed(origin: CallSite) -> bool:

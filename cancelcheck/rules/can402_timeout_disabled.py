@@ -37,7 +37,7 @@ from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.passing import endless_calls
 from cancelcheck.link.scopes import is_bounded
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, bound_of_answer, evaluate
-from cancelcheck.link.waits import NETWORK, Verdict, every_call_timed, given, judge
+from cancelcheck.link.waits import NETWORK, Verdict, client_of, every_call_timed, given, judge
 from cancelcheck.model.facts import Attr, Define, Display, Enter, FunctionKind, Lambda, Store
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -93,7 +93,7 @@ def _disabled(call: CallSite, ctx: Context) -> Value | None:
     if api is not None and api.kind in NETWORK:
         wait = judge(call, api)
         return wait.value if wait.verdict is Verdict.DISABLED else None
-    client = ctx.catalog.client(call.target)
+    client = client_of(call)
     if client is not None and (client.kind is None or client.kind in NETWORK):
         own = given(call, client.timeout, client.timeout_position, client.forever)
         if own is None or own.verdict is not Verdict.DISABLED or every_call_timed(call):
