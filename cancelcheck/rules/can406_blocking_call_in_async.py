@@ -38,6 +38,7 @@ async def convert(amount, currency):
 
 ```python good
 import asyncio
+
 import requests
 
 def rate(currency):
