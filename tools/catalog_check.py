@@ -228,15 +228,13 @@ class Comparison:
 
     def _held(self, name: str) -> str:
         """The type of what a call gives, where it is known."""
-        facts = self.facts(name)
-        if facts is not None and facts["class"]:
-            return name
         for table, other, entry in entries(self.data):
             if other == name and table in ("produces", "api", "client"):
                 made = str(getattr(entry, "returns", "") or getattr(entry, "makes", ""))
                 if made:
                     return made
-        return ""
+        facts = self.facts(name)
+        return name if facts is not None and facts["class"] else ""
 
     def _is_entered(self, name: str) -> bool:
         return any(table == "produces" and other == name and entry.enters for table, other, entry in entries(self.data))
@@ -268,6 +266,8 @@ def asked(table: str, entry: Any) -> Iterator[tuple[str, int]]:
         yield entry.keyword, entry.position
     elif table == "resource" and entry.only_if:
         yield entry.only_if, -2
+    if table == "api" and entry.only_if:
+        yield entry.only_if, entry.only_if_position
 
 
 def misplaced(parameters: list[Facts], keyword: str, position: int) -> str:

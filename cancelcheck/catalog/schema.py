@@ -100,7 +100,8 @@ class Api(_Entry, frozen=True, kw_only=True):
     async entry: the call is no coroutine, so that it does something unawaited, or is entered or iterated instead.
     `socket_default`: where nothing is given, `socket.setdefaulttimeout()` bounds it. A timeout that only the server
     keeps to bounds nothing here: it stands in the note. `until`: older releases, see `Until`. `at_once`: constants
-    that, among its arguments, make it return without waiting (`os.WNOHANG`).
+    that, among its arguments, make it return without waiting (`os.WNOHANG`). `only_if`: it waits only where this
+    argument is given (the host of `ftplib.FTP`).
     """
 
     call: Names
@@ -117,6 +118,8 @@ class Api(_Entry, frozen=True, kw_only=True):
     coroutine: bool = True
     socket_default: bool = False
     at_once: tuple[str, ...] = ()
+    only_if: str = ""
+    only_if_position: int = -1
     until: tuple[Until, ...] = ()
 
 

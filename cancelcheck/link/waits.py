@@ -71,6 +71,8 @@ def given(call: CallSite, timeout: schema.Names, position: int, forever: tuple[s
 def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
     """Whether a call of the catalogue can wait forever. `given_none`: its own timeout is known to be None here."""
     view = call.fn
+    if api.only_if and call.argument(api.only_if, api.only_if_position) is None:
+        return _TIMED
     own = given(call, api.timeout, api.timeout_position, api.forever)
     if given_none:
         own = Wait(Verdict.DISABLED)
