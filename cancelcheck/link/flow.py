@@ -16,6 +16,7 @@ from cancelcheck.model.facts import (
     Const,
     Enter,
     Exit,
+    FunctionKind,
     Jump,
     Name,
     Operation,
@@ -24,6 +25,7 @@ from cancelcheck.model.facts import (
     Return,
     Store,
     StoreAttr,
+    Subscript,
     Test,
     Yield,
 )
@@ -480,8 +482,9 @@ class _Search:
             if isinstance(node, Test):
                 for key, _ in conditions(view, node.value):
                     seen[key] = seen.get(key, 0) + 1
-            elif isinstance(node, Store) and isinstance(_given(view, index), Const):
-                seen[node.id] = seen.get(node.id, 0) + 1
+            elif isinstance(node, (Store, StoreAttr)) and isinstance(_given(view, index), Const):
+                key = view.key(index)
+                seen[key] = seen.get(key, 0) + 1
         return frozenset(key for key, count in seen.items() if count > 1)
 
     def run(self, start: int, branch: int) -> Leak | None:
@@ -675,9 +678,27 @@ def may_fail(view: FunctionView, index: int) -> bool:
     if call is None:
         return False
     catalog = view.module.project.catalog
+    callee = call.callee
+    if callee is not None:
+        return _body_may_fail(callee)
     if call.target:
         return not catalog.is_harmless(call.target)
     return call.receiver < 0 or not catalog.is_harmless_member(call.member)
+
+
+def _body_may_fail(view: FunctionView) -> bool:
+    """The same of a project function: whether it raises, waits, or calls something that may fail."""
+    if view.facts.kind is not FunctionKind.DEF or view.facts.is_stub or view.decorators:
+        return True
+    kept = view.module.failing
+    known = kept.get(view.index)
+    if known is None:
+        kept[view.index] = True  # a call of itself may fail
+        known = kept[view.index] = any(
+            isinstance(node, (Raise, Await, Yield, Subscript)) or (isinstance(node, Call) and may_fail(view, index))
+            for index, node in enumerate(view.nodes)
+        )
+    return known
 
 
 def conditions(view: FunctionView, index: int, branch: bool | None = None) -> Iterator[tuple[str, bool]]:

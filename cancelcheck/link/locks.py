@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.flow import branch_of
 from cancelcheck.link.ownership import held_in
-from cancelcheck.model.facts import Attr, Await, Call, Operation
+from cancelcheck.model.facts import Attr, Await, Call, Expr, FunctionKind, Name, Operation
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -42,7 +42,7 @@ def takings(view: FunctionView) -> Iterator[Taking]:
             for at, node in enumerate(view.nodes)
             if isinstance(node, Attr) and node.attr in entry.release and view.key(node.value) == key
         )
-        if not released:
+        if not released or _is_shared_with_nested(view, key):
             continue
         held = _held(view, call)
         if held is not None:
@@ -96,3 +96,54 @@ def _waits(view: FunctionView, call: CallSite) -> bool:
     entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None
     parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
     return entry is None or entry.awaited or isinstance(parent, Call)
+
+
+def _is_shared_with_nested(view: FunctionView, key: str) -> bool:
+    """Whether a lock in a local is mentioned in a nested function, which may be what gives it back."""
+    return "." not in key and any(reader is not view for reader, _ in view.reads(key))
+
+
+def is_own(view: FunctionView, call: CallSite) -> bool:
+    """Whether the lock is made in this very function and kept in a local: nobody else waits for it."""
+    instance = view.instance(call.receiver)
+    return (
+        instance is not None
+        and bool(instance.origins)
+        and all(origin.fn is view for origin in instance.origins)
+        and isinstance(view.nodes[call.receiver], Name)
+    )
+
+
+def is_released_elsewhere(view: FunctionView, key: str, released: tuple[int, ...]) -> bool:
+    """Whether another method of the class gives back the same lock."""
+    owner = view.owner
+    if owner is None or not view.self_name or not key.startswith(f"{view.self_name}."):
+        return False
+    names = {node.attr for node in (view.nodes[at] for at in released) if isinstance(node, Attr)}
+    place = key.partition(".")[2]
+    return any(
+        isinstance(node, Attr) and node.attr in names and method.key(node.value) == f"{method.self_name}.{place}"
+        for method in owner.children
+        if method is not view and method.facts.kind is FunctionKind.DEF
+        for node in method.nodes
+    )
+
+
+def bracket(view: FunctionView, taking: Taking) -> tuple[int, int] | None:
+    """The statements, as nodes, that take a lock and give it back in the same run of statements, with something in
+    between; None where they do not bracket a block."""
+    if taking.name or taking.branch >= 0 or taking.call.node.args:
+        return None
+    first = _statement(view, taking.call.index)
+    releases = [_statement(view, at) for at in taking.released]
+    if first < 0 or len(releases) != 1 or releases[0] <= first + 1:
+        return None
+    last = releases[0]
+    return (first, last) if view.region_of(first) == view.region_of(last) else None
+
+
+def _statement(view: FunctionView, index: int) -> int:
+    """The expression statement that a node is all of; -1 if there is none."""
+    while view.nodes[index].parent >= 0:
+        index = view.nodes[index].parent
+    return index if isinstance(view.nodes[index], Expr) else -1

@@ -33,10 +33,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.flow import Raising, innermost, leak_of, settled_at
-from cancelcheck.link.locks import Taking, takings
+from cancelcheck.link.flow import Leak, Raising, innermost, leak_of, settled_at
+from cancelcheck.link.layout import begins_line, indent_edits, lines_of
+from cancelcheck.link.locks import Taking, bracket, is_own, is_released_elsewhere, takings
 from cancelcheck.link.ownership import steps_to_exit, when_it_leaves
-from cancelcheck.model.edit import Fix
+from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -50,16 +51,11 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         # what only a handler gives back is meant to be held when the function has done its work
         if all(at < taking.at or innermost(fn, at, RegionKind.HANDLER) >= 0 for at in taking.released):
             continue
-        leak = leak_of(
-            fn,
-            taking.at,
-            settled_at(taking.released),
-            raising=Raising.ALL,
-            name=taking.name,
-            branch=taking.branch,
-        )
+        leak = _leak(fn, taking, Raising.CANCEL) or _leak(fn, taking, Raising.ALL)
         if leak is None:
             continue
+        if leak.kind in ("return", "end") and is_released_elsewhere(fn, taking.key, taking.released):
+            continue  # the lock outlives this function by design
         held = "async with" if taking.call.is_awaited else "with"
         yield ctx.report(
             fn,
@@ -71,11 +67,32 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
             ),
             fix=_fix(fn, taking, held, ctx),
+            strict=is_own(fn, taking.call),
         )
 
 
+def _leak(fn: FunctionView, taking: Taking, raising: Raising) -> Leak | None:
+    return leak_of(fn, taking.at, settled_at(taking.released), raising=raising, name=taking.name, branch=taking.branch)
+
+
 def _fix(fn: FunctionView, taking: Taking, held: str, ctx: Context) -> Fix | None:
-    return None
+    found = bracket(fn, taking)
+    if found is None:
+        return None
+    first, last = (fn.nodes[at] for at in found)
+    edits = indent_edits(fn.module.source, first.end, last.start)
+    if edits is None:
+        return None
+    given = lines_of(fn.module.source, last.start, last.end)
+    if given is None or not begins_line(fn.module.source, first.start):
+        return None
+    return ctx.fix(
+        "hold it in a `with`",
+        Safety.SAFE,
+        (first.start, first.end, f"{held} {taking.key}:"),
+        *edits,
+        (*given, ""),
+    )
 
 
 RULE = Rule(
