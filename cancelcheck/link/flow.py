@@ -393,9 +393,10 @@ class Raising(enum.Enum):
     NONE = "none"
     CANCEL = "cancel"
     """Cancellations, at awaits and their like."""
+    WAITS = "waits"
+    """Cancellations, an error out of anything that waits, and the end of a generator at its `yield`."""
     ALL = "all"
-    """Cancellations, an error out of any call that is not known to be harmless, and the end of a generator at its
-    `yield`."""
+    """The same, and an error out of any call that is not known to be harmless."""
 
 
 class Settles(enum.Enum):
@@ -555,10 +556,11 @@ class _Search:
         node = view.nodes[index]
         if isinstance(node, Yield):
             return ("closed",)
-        if isinstance(node, Call) and may_fail(view, index):
+        if isinstance(node, Call):
             # what is awaited at once fails there
             awaited = node.parent >= 0 and isinstance(view.nodes[node.parent], Await)
-            return () if awaited else ("error",)
+            fails = may_fail if self.raising is Raising.ALL else waits
+            return ("error",) if not awaited and fails(view, index) else ()
         return ()
 
     def _learn(self, known: frozenset[tuple[str, bool]], key: str, value: object) -> frozenset[tuple[str, bool]]:
@@ -684,6 +686,12 @@ def may_fail(view: FunctionView, index: int) -> bool:
     if call.target:
         return not catalog.is_harmless(call.target)
     return call.receiver < 0 or not catalog.is_harmless_member(call.member)
+
+
+def waits(view: FunctionView, index: int) -> bool:
+    """Whether a call blocks for something outside, by the catalogue."""
+    call = view.call_at(index)
+    return call is not None and view.module.project.catalog.api(call.target) is not None
 
 
 def _body_may_fail(view: FunctionView) -> bool:

@@ -24,11 +24,13 @@ class Held(NamedTuple):
 
 
 class Forgotten(NamedTuple):
-    """A resource that a path leaves open. `released`: another path gives it back."""
+    """A resource that a path leaves open. `released`: another path gives it back. `strict`: only an error out of a
+    call that waits for nothing leads there, or Python gives it back by itself."""
 
     held: Held
     leak: Leak
     released: bool
+    strict: bool
 
 
 def resource_of(call: CallSite) -> schema.Resource | None:
@@ -89,11 +91,17 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         fates = {read_of(view, at, stops).fate for at in reads}
         released = not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED))
         settles = _with_tests(view, reads, settled_by(view, reads, stops))
-        # what is collected outlives no exception
-        raising = Raising.NONE if held.entry.collected else Raising.ALL
-        leak = leak_of(view, held.store, settles, raising=raising, name=held.name)
-        if leak is not None:
-            yield Forgotten(held, leak, released)
+        for raising in _QUIET if held.entry.collected else _FULL:
+            leak = leak_of(view, held.store, settles, raising=raising, name=held.name)
+            if leak is not None:
+                strict = held.entry.collected or raising is Raising.ALL
+                yield Forgotten(held, leak, released, strict)
+                break
+
+
+_FULL = (Raising.WAITS, Raising.ALL)
+_QUIET = (Raising.NONE,)
+"""What is collected outlives no exception."""
 
 
 def _with_tests(view: FunctionView, reads: list[int], settles: Settling) -> Settling:

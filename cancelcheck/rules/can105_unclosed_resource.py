@@ -29,8 +29,8 @@ There is no fix: whether a `with` or a `finally` is right is for the author to s
 
 ## Known limits
 What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
-counts as handed over. What Python gives back by itself when the last reference goes (a file, a socket) is reported with
-`--strict`.
+counts as handed over. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a
+file, a socket), what only an error out of a call that waits for nothing leaves open, and what a whole program holds.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.cancellation import is_program
 from cancelcheck.link.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.link.resources import forgotten
 from cancelcheck.model.finding import Finding
@@ -46,7 +47,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each resource in a local that a path to an exit does not give back."""
-    for held, leak, released in forgotten(fn):
+    for held, leak, released, strict in forgotten(fn):
         close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"
         what = f"{held.entry.holds} `{held.name}` is not closed"
         yield ctx.report(
@@ -58,7 +59,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, held.call.index, f"the {held.entry.holds} is taken"),
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
             ),
-            strict=held.entry.collected,
+            strict=strict or is_program(fn),
         )
 
 
