@@ -30,6 +30,7 @@ from cancelcheck.model.facts import (
 from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
+    from cancelcheck.link.advice import Constant
     from cancelcheck.link.outlasting import Span
     from cancelcheck.link.passing import Hidden, Reached
     from cancelcheck.link.reaching import Chain
@@ -117,6 +118,7 @@ class ModuleView:
         self.chains: dict[tuple[str, int], Chain] = {}
         self.reaching_attributes: dict[int, dict[str, Reached]] = {}
         self.hidden: dict[tuple[int, int], Hidden | None] = {}
+        self.constants: list[Constant] | None = None
         self.default_timeout: bool | None = None
         self.values: dict[tuple[int, int], Value | None] = {}
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}

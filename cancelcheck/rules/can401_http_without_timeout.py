@@ -23,15 +23,19 @@ There is no fix yet: how long to wait is for the project to say.
 
 ## Known limits
 A timeout in `**kwargs` that is not a literal dict, in a transport adapter or in a subclass of the session is trusted. A
-session is followed within the project's files; one that arrives as an untyped parameter is not guessed.
+session is followed within the project's files, through fields, factories, partials and what a framework injects; one
+that arrives as an untyped parameter is not guessed. A function or class of the project that hands its `timeout` on is
+reported where it is called without one. A default set by `socket.setdefaulttimeout` is looked for in the file, in what
+it imports, and in what that imports.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cancelcheck.catalog.schema import Kind
+from cancelcheck.catalog.schema import Api, Client, Kind
 from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.advice import constant_in_reach, library_of, spelled, timeout_to_pass
 from cancelcheck.link.passing import Endless, endless_calls
 from cancelcheck.link.waits import Verdict, judge, judge_client
 from cancelcheck.model.finding import Finding, Step
@@ -41,36 +45,51 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each HTTP call that nothing bounds, and each client that no call through it can bound."""
     for call in fn.calls:
-        if _is_untimed(call, ctx):
-            library = call.target.partition(".")[0]
+        entry = _untimed(call, ctx)
+        if entry is not None:
             yield ctx.report(
                 fn,
                 call.index,
-                f"`{call.text}(…)` has no timeout: {library} waits forever by default",
-                help="Pass `timeout=`, in seconds.",
+                f"`{call.text}(…)` has no timeout: {library_of(call.target)} waits forever by default",
+                help=timeout_to_pass(call, entry),
             )
             continue
         endless = next(
             (found for found in endless_calls(call) if found.api.kind is Kind.HTTP and not found.given), None
         )
         if endless is not None:
-            yield ctx.report(
-                fn,
-                call.index,
-                f"`{call.text}(…)` leaves `{endless.param}` at None: `{endless.chain[-1].text}(…)` then waits forever",
-                help=f"Pass `{endless.param}=`, in seconds, or give it a finite default.",
-                trace=(ctx.step(fn, call.index, f"`{endless.param}` is left at None"), *_steps(endless, ctx)),
-            )
+            yield _left_endless(call, endless, ctx)
 
 
-def _is_untimed(call: CallSite, ctx: Context) -> bool:
+def _untimed(call: CallSite, ctx: Context) -> Api | Client | None:
+    """What the catalogue says of a call that can wait forever."""
     api = ctx.catalog.api(call.target)
     if api is not None:
-        return api.kind is Kind.HTTP and judge(call, api).verdict is Verdict.UNTIMED
+        return api if api.kind is Kind.HTTP and judge(call, api).verdict is Verdict.UNTIMED else None
     client = ctx.catalog.client(call.target)
     if client is None or client.kind is not Kind.HTTP or not client.bounds_all:
-        return False
-    return judge_client(call, client).verdict is Verdict.UNTIMED
+        return None
+    return client if judge_client(call, client).verdict is Verdict.UNTIMED else None
+
+
+def _left_endless(call: CallSite, endless: Endless, ctx: Context) -> Finding:
+    last = endless.chain[-1]
+    if endless.value is None:
+        left = f"`{call.text}(…)` has no timeout"
+        step = f"`{endless.param}` is left out"
+    else:
+        value = spelled(endless.value)
+        left = f"`{call.text}(…)` leaves `{endless.param}` at {value if value == 'None' else f'`{value}`'}"
+        step = f"`{endless.param}` is left at {value}"
+    constant = constant_in_reach(call.fn, endless.api.kind, endless.api.unit, library_of(last.target))
+    wanted = f"`{endless.param}={constant.name}`" if constant is not None else f"`{endless.param}=`, in seconds,"
+    return ctx.report(
+        call.fn,
+        call.index,
+        f"{left}: `{last.text}(…)` then waits forever",
+        help=f"Pass {wanted} or give it a finite default.",
+        trace=(ctx.step(call.fn, call.index, step), *_steps(endless, ctx)),
+    )
 
 
 def _steps(endless: Endless, ctx: Context) -> Iterator[Step]:

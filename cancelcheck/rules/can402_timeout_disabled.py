@@ -34,6 +34,7 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Entering, ScopeKind
 from cancelcheck.catalog.schema import Value as Endless
 from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.advice import constant_in_reach, library_of, spelled
 from cancelcheck.link.passing import endless_calls
 from cancelcheck.link.scopes import is_bounded
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, bound_of_answer, evaluate
@@ -61,15 +62,22 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         elsewhere = value.view is not fn or value.node not in set(fn.operands_within(call.index))
         if elsewhere and not _is_first(value, call, ctx):
             continue
-        spelled = value.view.text(value.node)
+        text = spelled(value)
         yield ctx.report(
             fn,
             call.index,
-            f"`{call.text}(…)` has a timeout that never ends{f' (`{spelled}`)' if elsewhere else ''}: "
-            "it can wait forever",
-            help="Give it a finite timeout.",
-            trace=(ctx.step(value.view, value.node, f"`{spelled}` means no limit"),) if elsewhere else (),
+            f"`{call.text}(…)` has a timeout that never ends{f' (`{text}`)' if elsewhere else ''}: it can wait forever",
+            help=_help(call, ctx),
+            trace=(ctx.step(value.view, value.node, f"`{text}` means no limit"),) if elsewhere else (),
         )
+
+
+def _help(call: CallSite, ctx: Context) -> str:
+    entry = ctx.catalog.api(call.target) or client_of(call)
+    constant = constant_in_reach(call.fn, entry.kind, entry.unit, library_of(call.target)) if entry else None
+    if constant is None:
+        return "Give it a finite timeout."
+    return f"Give it a finite timeout: `{constant.name}` is {constant.number:g}."
 
 
 def _is_object(value: Value, call: CallSite) -> bool:
