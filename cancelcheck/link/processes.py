@@ -9,26 +9,34 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.attributes import attribute_reads, called_method, is_called, own_attribute
 from cancelcheck.link.cancellation import says_only
-from cancelcheck.link.exceptions import Handler, exception_types, handlers_of
+from cancelcheck.link.exceptions import Handler, exception_types, handlers_of, suppressed_types
 from cancelcheck.link.flow import start_at, steps
 from cancelcheck.link.limits import limit_of
 from cancelcheck.link.polling import is_poll
 from cancelcheck.link.waits import Verdict, given
-from cancelcheck.model.facts import Attr, BlockEnd, Enter, Name, Raise, RegionKind, Store, StoreAttr
+from cancelcheck.model.facts import Attr, BlockEnd, Enter, Exit, Name, Raise, RegionKind, Store, StoreAttr
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
 
 
 class Outliving(NamedTuple):
-    """A process that outlives the timeout of a wait for it: the wait, what the catalogue says of it, the handler that
-    takes the timeout, and whether it is only worth a look: the process came in as a parameter, or was asked to end
-    before."""
+    """A process that outlives the timeout of a wait for it: the wait, what the catalogue says of it, who takes the
+    timeout, and whether it is only worth a look: the process was asked to end before."""
 
     call: CallSite
     entry: schema.Outlived
-    handler: Handler
+    caught: Caught
     doubtful: bool
+
+
+class Caught(NamedTuple):
+    """Who takes a timeout: the `except` or the `with suppress(…)` at `node`; `blocks` are where it goes on;
+    `handler` is the handler, where it is one."""
+
+    node: int
+    blocks: tuple[int, ...]
+    handler: Handler | None
 
 
 def outliving_processes(view: FunctionView) -> Iterator[Outliving]:
@@ -42,14 +50,16 @@ def outliving_processes(view: FunctionView) -> Iterator[Outliving]:
         region = _timed_from(view, call, entry) if place else -1
         if region < 0:
             continue
-        handler = _handler_of(view, call, entry, region)
-        if handler is None or _is_owned(view, call, place) or _raises_on(view, handler):
+        caught = _caught(view, entry, region)
+        if caught is None or _is_owned(view, place):
             continue
-        if _may_be_ended(view, handler, place, entry):
+        if caught.handler is not None and _raises_on(view, caught.handler):
+            continue
+        if _may_be_ended(view, caught, place, entry):
             continue
         doubt = _doubt(view, call, place, entry)
         if doubt is not None:
-            yield Outliving(call, entry, handler, doubt)
+            yield Outliving(call, entry, caught, doubt)
 
 
 def _timed_from(view: FunctionView, call: CallSite, entry: schema.Outlived) -> int:
@@ -75,8 +85,8 @@ def _timed_from(view: FunctionView, call: CallSite, entry: schema.Outlived) -> i
     return view.region_of(limit.at)
 
 
-def _handler_of(view: FunctionView, call: CallSite, entry: schema.Outlived, region: int) -> Handler | None:
-    """The handler that takes the timeout of a wait: the first that names it or a base of it."""
+def _caught(view: FunctionView, entry: schema.Outlived, region: int) -> Caught | None:
+    """Who takes the timeout of a wait: the first handler, or `suppress`, that names it or a base of it."""
     catalog = view.module.project.catalog
     raised = set(entry.raises) or _TIMEOUTS
     bases = {base for name in raised for base in catalog.bases(name)} | _EVERYTHING
@@ -88,12 +98,28 @@ def _handler_of(view: FunctionView, call: CallSite, entry: schema.Outlived, regi
                 caught = handler.excepts(view).caught
                 leaves = list(exception_types(view, [caught])) if caught >= 0 else []
                 if caught < 0 or any(leaf.name in bases for leaf in leaves):
-                    return handler
+                    return Caught(handler.node, (view.regions[handler.region].entry,), handler)
                 if any(not leaf.name for leaf in leaves):
                     return None
+        if facts.kind is RegionKind.WITH:
+            enter = view.nodes[facts.node]
+            assert isinstance(enter, Enter)
+            types = suppressed_types(view, enter)
+            if any(leaf.name in bases for leaf in exception_types(view, types)):
+                return Caught(facts.node, _after(view, facts.node), None)
         inner = region
         region = facts.parent
     return None
+
+
+def _after(view: FunctionView, enter: int) -> tuple[int, ...]:
+    """Where it goes on when a `with` swallows."""
+    return tuple(
+        target
+        for index, node in enumerate(view.nodes)
+        if isinstance(node, Exit) and node.on_error and node.enter == enter
+        for target in view.blocks[view.block_of(index)].next
+    )
 
 
 _TIMEOUTS = {"builtins.TimeoutError"}
@@ -102,7 +128,7 @@ _TIMEOUTS = {"builtins.TimeoutError"}
 _EVERYTHING = {"builtins.Exception", "builtins.BaseException"}
 
 
-def _is_owned(view: FunctionView, call: CallSite, place: str) -> bool:
+def _is_owned(view: FunctionView, place: str) -> bool:
     """Whether a `with` on the process waits for it at its end, or an exit stack does something with it."""
     for region in view.regions:
         if region.kind is not RegionKind.WITH:
@@ -129,11 +155,10 @@ def _raises_on(view: FunctionView, handler: Handler) -> bool:
     return False
 
 
-def _may_be_ended(view: FunctionView, handler: Handler, place: str, entry: schema.Outlived) -> bool:
-    """Whether on some way from a handler the process is ended, waited for, or handed on."""
-    first = start_at(view, view.regions[handler.region].entry)
-    seen = {first}
-    pending = deque([first])
+def _may_be_ended(view: FunctionView, caught: Caught, place: str, entry: schema.Outlived) -> bool:
+    """Whether on some way on from where a timeout is taken the process is ended, waited for, or handed on."""
+    seen = {start_at(view, block) for block in caught.blocks}
+    pending = deque(seen)
     while pending:
         current = pending.popleft()
         block = view.blocks[current.block]
@@ -199,8 +224,8 @@ def _doubt(view: FunctionView, call: CallSite, place: str, entry: schema.Outlive
     if "." in place:
         return None
     scope, bound = view.bindings(place)
-    if scope is not view:
-        return None
+    if scope is not view or any(at < 0 for _, at in bound):
+        return None  # its owner may end it
     for reader, at in view.reads(place):
         method = called_method(reader, at)
         if reader is not view or (not method and _is_handed_on(reader, at)):
@@ -209,15 +234,17 @@ def _doubt(view: FunctionView, call: CallSite, place: str, entry: schema.Outlive
             return None  # handed over, to be called at the end
         if method in entry.names and _is_handed_on(reader, reader.nodes[at].parent):
             return None
-    return asked or any(at < 0 for _, at in bound)
+    return asked
 
 
 def kill_edits(view: FunctionView, found: Outliving) -> list[tuple[int, int, str]]:
-    """Edits that kill the process and wait for it, at the beginning of the handler; none where the handler's body
-    stands on the line of the `except`."""
+    """Edits that kill the process and wait for it, at the beginning of the handler; none where there is
+    no handler, or its body stands on the line of the `except`."""
     source = view.module.source
-    node = view.nodes[found.handler.node]
-    end = view.regions[found.handler.region].end
+    if found.caught.handler is None:
+        return []
+    node = view.nodes[found.caught.node]
+    end = view.regions[found.caught.handler.region].end
     first, last = source.position(node.end)[0], source.position(end)[0]
     for number in range(first + 1, last + 1):
         line = source.line(number)

@@ -36,8 +36,8 @@ beginning of the handler.
 
 ## Known limits
 A process that anything else may end is left alone: one that is handed on, kept where another method ends it, entered
-by a `with`, or waited for again. One that came in as a parameter, or was asked to end before the wait and is left when
-it does not, is reported with `--strict`.
+by a `with`, waited for again, or come in as a parameter. One that was asked to end before the wait, and is left when it
+does not, is reported with `--strict`.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.processes import kill_edits, outliving_processes
+from cancelcheck.link.processes import Outliving, kill_edits, outliving_processes
 from cancelcheck.model.edit import Safety
+from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -59,16 +60,21 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         yield ctx.report(
             fn,
             found.call.index,
-            f"`{process}` is left running when the time is up: `{fn.text(found.handler.node)}` neither ends it "
+            f"`{process}` is left running when the time is up: `{_taker(fn, found)}` neither ends it "
             "nor waits for it again",
             help="Kill it in the handler, and wait for it.",
             trace=(
                 ctx.step(fn, found.call.index, "the wait gives up"),
-                ctx.step(fn, found.handler.node, f"the timeout is caught, and `{process}` goes on"),
+                ctx.step(fn, found.caught.node, f"the timeout is caught, and `{process}` goes on"),
             ),
             fix=ctx.fix("kill it and wait for it", Safety.UNSAFE, *edits) if edits else None,
             strict=found.doubtful,
         )
+
+
+def _taker(fn: FunctionView, found: Outliving) -> str:
+    node = fn.nodes[found.caught.node]
+    return fn.text(node.context if isinstance(node, Enter) else found.caught.node)
 
 
 RULE = Rule(
