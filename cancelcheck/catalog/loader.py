@@ -37,6 +37,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("callback", "call"),
     ("resource", "call"),
     ("lock", "type"),
+    ("startable", "call"),
     ("waiter", "call"),
     ("retry", "call"),
     ("breaker", "call"),
@@ -300,6 +301,11 @@ class Catalog:
     def outlived(self, name: str) -> schema.Outlived | None:
         """A wait whose end in time leaves running what it waits for."""
         found: schema.Outlived | None = self._get("outlived", name)
+        return found
+
+    def startable(self, name: str) -> schema.Startable | None:
+        """A coroutine function that says when it is ready."""
+        found: schema.Startable | None = self._get("startable", name)
         return found
 
     def scope(self, name: str) -> schema.Scope | None:

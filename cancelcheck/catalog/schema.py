@@ -187,9 +187,9 @@ class Spawner(_Entry, frozen=True, kw_only=True):
 
     `work_position` / `work_keyword`: the argument that is run. `has_owner`: something joins or cancels it (a task
     group), so that the result may be dropped. `strict`: dropping its result is worth a look, not a default report.
-    `thread`: it runs in another thread or process, which a cancelled wait leaves running; `joined_at_exit`: a `with` on
-    what it is called on waits for the work at its end. `shield` is the call that keeps the cancellation of one who
-    waits from the work.
+    `thread`: it runs in another thread or process, which a cancelled wait leaves running; `joined_at_exit`: a `with`
+    on what it is called on waits for the work at its end. `ready`: it comes back when the work says that it is.
+    `shield` is the call that keeps the cancellation of one who waits from the work.
     """
 
     call: Names
@@ -197,6 +197,7 @@ class Spawner(_Entry, frozen=True, kw_only=True):
     work_position: int = 0
     work_keyword: str = ""
     has_owner: bool = False
+    ready: bool = False
     strict: bool = False
     returns: str = ""
     thread: bool = False
@@ -219,6 +220,14 @@ class Runner(_Entry, frozen=True, kw_only=True):
     thread: bool = False
     waits: bool = False
     abandon: tuple[str, ...] = ()
+
+
+class Startable(_Entry, frozen=True, kw_only=True):
+    """A coroutine function that sets something up, and says by `keyword`, which a group's `start` gives it, when that
+    is done (`trio.serve_tcp`)."""
+
+    call: Names
+    keyword: str = "task_status"
 
 
 class ThreadEntry(_Entry, frozen=True, kw_only=True):
@@ -584,6 +593,7 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     timeout_object: tuple[TimeoutObject, ...] = ()
     spawner: tuple[Spawner, ...] = ()
     runner: tuple[Runner, ...] = ()
+    startable: tuple[Startable, ...] = ()
     thread: tuple[ThreadEntry, ...] = ()
     outlived: tuple[Outlived, ...] = ()
     scope: tuple[Scope, ...] = ()

@@ -272,6 +272,29 @@ def reaches_after(view: FunctionView, index: int, goal: NodeTest, stop: NodeTest
     return way[1] if way is not None else -1
 
 
+def returns_after(view: FunctionView, index: int, stop: NodeTest) -> bool:
+    """Whether a path on from a node, itself left out, comes to the end of the function with no exception. Nodes for
+    which `stop` holds end a path."""
+    first = start_at(view, view.block_of(index))
+    pending = deque([first])
+    seen: set[Place] = set()
+    at = index + 1
+    while pending:
+        place = pending.popleft()
+        block = view.blocks[place.block]
+        cut = any(stop(node) for node in range(at if at >= 0 else block.start, block.end))
+        at = -1
+        if cut:
+            continue
+        if block.ends is BlockEnd.RETURN:
+            return True
+        for target in steps(view, place):
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return False
+
+
 def way_through(
     view: FunctionView, index: int, between: NodeTest | None, goal: NodeTest, stop: NodeTest | None = None
 ) -> tuple[int, int] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.exceptions import is_cancellation_point
 from cancelcheck.link.scopes import scope_of
 from cancelcheck.link.spawning import spawner_of
 from cancelcheck.model.facts import Await, Call, Enter, Exit, Iterate, Name, RegionKind, Store
@@ -135,3 +137,36 @@ def _is_one_of(view: FunctionView, index: int, names: frozenset[str]) -> bool:
             return True
         index = view.nodes[index].parent
     return False
+
+
+def may_join(view: FunctionView, index: int) -> Joining:
+    """Whether what is waited for at a node may be the end of a task, or a sign from it."""
+    if not is_cancellation_point(view, index):
+        return Joining.NO
+    node = view.nodes[index]
+    if isinstance(node, (Enter, Exit)):
+        enter = node if isinstance(node, Enter) else view.nodes[node.enter]
+        assert isinstance(enter, Enter)
+        # a scope of its own waits for what is inside it
+        return Joining.NO if scope_of(view, enter.context) is not None else Joining.UNKNOWN
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    if call is None:
+        return Joining.UNKNOWN
+    if spawner_of(call) is not None:
+        return Joining.NO
+    api = view.module.project.catalog.api(call.target)
+    if api is None:
+        return Joining.UNKNOWN
+    return Joining.LIKELY if api.kind in _BETWEEN_TASKS else Joining.NO
+
+
+class Joining(enum.Enum):
+    """Whether a wait is for a task: surely not, that is not known, or it is a wait for other tasks at least."""
+
+    NO = "no"
+    UNKNOWN = "unknown"
+    LIKELY = "likely"
+
+
+_BETWEEN_TASKS = frozenset({schema.Kind.TASK, schema.Kind.QUEUE, schema.Kind.THREAD})
+"""Kinds of calls that wait for another task of this program."""

@@ -63,6 +63,17 @@ def work_of(call: CallSite, keyword: str, position: int) -> Work | None:
     return Work(node, callee if callee is not None and callee.facts.kind is FunctionKind.DEF else None, site)
 
 
+def started_by(call: CallSite, entry: schema.Spawner) -> FunctionView | None:
+    """The function of the project, or the lambda, that a started task runs; None where it is not seen."""
+    if entry.work is schema.Work.COROUTINE:
+        given = call.argument(entry.work_keyword, entry.work_position)
+        made = call.fn.call_at(given) if given is not None and given >= 0 else None
+        callee = made.callee if made is not None else None
+        return callee if callee is not None and callee.facts.kind is FunctionKind.DEF else None
+    work = work_of(call, entry.work_keyword, entry.work_position)
+    return work.view if work is not None else None
+
+
 def _behind(args: list[Arg], position: int) -> list[Arg]:
     """The arguments without the positional ones that stand before the work's own."""
     found = []
