@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from cancelcheck.catalog import schema
 from cancelcheck.link.exceptions import Handler, caught_by, handlers_of, is_cancellation_point, suppressed_types
 from cancelcheck.model.facts import (
     Attr,
@@ -571,7 +572,7 @@ class _Search:
         view = self.view
         if self.raising is Raising.NONE:
             return ()
-        cancels = is_cancellation_point(view, index)
+        cancels = is_cancellation_point(view, index) and not _is_timeout(view, index)
         if self.raising is Raising.CANCEL:
             return ("cancel",) if cancels else ()
         if cancels:
@@ -689,6 +690,15 @@ def _denies(view: FunctionView, node: Raise) -> bool:
         return False
     raised = view.nodes[node.exc]
     return view.target_of(raised.func if isinstance(raised, Call) else node.exc) == "builtins.AssertionError"
+
+
+def _is_timeout(view: FunctionView, index: int) -> bool:
+    """Whether a timeout scope is entered or left at a node: that waits for nothing."""
+    node = view.nodes[index]
+    enter = view.nodes[node.enter] if isinstance(node, Exit) else node
+    call = view.call_at(enter.context) if isinstance(enter, Enter) else None
+    scope = view.module.project.catalog.scope(call.target) if call is not None else None
+    return scope is not None and scope.kind is schema.ScopeKind.TIMEOUT
 
 
 def _takes_errors(view: FunctionView, handler: Handler) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.cancellation import is_program
 from cancelcheck.link.exceptions import handlers_of
 from cancelcheck.link.flow import innermost
 from cancelcheck.link.ownership import TASK, Fate, comes_back_early, read_of
@@ -57,10 +58,11 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
         pending = _pending(view, call)
         if pending is None:
             continue
-        kept = [at for name in tasks.names for at in _seen_to(view, name, call)]
-        if kept or (pending and _seen_to(view, pending, call)):
+        kept = [at for name in tasks.names for at in _seen_to(view, name, call, tasks.names)]
+        if kept or (pending and _seen_to(view, pending, call, tasks.names)):
             continue
-        yield Left(call, tasks.made, "it may come back before they are done", not call.is_awaited)
+        strict = not call.is_awaited or is_program(view)
+        yield Left(call, tasks.made, "it may come back before they are done", strict)
 
 
 def left_by_failure(view: FunctionView) -> Iterator[Left]:
@@ -212,7 +214,7 @@ def _pending(view: FunctionView, call: CallSite) -> str | None:
     return None
 
 
-def _seen_to(view: FunctionView, name: str, call: CallSite) -> list[int]:
+def _seen_to(view: FunctionView, name: str, call: CallSite, names: frozenset[str]) -> list[int]:
     """The reads of a name by which more is done after a wait than to look at it."""
     loop = innermost(view, call.index, RegionKind.LOOP)
     found = []
@@ -220,13 +222,14 @@ def _seen_to(view: FunctionView, name: str, call: CallSite) -> list[int]:
     for reader, at in view.reads(name):
         if reader is not view:
             return [at]
-        again = loop >= 0 and view.is_inside(view.region_of(at), loop)
-        if at in inside or (at < call.index and not again):
+        if at in inside or _is_kept_here(view, at, names):
             continue
+        again = loop >= 0 and view.is_inside(view.region_of(at), loop)
         read = read_of(view, at, TASK)
+        if at < call.index and not again and read.fate is not Fate.HANDED_OVER:
+            continue
         if read.fate is not Fate.LOOKED_AT or _iterates(view, at):
-            if not (at < call.index and _only_adds(view, at)):
-                found.append(at)
+            found.append(at)
     return found
 
 
@@ -239,8 +242,15 @@ def _iterates(view: FunctionView, at: int) -> bool:
     return use.kind == "iterated"
 
 
-def _only_adds(view: FunctionView, at: int) -> bool:
-    """Whether a read before the wait makes the task, or puts it into the collection, and does no more."""
+def _is_kept_here(view: FunctionView, at: int, names: frozenset[str]) -> bool:
+    """Whether a read puts the task into a collection that is itself one of `names`, or adds to such a collection."""
     use = view.use(at)
-    attr = view.nodes[use.node] if use.node >= 0 else None
-    return use.kind in ("argument", "element") or getattr(attr, "attr", "") in ("append", "add")
+    if use.kind == "receiver":
+        return getattr(view.nodes[use.node], "attr", "") in ("append", "add")
+    if use.kind == "argument":
+        call = view.call_at(use.node)
+        return call is not None and call.receiver >= 0 and view.key(call.receiver) in names
+    if use.kind == "element":
+        holder = view.use(use.node)
+        return holder.kind == "bound" and holder.name in names
+    return False

@@ -91,17 +91,19 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         fates = {read_of(view, at, stops).fate for at in reads}
         released = not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED))
         settles = _with_tests(view, reads, settled_by(view, reads, stops))
-        for raising in _QUIET if held.entry.collected else _FULL:
+        for raising in (Raising.NONE, Raising.WAITS, Raising.ALL):
+            if raising is not Raising.NONE and held.entry.collected:
+                break  # what is collected outlives no exception
             leak = leak_of(view, held.store, settles, raising=raising, name=held.name)
             if leak is not None:
-                strict = held.entry.collected or raising is Raising.ALL
+                strict = held.entry.collected or raising is Raising.ALL or (held.entry.lenient and _is_error(leak))
                 yield Forgotten(held, leak, released, strict)
                 break
 
 
-_FULL = (Raising.WAITS, Raising.ALL)
-_QUIET = (Raising.NONE,)
-"""What is collected outlives no exception."""
+def _is_error(leak: Leak) -> bool:
+    """Whether an error makes the leak, and no exit that is written in the text and no cancellation."""
+    return leak.kind in ("error", "closed")
 
 
 def _with_tests(view: FunctionView, reads: list[int], settles: Settling) -> Settling:

@@ -49,11 +49,12 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each resource in a local that a path to an exit does not give back."""
     for held, leak, released, strict in forgotten(fn):
         close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"
-        what = f"{held.entry.holds} `{held.name}` is not closed"
+        kept = f"{held.entry.holds} `{held.name}`"
+        left = f"{kept} is not given back {when_it_leaves(fn, leak)}" if released else f"{kept} is never given back"
         yield ctx.report(
             fn,
             held.call.index,
-            f"{what} {when_it_leaves(fn, leak)}: it stays open" if released else f"{what}: it stays open",
+            f"{left}: it stays behind",
             help=f"Hold it in a `{'async with' if fn.is_async else 'with'}`, or call `{close}` in a `finally`.",
             trace=(
                 ctx.step(fn, held.call.index, f"the {held.entry.holds} is taken"),
