@@ -462,19 +462,21 @@ class Resource(_Entry, frozen=True, kw_only=True):
     """A call whose result somebody has to give back.
 
     `holds` says in a word what is held (`connection`, `file`, `process`). `release` are the methods of the result that
-    give it back, the usual one first; `given_back` calls that take it as their first argument and do so (`os.close`, a
-    pool's `release`). `collected`: it is given back at once where the last reference to it goes. `lenient`: what an
-    error leaves of it is worth a look only. `entered`: a `with` on it gives it back too; false where that ends
-    something else (a transaction). `awaited`: the call is a coroutine function, what is awaited is the resource.
-    `only_if`: a keyword that has to be true for the result to need giving back (`stream` of `requests.get`).
-    `context_only`: it is held by entering it, the bare result holds nothing yet (`client.stream(…)`). `item`: the
-    result is a tuple, and what is held stands there in it (the writer of `asyncio.open_connection`).
+    give it back, the usual one first, `by_waiting` those of them that do so only once they return; `given_back` calls
+    that take it as their first argument and do so (`os.close`, a pool's `release`). `collected`: it is given back at
+    once where the last reference to it goes. `lenient`: what an error leaves of it is worth a look only. `entered`: a
+    `with` on it gives it back too; false where that ends something else (a transaction). `awaited`: the call is a
+    coroutine function, what is awaited is the resource. `only_if`: a keyword that has to be true for the result to
+    need giving back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result holds
+    nothing yet (`client.stream(…)`). `item`: the result is a tuple, and what is held stands there in it (the writer of
+    `asyncio.open_connection`).
     """
 
     call: Names
     holds: str
     release: tuple[str, ...] = ()
     given_back: tuple[str, ...] = ()
+    by_waiting: tuple[str, ...] = ()
     collected: bool = False
     lenient: bool = False
     entered: bool = True

@@ -61,6 +61,8 @@ class Stops(NamedTuple):
     calls: frozenset[str] = frozenset()
     entered: bool = True
     """Whether a `with` on it does."""
+    by_waiting: frozenset[str] = frozenset()
+    """Those of `methods` that do so only once they return."""
 
 
 TASK = Stops(frozenset({"cancel"}))
@@ -103,7 +105,8 @@ def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
         return Read(Fate.LOOKED_AT, at)
     made = view.nodes[at].parent
     awaited = made >= 0 and isinstance(view.nodes[made], Await)
-    return Read(Fate.STOPPED, made if awaited else at)
+    fate = Fate.WAITED_FOR if node.attr in stops.by_waiting else Fate.STOPPED
+    return Read(fate, made if awaited else at)
 
 
 def _argument(view: FunctionView, index: int, node: int, stops: Stops) -> Read:

@@ -76,9 +76,10 @@ def _item(view: FunctionView, call: CallSite, item: int) -> tuple[int, str] | No
     return target.items[item], place.id
 
 
-def stops_of(entry: schema.Resource) -> Stops:
-    """What gives a resource back."""
-    return Stops(frozenset(entry.release), frozenset(entry.given_back), entry.entered)
+def stops_of(entry: schema.Resource, *, sharp: bool = False) -> Stops:
+    """What gives a resource back; `sharp`: a wait does so only once it returns."""
+    waiting = frozenset(entry.by_waiting if sharp else ())
+    return Stops(frozenset(entry.release), frozenset(entry.given_back), entry.entered, waiting)
 
 
 def forgotten(view: FunctionView) -> Iterator[Forgotten]:
@@ -90,15 +91,21 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         stops = stops_of(held.entry)
         fates = {read_of(view, at, stops).fate for at in reads}
         released = not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED))
-        settles = _with_tests(view, reads, settled_by(view, reads, stops))
-        for raising in (Raising.NONE, Raising.WAITS, Raising.ALL):
+        quiet = _with_tests(view, reads, settled_by(view, reads, stops))
+        sharp = _with_tests(view, reads, settled_by(view, reads, stops_of(held.entry, sharp=True)))
+        searches = ((Raising.NONE, quiet), (Raising.WAITS, quiet), (Raising.ALL, quiet), (Raising.CANCEL, sharp))
+        for raising, settles in searches:
             if raising is not Raising.NONE and held.entry.collected:
                 break  # what is collected outlives no exception
             leak = leak_of(view, held.store, settles, raising=raising, name=held.name)
             if leak is not None:
-                strict = held.entry.collected or raising is Raising.ALL or (held.entry.lenient and _is_error(leak))
+                strict = held.entry.collected or raising in _SHARP or (held.entry.lenient and _is_error(leak))
                 yield Forgotten(held, leak, released, strict)
                 break
+
+
+_SHARP = (Raising.ALL, Raising.CANCEL)
+"""Searches whose answer is worth a look: an error out of any call, a cancellation of the very wait for the end."""
 
 
 def _is_error(leak: Leak) -> bool:
