@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
@@ -18,7 +18,7 @@ from cancelcheck.link.exceptions import (
     protected,
     suppressed_types,
 )
-from cancelcheck.link.flow import Escape, NodeTest, escapes
+from cancelcheck.link.flow import Escape, NodeTest, clauses, escapes
 from cancelcheck.link.scopes import scopes_around
 from cancelcheck.model.facts import (
     BlockEnd,
@@ -247,23 +247,13 @@ def decides_unseen(view: FunctionView, handler: Handler, caught: LeafTest | None
         ):
             return True
         if isinstance(node, Test) and name:
-            for leaf in _leaves(view, node.value):
+            for leaf in clauses(view, node.value):
                 mentions = any(
                     isinstance(inner := view.nodes[at], Name) and inner.id == name for at in view.operands_within(leaf)
                 )
                 if mentions and _truth(view, handler, leaf, caught or is_cancellation) is None:
                     return True
     return False
-
-
-def _leaves(view: FunctionView, index: int) -> Iterator[int]:
-    """The operands of a condition that are not conditions themselves."""
-    node = view.nodes[index]
-    if isinstance(node, Operation) and node.op in ("not", "and", "or"):
-        for operand in node.operands:
-            yield from _leaves(view, operand)
-    else:
-        yield index
 
 
 def indent_of_last(view: FunctionView, handler: Handler) -> tuple[int, str] | None:

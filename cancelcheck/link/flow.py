@@ -329,6 +329,26 @@ def way_through(
     return None
 
 
+def passes(view: FunctionView, avoid: NodeTest) -> bool:
+    """Whether a path by normal flow comes from a function's start to its end and passes no node for which `avoid`
+    holds."""
+    first = start_at(view, 0)
+    seen = {first}
+    pending = deque([first])
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current.block]
+        if any(avoid(index) for index in range(block.start, block.end)):
+            continue
+        if block.ends is BlockEnd.RETURN:
+            return True
+        for target in steps(view, current):
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return False
+
+
 def turn(view: FunctionView, loop: int, through: int, after: list[int], avoid: NodeTest) -> tuple[int, ...] | None:
     """A turn of a loop: from its header to the node `through`, then on from the blocks `after` back to the header,
     passing no node for which `avoid` holds. None if there is no such turn."""
@@ -346,6 +366,51 @@ def turn(view: FunctionView, loop: int, through: int, after: list[int], avoid: N
             return None
         rest = _route(view, loop, _onward(view, block, through), header, avoid)
     return (*first, *rest) if rest is not None else None
+
+
+def round_trip(view: FunctionView, loop: int, avoid: NodeTest) -> tuple[int, ...] | None:
+    """Any turn of a loop, from its header back to it, that passes no node for which `avoid` holds: its blocks. None if
+    there is no such turn."""
+    header = view.regions[loop].entry
+    block = view.blocks[header]
+    if any(avoid(index) for index in range(block.start, block.end)):
+        return None
+    starts = [
+        target.block
+        for target in steps(view, start_at(view, header))
+        if target.block == header or view.is_inside(view.blocks[target.block].region, loop)
+    ]
+    rest = _route(view, loop, starts, header, avoid)
+    return (header, *rest) if rest is not None else None
+
+
+def turning_blocks(view: FunctionView, loop: int) -> frozenset[int]:
+    """The blocks of a loop from which it can come round to its header again, exceptions that a handler inside takes
+    included."""
+    header = view.regions[loop].entry
+    inside = [index for index, block in enumerate(view.blocks) if view.is_inside(block.region, loop)]
+    before: dict[int, list[int]] = {}
+    for index in inside:
+        for target in (*view.blocks[index].next, view.blocks[index].on_error):
+            before.setdefault(target, []).append(index)
+    found = {header}
+    pending = [header]
+    while pending:
+        for index in before.get(pending.pop(), ()):
+            if index not in found:
+                found.add(index)
+                pending.append(index)
+    return frozenset(found)
+
+
+def clauses(view: FunctionView, index: int) -> Iterator[int]:
+    """The operands of a condition that are not clauses themselves."""
+    node = view.nodes[index]
+    if isinstance(node, Operation) and node.op in ("not", "and", "or"):
+        for operand in node.operands:
+            yield from clauses(view, operand)
+    else:
+        yield index
 
 
 def _onward(view: FunctionView, block: int, polled: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
@@ -25,17 +24,25 @@ _RUNS_OTHERS = frozenset({"builtins.next", "builtins.exec", "builtins.eval", "bu
 """Builtins that run code which is not seen here."""
 
 
-def polls_in(view: FunctionView, loop: int) -> Iterator[tuple[CallSite, schema.Poll]]:
-    """The calls of a loop that ask in a form that does not wait."""
+def polls_by_loop(view: FunctionView) -> dict[int, list[tuple[CallSite, schema.Poll]]]:
+    """The calls that ask in a form that does not wait, by the loop that they stand in directly."""
     catalog = view.module.project.catalog
+    found: dict[int, list[tuple[CallSite, schema.Poll]]] = {}
     for call in view.calls:
         entries = catalog.polls(call.target)
-        if not entries or next(view.loops_around(call.index), -1) != loop:
+        loop = next(view.loops_around(call.index), -1) if entries else -1
+        if loop < 0:
             continue
         for entry in entries:
             if is_poll(call, entry) and not (entry.state and _is_stop_signal(call)):
-                yield call, entry
+                found.setdefault(loop, []).append((call, entry))
                 break
+    return found
+
+
+def busy_poll(view: FunctionView, loop: int, polls: list[tuple[CallSite, schema.Poll]]) -> CallSite | None:
+    """The poll for which a loop has a turn that gives way nowhere and looks at nothing that could end it."""
+    return next((call for call, poll in polls if polling_turn(view, loop, call, poll) is not None), None)
 
 
 def is_poll(call: CallSite, entry: schema.Poll) -> bool:
@@ -63,22 +70,24 @@ def _is_stop_signal(call: CallSite) -> bool:
     return any(part in name for part in _STOP)
 
 
-def busy_turn(view: FunctionView, loop: int, call: CallSite, poll: schema.Poll) -> bool:
-    """Whether the loop has a turn through the poll's "not yet" that gives way nowhere and looks at nothing that could
-    end it."""
+def polling_turn(
+    view: FunctionView, loop: int, call: CallSite, poll: schema.Poll, rests: frozenset[int] = frozenset()
+) -> tuple[int, ...] | None:
+    """A turn of a loop through the poll's "not yet" that gives way nowhere, but at the nodes `rests`, and looks at
+    nothing that could end it: its blocks. None if there is no such turn."""
     region = view.regions[loop]
     header = view.nodes[region.node]
     if isinstance(header, Iterate):
-        return False  # bounded by what it iterates over
+        return None  # bounded by what it iterates over
     after: list[int] = []
     if poll.raises:
         catching = not_yet_handler(view, call.index, poll)
         if catching is None or not view.is_inside(catching.region, loop):
-            return False
+            return None
         after = [view.regions[catching.region].entry]
 
     # the question itself, with what it is asked of and its own await, gives way to nobody
-    asked = set(view.operands_within(call.index))
+    asked = {*view.operands_within(call.index), *rests}
     if call.is_awaited:
         asked.add(call.node.parent)
     counters = _tested_names(view, loop)
@@ -86,7 +95,7 @@ def busy_turn(view: FunctionView, loop: int, call: CallSite, poll: schema.Poll) 
     def gives_way(index: int) -> bool:
         return index not in asked and (_gives_way(view, index, call) or _counts(view, index, counters))
 
-    return turn(view, loop, call.index, after, gives_way) is not None
+    return turn(view, loop, call.index, after, gives_way)
 
 
 def _tested_names(view: FunctionView, loop: int) -> set[str]:

@@ -106,6 +106,7 @@ class ModuleView:
         self.functions = [FunctionView(self, index, function) for index, function in enumerate(facts.functions)]
         self.raising: dict[int, bool] = {}
         self.failing: dict[int, bool] = {}
+        self.skipping: dict[int, bool] = {}
         self.looking: dict[int, bool] = {}
         self.spans: dict[tuple[int, int], Span] = {}
         self.roots: dict[int, bool] = {}

@@ -40,7 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.polling import busy_turn, polls_in
+from cancelcheck.link.polling import busy_poll, polls_by_loop
 from cancelcheck.model.facts import RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -48,24 +48,23 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each unbounded loop with a turn that polls and does not give way."""
-    for index, region in enumerate(fn.regions):
+    for loop, polls in sorted(polls_by_loop(fn).items()):
+        region = fn.regions[loop]
         if region.kind is not RegionKind.LOOP or region.node < 0:
             continue
-        for call, poll in polls_in(fn, index):
-            if not busy_turn(fn, index, call, poll):
-                continue
-            end = fn.nodes[region.node].end
-            yield ctx.report(
-                fn,
-                (region.start, end),
-                f"`{call.text}(…)` is asked in a loop that never waits: it burns a core and cannot be cancelled",
-                help="Use the form that waits, with a timeout if the loop has other work.",
-                trace=(
-                    ctx.step(fn, call.index, f"`{call.text}(…)` says not yet"),
-                    ctx.step(fn, region.node, "and the loop asks again at once"),
-                ),
-            )
-            break
+        call = busy_poll(fn, loop, polls)
+        if call is None:
+            continue
+        yield ctx.report(
+            fn,
+            (region.start, fn.nodes[region.node].end),
+            f"`{call.text}(…)` is asked in a loop that never waits: it burns a core and cannot be cancelled",
+            help="Use the form that waits, with a timeout if the loop has other work.",
+            trace=(
+                ctx.step(fn, call.index, f"`{call.text}(…)` says not yet"),
+                ctx.step(fn, region.node, "and the loop asks again at once"),
+            ),
+        )
 
 
 RULE = Rule(
