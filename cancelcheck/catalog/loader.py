@@ -43,9 +43,9 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("breaker", "call"),
     ("harmless", "call"),
 )
-"""Tables that hold one entry per name, with the field that names it. `poll` and `clock_sink` may hold several."""
+"""Tables that hold one entry per name, with the field that names it. Those in `_MANY` may hold several."""
 
-_MANY: tuple[str, ...] = ("poll", "clock_sink")
+_MANY: tuple[str, ...] = ("poll", "clock_sink", "duration")
 
 
 class CatalogError(ValueError):
@@ -372,6 +372,15 @@ class Catalog:
     def clock_sinks(self, name: str) -> list[schema.ClockSink]:
         """Parameters of a call that take a point in time."""
         return self._all("clock_sink", name)
+
+    def durations(self, name: str) -> list[schema.Duration]:
+        """Parameters of a call that take a length of time."""
+        return self._all("duration", name)
+
+    def is_standard(self, name: str) -> bool:
+        """Whether a name belongs to Python itself."""
+        library = name.partition(".")[0]
+        return library in self._available and not self.read(library).library.package
 
     def is_suppressor(self, name: str) -> bool:
         """Whether a call makes a context manager that swallows what it is given."""

@@ -452,6 +452,15 @@ class ClockSink(_Entry, frozen=True, kw_only=True):
     clock: Clock
 
 
+class Duration(_Entry, frozen=True, kw_only=True):
+    """A parameter that takes a length of time, besides the timeouts that other tables speak of."""
+
+    call: Names
+    position: int = -1
+    keyword: str = ""
+    unit: Unit = Unit.SECONDS
+
+
 class Suppressor(_Entry, frozen=True, kw_only=True):
     """A context manager that swallows the exception types it is given (`contextlib.suppress`)."""
 
@@ -613,6 +622,7 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     no_return: tuple[NoReturn, ...] = ()
     clock: tuple[ClockEntry, ...] = ()
     clock_sink: tuple[ClockSink, ...] = ()
+    duration: tuple[Duration, ...] = ()
     suppressor: tuple[Suppressor, ...] = ()
     decorator: tuple[Decorator, ...] = ()
     callback: tuple[Callback, ...] = ()

@@ -96,14 +96,20 @@ def was_asked_before(call: CallSite) -> bool:
     """Whether the function has asked before it waits: `future.done()`, `queue.empty()`, `process.poll()` on the same
     thing; or has put there itself what it takes."""
     fn = call.fn
-    key = fn.key(call.receiver) if call.receiver >= 0 else ""
+    key = _place(call)
     return bool(key) and _asks(fn, key, call.index)
+
+
+def _place(call: CallSite) -> str:
+    """The place of what a method is called on; "" where that is a module, or no plain place."""
+    fn = call.fn
+    return fn.key(call.receiver) if call.receiver >= 0 and not fn.path_of(call.receiver) else ""
 
 
 def asked_on_the_way(chain: tuple[CallSite, ...]) -> bool:
     """The same for what a chain ends in, by a caller on the same object."""
     last = chain[-1]
-    key = last.fn.key(last.receiver) if last.receiver >= 0 else ""
+    key = _place(last)
     name = last.fn.self_name
     if not name or not key.startswith(f"{name}."):
         return False
@@ -137,12 +143,31 @@ _ENDS = frozenset({"kill", "terminate", "send_signal"})
 def was_ended_before(call: CallSite) -> bool:
     """Whether the function has told the process to end before it waits for it."""
     fn = call.fn
-    key = fn.key(call.receiver) if call.receiver >= 0 else ""
+    key = _place(call)
     return bool(key) and any(
         earlier.index < call.index and earlier.member in _ENDS and fn.key(earlier.receiver) == key
         for earlier in fn.calls
         if earlier.receiver >= 0
     )
+
+
+def was_waited_for_before(call: CallSite) -> bool:
+    """Whether the function has waited for the same thing before: it has ended by now."""
+    fn = call.fn
+    key = _place(call)
+    if not key:
+        return False
+    api = fn.module.project.catalog.api(call.target)
+    inside = set(fn.regions_around(call.index))
+    for earlier in fn.calls:
+        if earlier.index >= call.index:
+            return False
+        if earlier.receiver >= 0 and fn.key(earlier.receiver) == key:
+            other = fn.module.project.catalog.api(earlier.target)
+            if api is not None and other is not None and other.kind is api.kind:
+                if fn.region_of(earlier.index) in inside:
+                    return True
+    return False
 
 
 def _of_put(call: CallSite) -> Hold | None:

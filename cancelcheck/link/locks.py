@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.flow import branch_of
+from cancelcheck.link.exceptions import is_cancellation_point
+from cancelcheck.link.flow import branch_of, reaches, start_at
 from cancelcheck.link.ownership import held_in
-from cancelcheck.model.facts import Attr, Await, Call, Expr, FunctionKind, Name, Operation
+from cancelcheck.model.facts import Attr, Await, Call, Enter, Expr, FunctionKind, Name, Operation, RegionKind, Yield
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -147,3 +148,59 @@ def _statement(view: FunctionView, index: int) -> int:
     while view.nodes[index].parent >= 0:
         index = view.nodes[index].parent
     return index if isinstance(view.nodes[index], Expr) else -1
+
+
+class WaitUnderLock(NamedTuple):
+    """A wait that is made while a thread's lock is held. `lock` is where a context manager of the project takes it,
+    None where the `with` itself does."""
+
+    wait: int
+    lock: tuple[FunctionView, int] | None
+
+
+def wait_under_lock(view: FunctionView, index: int) -> WaitUnderLock | None:
+    """The first cancellation point that is reached with the thread's lock held that a plain `with` item takes; None
+    where the item is no such lock, or is given back before."""
+    enter = view.nodes[index]
+    assert isinstance(enter, Enter)
+    entry = _thread_lock(view, enter.context)
+    lock = None if entry is not None else _taken_by_manager(view, enter.context)
+    if entry is None and lock is None:
+        return None
+    key = view.key(enter.context)
+    release = entry.release if entry is not None else ()
+    inside = frozenset(view.nodes_in(enter.region))
+
+    def waits(at: int) -> bool:
+        return at in inside and is_cancellation_point(view, at)
+
+    def gives_back(at: int) -> bool:
+        call = view.call_at(at)
+        if call is None or call.receiver < 0:
+            return False
+        return bool(key) and call.member in release and view.key(call.receiver) == key
+
+    wait = reaches(view, start_at(view, view.regions[enter.region].entry), waits, gives_back)
+    return WaitUnderLock(wait, lock) if wait >= 0 else None
+
+
+def _thread_lock(view: FunctionView, index: int) -> schema.Lock | None:
+    instance = view.instance(index)
+    entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None
+    return entry if entry is not None and entry.thread else None
+
+
+def _taken_by_manager(view: FunctionView, index: int) -> tuple[FunctionView, int] | None:
+    """Where a `@contextmanager` of the project takes a thread's lock that it holds while it yields."""
+    call = view.call_at(index)
+    callee = call.callee if call is not None else None
+    if callee is None or callee.is_async or not callee.has_role("contextmanager"):
+        return None
+    for at, node in enumerate(callee.nodes):
+        if isinstance(node, Yield):
+            for region in callee.regions_around(at):
+                facts = callee.regions[region]
+                enter = callee.nodes[facts.node] if facts.kind is RegionKind.WITH else None
+                if isinstance(enter, Enter) and _thread_lock(callee, enter.context) is not None:
+                    return callee, enter.context
+    return None

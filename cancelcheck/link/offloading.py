@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.imports import access_to
+from cancelcheck.link.scopes import is_bounded
 from cancelcheck.model.facts import Attr, Call, RegionKind, Subscript
 
 if TYPE_CHECKING:
@@ -44,11 +45,12 @@ _THREADS = {"asyncio": "to_thread", "trio": "to_thread.run_sync", "anyio": "to_t
 
 
 def offload_edits(call: CallSite) -> Edits | None:
-    """The edits that run a call in a thread, and await it there. trio and anyio hand on positional arguments only."""
+    """The edits that run a call in a thread, and await it there. trio and anyio hand on positional arguments only. Not
+    in a timeout scope: its end would not end the thread."""
     fn = call.fn
     framework = _framework(fn)
     plain = framework == "asyncio" or not any(arg.keyword or arg.star == 2 for arg in call.node.args)
-    if not framework or not plain or not _can_await(call):
+    if not framework or not plain or not _can_await(call) or is_bounded(fn, call.index):
         return None
     callee = call.callee
     if callee is not None and (callee.facts.is_generator or callee.has_role("contextmanager")):

@@ -75,7 +75,7 @@ def endless_calls(call: CallSite) -> list[Endless]:
 def _endless(call: CallSite, callee: FunctionView) -> list[Endless]:
     found = []
     reaching = _reaching(callee)
-    for param, argument in _matched(call, callee) if reaching else ():
+    for param, argument in matched(call, callee) if reaching else ():
         if param.name in reaching:
             chain, api = reaching[param.name]
             value = _value(call, callee, param, argument)
@@ -125,7 +125,7 @@ def _endless_objects(call: CallSite, cls: FunctionView) -> list[Endless]:
     return found
 
 
-def _matched(call: CallSite, callee: FunctionView) -> list[tuple[Param, int | None]]:
+def matched(call: CallSite, callee: FunctionView) -> list[tuple[Param, int | None]]:
     """The parameters of a callee, each with the argument that a call gives it, as `CallSite.argument` says it."""
     # a method that is called on an instance, a classmethod, or a constructor, is given its first argument
     receiver = call.fn.definition_of(call.receiver) if call.receiver >= 0 else None
@@ -190,7 +190,7 @@ def _handed_on(view: FunctionView, is_it: _Asks, hops: int) -> Reached | None:
             callee = callee.inherited("__init__")
         if callee is None or callee.facts.kind is not FunctionKind.DEF or callee is view or _may_bound(callee):
             continue
-        for param, argument in _matched(call, callee):
+        for param, argument in matched(call, callee):
             if argument in passed and is_it(argument):
                 further = _reached(callee, param.name, hops - 1)
                 if further is not None:
@@ -382,7 +382,7 @@ def _left_out(view: FunctionView, at: int, kwargs: int, hops: int) -> Hidden | N
         return None
     if len(callee.alternatives) > 1:
         return None
-    for param, argument in _matched(bare, callee):
+    for param, argument in matched(bare, callee):
         reached = _reached(callee, param.name, hops - 1) if argument is None else None
         value = _value(bare, callee, param, None) if reached is not None else None
         if reached is not None and value is not None and _is_endless(value, reached[1]):

@@ -1,0 +1,83 @@
+"""A process that is waited for without an end.
+
+## Why
+A child that hangs, on a lock, a prompt or a dead mount, holds its parent for as long as it lives; and nobody outside
+can tell the two apart.
+
+```python bad
+import subprocess
+
+def revision():
+    return subprocess.check_output(["git", "rev-parse", "HEAD"])
+```
+
+```python good
+import subprocess
+
+def revision():
+    return subprocess.check_output(["git", "rev-parse", "HEAD"], timeout=10)
+```
+
+## Fix safety
+There is no fix: how long a child may take is for the project to say.
+
+## Known limits
+A process that was told to end, or asked whether it has, is waited for once more in peace. The bound of an asynchronous
+wait may be a scope around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.catalog.schema import Kind
+from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.blocking import was_asked_before, was_ended_before, was_waited_for_before
+from cancelcheck.link.passing import endless_calls
+from cancelcheck.link.waits import Verdict, judge
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each wait for a process that nothing bounds."""
+    for call in fn.calls:
+        api = ctx.catalog.api(call.target)
+        if api is not None:
+            if api.kind is Kind.SUBPROCESS and judge(call, api).verdict is Verdict.UNTIMED and not _is_over(call):
+                way = "pass `timeout=`" if api.timeout else "use a call that takes a timeout, or a scope around it"
+                yield ctx.report(
+                    fn,
+                    call.index,
+                    f"`{call.text}(…)` waits for the process without a timeout: if that hangs, so does this",
+                    help=f"Bound it: {way}.",
+                )
+            continue
+        endless = next((at for at in endless_calls(call) if at.api.kind is Kind.SUBPROCESS and not at.given), None)
+        if endless is not None:
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` leaves `{endless.param}` at None: `{endless.chain[-1].text}(…)` then waits for the "
+                "process without a timeout",
+                help=f"Pass `{endless.param}=`, in seconds, or give it a finite default.",
+                trace=(
+                    ctx.step(fn, call.index, f"`{endless.param}` is left at None"),
+                    *(ctx.step(at.fn, at.index, f"`{at.text}(…)` is given it") for at in endless.chain),
+                ),
+            )
+
+
+def _is_over(call: CallSite) -> bool:
+    return was_ended_before(call) or was_asked_before(call) or was_waited_for_before(call)
+
+
+RULE = Rule(
+    code="CAN405",
+    name="subprocess-without-timeout",
+    family=Family.TIMEOUT,
+    default=Default.STRICT,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

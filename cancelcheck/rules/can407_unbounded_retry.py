@@ -1,0 +1,127 @@
+"""A retry that never gives up.
+
+## Why
+What has failed once may fail for ever: a retry without an end turns an outage of somebody else into a caller that
+hangs, and many of them into the load that keeps the other one down.
+
+```python bad
+import requests
+import tenacity
+
+@tenacity.retry(wait=tenacity.wait_fixed(2))
+def balance(account):
+    return requests.get(f"https://bank.example/{account}", timeout=5).json()
+```
+
+```python good
+import requests
+import tenacity
+
+@tenacity.retry(wait=tenacity.wait_fixed(2), stop=tenacity.stop_after_attempt(5))
+def balance(account):
+    return requests.get(f"https://bank.example/{account}", timeout=5).json()
+```
+
+A loop by hand is no better:
+
+```python bad
+import time
+import requests
+
+def balance(account):
+    while True:
+        try:
+            return requests.get(f"https://bank.example/{account}", timeout=5).json()
+        except requests.ConnectionError:
+            time.sleep(2)
+```
+
+```python good
+import time
+import requests
+
+def balance(account):
+    for attempt in range(5):
+        try:
+            return requests.get(f"https://bank.example/{account}", timeout=5).json()
+        except requests.ConnectionError:
+            time.sleep(2)
+    raise RuntimeError("the bank does not answer")
+```
+
+## Fix safety
+There is no fix: how often to try is for the project to say.
+
+## Known limits
+A loop is reported where it would end as soon as the call works and nothing else in sight ends it: no count, no clock,
+no flag, no delay that grows. A loop that goes on after a success, a supervisor, is left alone. Where a call between two
+tries is not known, or the exception only by its name, it is reported with `--strict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.retrying import Retry, endless_retries, is_endless
+from cancelcheck.model.facts import Call, Define
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each retry of a library that nothing limits, and each loop or recursion that is one."""
+    for call in fn.calls:
+        entry = ctx.catalog.retry(call.target)
+        if entry is not None and is_endless(call, entry):
+            yield _of_library(fn, call.index, call.text, (*entry.attempts, *entry.seconds), ctx, strict=entry.strict)
+    for node in fn.nodes:
+        if isinstance(node, Define):
+            for at in node.decorators:
+                entry = ctx.catalog.retry(fn.target_of(at)) if not isinstance(fn.nodes[at], Call) else None
+                if entry is not None and entry.default_attempts == entry.default_seconds == "none":
+                    yield _of_library(fn, at, fn.text(at), (*entry.attempts, *entry.seconds), ctx, strict=entry.strict)
+    for retry in endless_retries(fn):
+        yield _by_hand(fn, retry, ctx)
+
+
+def _of_library(
+    fn: FunctionView, at: int, text: str, limits: tuple[str, ...], ctx: Context, *, strict: bool
+) -> Finding:
+    names = " or ".join(f"`{name}=`" for name in dict.fromkeys(limits[:2]))
+    return ctx.report(
+        fn,
+        at,
+        f"`{text}` retries without end: nothing says when to give up",
+        help=f"Give it {names}.",
+        strict=strict,
+    )
+
+
+def _by_hand(fn: FunctionView, retry: Retry, ctx: Context) -> Finding:
+    tried = fn.call_at(retry.tried)
+    what = f"`{tried.text}(…)`" if tried is not None else "it"
+    region = fn.regions[retry.loop] if retry.loop >= 0 else None
+    return ctx.report(
+        fn,
+        (region.start, fn.nodes[retry.at].end) if region is not None else retry.at,
+        f"{what} is tried again without end: no count, deadline or growing delay stops it",
+        help="Count the attempts, or stop at a deadline, and let the last error out.",
+        trace=(
+            *((ctx.step(fn, tried.index, f"{what} fails"),) if tried is not None else ()),
+            ctx.step(fn, retry.handler.node, "the failure is caught"),
+            ctx.step(fn, retry.at, "and it is tried again"),
+        ),
+        strict=not retry.sure,
+    )
+
+
+RULE = Rule(
+    code="CAN407",
+    name="unbounded-retry",
+    family=Family.TIMEOUT,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)
