@@ -235,7 +235,8 @@ class ThreadEntry(_Entry, frozen=True, kw_only=True):
 
     `target` / `target_position`: the callable that it runs; a subclass may have the method `run` instead. `daemon`:
     the keyword, and the attribute, that says that the program need not wait for it. `cancel`: the method that takes it
-    back before it runs (a timer); empty where there is none.
+    back before it runs, and `interval` the argument that says after how many seconds it does (a timer); empty where
+    there is none.
     """
 
     type: Names
@@ -245,6 +246,8 @@ class ThreadEntry(_Entry, frozen=True, kw_only=True):
     daemon: str = "daemon"
     daemon_position: int = -1
     cancel: str = ""
+    interval: str = ""
+    interval_position: int = -1
 
 
 class Outlived(_Entry, frozen=True, kw_only=True):

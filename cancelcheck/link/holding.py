@@ -10,6 +10,7 @@ from cancelcheck.link.attributes import attribute_reads, called_method, is_calle
 from cancelcheck.link.cancellation import joins_own_cancel
 from cancelcheck.link.exceptions import handlers_of, suppressed_types
 from cancelcheck.link.spawning import spawner_of
+from cancelcheck.link.stopping import says_end
 from cancelcheck.model.facts import (
     Assign,
     Await,
@@ -96,6 +97,8 @@ def _is_used_elsewhere(view: FunctionView, index: int) -> bool:
 def _only_looks(view: FunctionView, index: int) -> bool:
     """Whether a read of a task only asks whether there is one, or how it stands."""
     method = called_method(view, index)
+    if method == "done" and _holds_up(view, index):
+        return False  # a loop that waits until it is
     if method:
         return method in _LOOKING
     parent = view.nodes[view.nodes[index].parent] if view.nodes[index].parent >= 0 else None
@@ -105,6 +108,17 @@ def _only_looks(view: FunctionView, index: int) -> bool:
         return parent.op in ("is", "is not", "not", "==", "!=") or (
             parent.op in ("and", "or") and _only_looks(view, view.nodes[index].parent)
         )
+    return False
+
+
+def _holds_up(view: FunctionView, index: int) -> bool:
+    """Whether what is read decides how long a loop goes on."""
+    at = index
+    while at >= 0:
+        node = view.nodes[at]
+        if isinstance(node, Test):
+            return node.kind == "while"
+        at = node.parent
     return False
 
 
@@ -133,6 +147,8 @@ def shared_awaits(view: FunctionView) -> Iterator[Shared]:
         for place, call, spawner in _kept_tasks(view, awaited):
             if not spawner.shield or not _is_made_once(call, place):
                 continue
+            if call.fn is not view and says_end(view.name):
+                continue  # the owner joins what it started
             if joins_own_cancel(view, [index]) or _minds_cancellation(view, index):
                 continue
             yield Shared(call, spawner, index, awaited, place)

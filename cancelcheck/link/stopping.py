@@ -33,7 +33,10 @@ _STEMS = (
 _GOING = ("run", "runn", "alive", "active", "started", "enabled", "connected", "open", "keep")
 """How a word begins that says that something still goes on: a flag that others take down."""
 
-_ENDING = (*_STEMS, "disconnect", "release", "dispose", "set", "teardown", "destroy", "reset", "replace")
+_OVER = (*_STEMS, "disconnect", "dispose", "teardown", "destroy", "aclos", "aexit")
+"""How a word begins in the name of a function that ends something."""
+
+_ENDING = (*_OVER, "release", "reset", "replace")
 """How a word begins that names a method which ends, or tells to end."""
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -47,6 +50,11 @@ def words_of(name: str) -> list[str]:
 def says_stop(name: str) -> bool:
     """Whether a name is that of a stop signal, or of a flag that says that work is to go on."""
     return any(word.startswith((*_STEMS, *_GOING)) for word in words_of(name))
+
+
+def says_end(name: str) -> bool:
+    """Whether a function's name says that it ends something: `aclose`, `stop`, `__aexit__`."""
+    return any(word.startswith(_OVER) for word in words_of(name))
 
 
 def looks_at_stop(view: FunctionView) -> bool:
@@ -78,8 +86,8 @@ def tests_stop(view: FunctionView, index: int) -> bool:
 
 
 def ends_something(call: CallSite) -> bool:
-    """Whether a call ends something, or tells it to end, as far as its name says."""
-    return any(word.startswith(_ENDING) for word in words_of(call.member))
+    """Whether a call ends something, or tells it to end, as far as its name says; an event that is set does."""
+    return any(word.startswith(_ENDING) or word == "set" for word in words_of(call.member))
 
 
 def tells_to_end(view: FunctionView, index: int) -> bool:

@@ -45,7 +45,7 @@ def unstoppable_threads(view: FunctionView) -> Iterator[Unstoppable]:
         if entry is None or _is_daemon(call, entry, cls):
             continue
         if entry.cancel:
-            if cls is None and _is_left(call, entry):
+            if cls is None and not _is_short(call, entry) and _is_left(call):
                 work = call.argument(entry.target, entry.target_position)
                 if work is not None and work >= 0 and _is_started(call):
                     yield Unstoppable(call, view.text(work), None)
@@ -228,7 +228,18 @@ def _is_started(call: CallSite) -> bool:
     return use.kind == "stored"
 
 
-def _is_left(call: CallSite, entry: schema.ThreadEntry) -> bool:
+SHORT = 5.0
+"""Seconds for which a program may well be kept waiting."""
+
+
+def _is_short(call: CallSite, entry: schema.ThreadEntry) -> bool:
+    """Whether a timer fires so soon that it is not worth taking back."""
+    argument = call.argument(entry.interval, entry.interval_position)
+    value = evaluate(call.fn, argument) if argument is not None and argument >= 0 else None
+    return value is not None and value.kind is ValueKind.NUMBER and value.number <= SHORT
+
+
+def _is_left(call: CallSite) -> bool:
     """Whether nobody in sight takes a timer back, waits for it, or gets hold of it."""
     view = call.fn
     use = view.use(call.index)

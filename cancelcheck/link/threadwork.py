@@ -62,7 +62,9 @@ def orphans(view: FunctionView) -> Iterator[Orphan]:
                 continue
         if limit is None or work is None:
             continue
-        if is_ended_after(limit.call.fn, limit.at) or is_ended_after(view, call.index) or _receiver_ends(view, work):
+        if _is_ended_after(limit.call.fn, limit.at, call) or _is_ended_after(view, call.index, call):
+            continue
+        if _receiver_ends(view, work):
             continue
         outlasting = _outlasting(view, work, limit.seconds)
         if outlasting is not None:
@@ -98,18 +100,35 @@ def _outlasting(view: FunctionView, work: Work, seconds: float) -> Span | None:
     return None if span.timed else Span()
 
 
-def is_ended_after(view: FunctionView, index: int) -> bool:
-    """Whether a handler or a `finally` around a node tells something to end: the work may well be what it means."""
+def _is_ended_after(view: FunctionView, index: int, start: CallSite) -> bool:
+    """Whether a handler or a `finally` around a node tells something to end: the work may well be what it means. Not
+    what only drops the wait: a `cancel` of the future that the work's `start` gave, a `shutdown` of its pool."""
     inner = -1
     for region in view.regions_around(index):
         if view.regions[region].kind is RegionKind.TRY and inner >= 0:
             if view.regions[inner].kind is RegionKind.PROTECTED:
                 for at, other in enumerate(view.regions):
                     if other.parent == region and other.kind in (RegionKind.HANDLER, RegionKind.FINALLY):
-                        if any(tells_to_end(view, node) for node in view.nodes_in(at)):
+                        if any(
+                            tells_to_end(view, node) and not _drops_wait(view, node, start)
+                            for node in view.nodes_in(at)
+                        ):
                             return True
         inner = region
     return False
+
+
+def _drops_wait(view: FunctionView, index: int, start: CallSite) -> bool:
+    call = view.call_at(index)
+    if call is None or call.receiver < 0:
+        return False
+    instance = view.instance(call.receiver)
+    if instance is not None and any(
+        origin.fn is start.fn and origin.index == start.index for origin in instance.origins
+    ):
+        return True
+    pool = start.fn.key(start.receiver) if start.receiver >= 0 else ""
+    return start.fn is view and bool(pool) and view.key(call.receiver) == pool
 
 
 def _receiver_ends(view: FunctionView, work: Work) -> bool:
@@ -136,7 +155,7 @@ def _joined(view: FunctionView, submit: CallSite, work: Work) -> Iterator[Orphan
         limit = _result_of(view, call, submit)
         if limit is None or not view.is_inside(view.region_of(call.index), region):
             continue
-        if is_ended_after(view, call.index):
+        if _is_ended_after(view, call.index, submit):
             return
         outlasting = _outlasting(view, work, limit.seconds)
         if outlasting is not None:
