@@ -42,6 +42,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("retry", "call"),
     ("breaker", "call"),
     ("harmless", "call"),
+    ("undoing", "call"),
 )
 """Tables that hold one entry per name, with the field that names it. Those in `_MANY` may hold several."""
 
@@ -97,6 +98,7 @@ class Catalog:
         for library in self._available:
             self._parts.setdefault(library.partition(".")[0], []).append(library)
         self._loaded: set[str] = set()
+        self._cancels_with: dict[str, str] = {}
         self._alias: dict[str, str] = {}
         self._prefix: dict[str, list[tuple[str, str]]] = {}
         self._canonical: dict[str, str] = {}
@@ -139,6 +141,7 @@ class Catalog:
             self._add(self.read(library), self._prefix.setdefault(package, []))
 
     def _add(self, data: schema.LibraryFile, prefixes: list[tuple[str, str]]) -> None:
+        self._cancels_with[data.library.name] = data.library.cancels_with
         for spelling, usual in data.alias.items():
             if spelling.endswith(".*"):
                 prefixes.append((spelling[:-1], usual.removesuffix("*")))
@@ -429,6 +432,15 @@ class Catalog:
                 member for entry in self.read("builtins").harmless for member in entry.member
             )
         return name in self._harmless_members
+
+    def cancels_with(self, library: str) -> str:
+        """The ordinary exception with which a library cancels its coroutines; "" where it does not."""
+        self._load(library)
+        return self._cancels_with.get(library, "")
+
+    def undoes(self, name: str) -> bool:
+        """Whether a call undoes what it is given."""
+        return self._get("undoing", name) is not None
 
     def decorator(self, name: str) -> str:
         """The role of a decorator, or ""."""

@@ -572,6 +572,13 @@ class Harmless(_Entry, frozen=True, kw_only=True):
     member: tuple[str, ...] = ()
 
 
+class Undoing(_Entry, frozen=True, kw_only=True):
+    """A call that undoes what its first argument stands for, and whose name alone would not say so to the rules
+    (`os.remove` of a file)."""
+
+    call: Names
+
+
 class Callback(_Entry, frozen=True, kw_only=True):
     """A call that takes a callable at `position`, calls it later, and drops what it returns."""
 
@@ -589,12 +596,14 @@ class Decorator(_Entry, frozen=True, kw_only=True):
 
 class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """Head of a file. `name` is the package that is imported, `package` its name on PyPI (empty: standard library),
-    `version` the release on which the entries were checked, `source` where."""
+    `version` the release on which the entries were checked, `source` where. `cancels_with`: a framework whose
+    coroutines are cancelled with this exception, where it is an ordinary `Exception`."""
 
     name: str
     version: str
     source: str
     package: str = ""
+    cancels_with: str = ""
 
 
 class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
@@ -635,3 +644,4 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     breaker: tuple[Breaker, ...] = ()
     waiter: tuple[Waiter, ...] = ()
     harmless: tuple[Harmless, ...] = ()
+    undoing: tuple[Undoing, ...] = ()

@@ -13,6 +13,7 @@ from cancelcheck.link.catching import decides_unseen, escapes_of, is_exit, is_ra
 from cancelcheck.link.exceptions import Handler, caught_by, exception_types, handlers_of, is_cancellation_point
 from cancelcheck.link.flow import Escape, Place, innermost, reaches, start_at
 from cancelcheck.link.scopes import references, scope_of
+from cancelcheck.link.undoing import undoes
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -184,10 +185,10 @@ def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     for call in view.calls:
         if call.member == "cancel" and call.receiver >= 0:
-            found += [(call.index, key) for key in _places(view, call.receiver)]
+            found += [(call.index, key) for key in places(view, call.receiver)]
         elif "cancel" in call.member.lower() and call.node.args:
             for arg in call.node.args:
-                found += [(call.index, key) for key in _places(view, arg.value)]
+                found += [(call.index, key) for key in places(view, arg.value)]
         elif "cancel" in call.member.lower():
             found += [(call.index, key) for key in _cancelled_by_helper(view, call)]
     # a collection of what is cancelled one by one
@@ -212,28 +213,28 @@ def _cancelled_by_helper(view: FunctionView, call: CallSite) -> set[str]:
     }
 
 
-def _places(view: FunctionView, index: int, seen: set[int] | None = None) -> set[str]:
-    """Keys of a place: its own, and what it is an item of. `seen` are the names bound anew from themselves that were
-    looked at already."""
+def places(view: FunctionView, index: int, seen: set[int] | None = None) -> set[str]:
+    """Keys of a place: its own, and what it is an item of, through loops, comprehensions and locals. `seen` are the
+    names bound anew from themselves that were looked at already."""
     keys: set[str] = set()
     seen = set() if seen is None else seen
     node = view.nodes[index]
     if isinstance(node, (Starred, Subscript)):
-        return _places(view, node.value, seen)
+        return places(view, node.value, seen)
     if isinstance(node, (Display, Comprehension)):
         items = node.items if isinstance(node, Display) else node.elements
         for item in items:
-            keys |= _places(view, item, seen)
+            keys |= places(view, item, seen)
         return keys
     if isinstance(node, Call):
         call = view.call_at(index)
         assert call is not None
         if call.member in ("values", "items", "copy", "pop", "popitem", "popleft", "all_tasks", "get"):
             keys.add(f"{call.text}()") if call.member == "all_tasks" else None
-            return keys | (_places(view, call.receiver, seen) if call.receiver >= 0 else set())
+            return keys | (places(view, call.receiver, seen) if call.receiver >= 0 else set())
         if call.target in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.filter", "builtins.reversed"):
             for arg in call.node.args:
-                keys |= _places(view, arg.value, seen)
+                keys |= places(view, arg.value, seen)
         return keys
     key = view.key(index)
     if not key:
@@ -247,17 +248,17 @@ def _places(view: FunctionView, index: int, seen: set[int] | None = None) -> set
             seen.add(at)
             collection = _iterated_for(view, at)
             if collection >= 0:
-                keys |= _places(view, collection, seen)
+                keys |= places(view, collection, seen)
             value = view.assigned_value(at)
             if value is not None and not isinstance(view.nodes[value], (Name, Await)):
                 inner = view.nodes[value]
                 if isinstance(inner, (Attr, Comprehension, Display, Subscript)) or (
                     isinstance(inner, Call) and inner.func >= 0
                 ):
-                    keys |= _places(view, value, seen)
+                    keys |= places(view, value, seen)
             waited = _waited_for(view, at)
             if waited >= 0:
-                keys |= _places(view, waited, seen)
+                keys |= places(view, waited, seen)
     return keys
 
 
@@ -302,13 +303,13 @@ def _awaited(view: FunctionView, index: int) -> list[set[str]]:
         elif isinstance(inner, Starred):
             pending.append(inner.value)
         elif call is None:
-            found.append(_places(view, at))
+            found.append(places(view, at))
         elif call.target in ("asyncio.gather", "asyncio.wait"):
             pending += [arg.value for arg in call.node.args if not arg.keyword]
         elif (scope := catalog.scope(call.target)) is not None and scope.wraps >= 0:
             pending += call.positional[scope.wraps : scope.wraps + 1]
         else:
-            found.append(_places(view, at))
+            found.append(places(view, at))
     return found
 
 
@@ -365,12 +366,6 @@ def ends_quietly(view: FunctionView, escape: Escape) -> bool:
     return _ends_from(view, Place(escape.block, escape.ways))
 
 
-GIVES_BACK = frozenset(
-    {"close", "aclose", "wait_closed", "stop", "shutdown", "dispose", "terminate", "disconnect", "release", "cleanup"}
-)
-"""Methods that give something back."""
-
-
 def _ends_from(view: FunctionView, place: Place) -> bool:
     def goes_on(index: int) -> bool:
         if not is_cancellation_point(view, index):
@@ -379,7 +374,7 @@ def _ends_from(view: FunctionView, place: Place) -> bool:
             return False  # cleanup, with or without loops of its own
         node = view.nodes[index]
         call = view.call_at(node.value) if isinstance(node, Await) else None
-        gives_back = call is not None and call.member.lstrip("_") in GIVES_BACK
+        gives_back = call is not None and undoes(call)
         return not gives_back or innermost(view, index, RegionKind.LOOP) >= 0
 
     return reaches(view, place, goes_on) < 0

@@ -37,7 +37,11 @@ if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
 
 
-def points_reaching(view: FunctionView, handler: Handler) -> list[int]:
+PointTest = Callable[["FunctionView", int], bool]
+"""Whether a cancellation can be raised at a node."""
+
+
+def points_reaching(view: FunctionView, handler: Handler, is_point: PointTest = is_cancellation_point) -> list[int]:
     """The cancellation points in a `try` whose cancellation comes to this handler: not those that a handler or a
     `suppress` further in catches, nor where an earlier handler of the same `try` takes it."""
     for earlier in handlers_of(view, handler.statement):
@@ -46,15 +50,15 @@ def points_reaching(view: FunctionView, handler: Handler) -> list[int]:
         if earlier.catch.cancels or (earlier.catch.unknown and not handler.catch.named):
             return []
     body = protected(view, handler.statement)
-    return points_leaving(view, body)
+    return points_leaving(view, body, is_point)
 
 
-def points_leaving(view: FunctionView, region: int) -> list[int]:
+def points_leaving(view: FunctionView, region: int, is_point: PointTest = is_cancellation_point) -> list[int]:
     """The cancellation points in a region whose cancellation leaves it."""
     return [
         index
         for index in view.nodes_in(region)
-        if is_cancellation_point(view, index)
+        if is_point(view, index)
         and _is_live(view, index)
         and not _dealt_with(view, index, region)
         and not is_shielded(view, index)

@@ -446,6 +446,15 @@ class FunctionView:
         return found
 
     @cached_property
+    def attributes_stored(self) -> dict[str, list[int]]:
+        """Where it stores attributes, by their `key`."""
+        found: dict[str, list[int]] = {}
+        for index, node in enumerate(self.nodes):
+            if isinstance(node, StoreAttr):
+                found.setdefault(self.key(index), []).append(index)
+        return found
+
+    @cached_property
     def uses_locals(self) -> bool:
         """Whether `locals()` is read in it: any local may then be used."""
         return "locals" in self.names_read

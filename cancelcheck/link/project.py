@@ -31,6 +31,8 @@ from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
     from cancelcheck.link.advice import Constant
+    from cancelcheck.link.cleanup import Missed
+    from cancelcheck.link.exceptions import Handler
     from cancelcheck.link.outlasting import Span
     from cancelcheck.link.passing import Hidden, Reached
     from cancelcheck.link.reaching import Chain
@@ -110,6 +112,7 @@ class ModuleView:
         self.looking: dict[int, bool] = {}
         self.spans: dict[tuple[int, int], Span] = {}
         self.roots: dict[int, bool] = {}
+        self.missed: dict[int, tuple[tuple[Handler, Missed], ...]] = {}
         self.alone: dict[int, bool] = {}
         self.waitless: dict[int, bool] = {}
         self.is_test = False

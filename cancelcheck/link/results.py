@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.cancellation import GIVES_BACK, joins_own_cancel
+from cancelcheck.link.cancellation import joins_own_cancel
 from cancelcheck.link.flow import innermost
 from cancelcheck.link.spawning import loss_of, spawner_of
+from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.facts import Attr, Call, Comprehension, Const, Display, Name, RegionKind, Starred
 
 if TYPE_CHECKING:
@@ -89,17 +90,11 @@ def _looked_at(view: FunctionView, call: CallSite, awaited: int) -> bool:
 def _gives_back(view: FunctionView, call: CallSite) -> bool:
     """Whether all that is waited for are calls that give something back, in a `finally`, a handler, or a function that
     is itself called for that: there is nobody left to tell."""
-    at_end = _is_giving(view.name) or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
+    at_end = says_undoing(view.name) or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
     if not at_end:
         return False
     work = [made for arg in call.node.args if not arg.keyword for made in _made(view, arg.value)]
-    return bool(work) and all(made is not None and _is_giving(made.member) for made in work)
-
-
-def _is_giving(name: str) -> bool:
-    """Whether a name says that something is given back: `close`, `_stop_workers`, `__aexit__`."""
-    plain = name.strip("_")
-    return plain == "aexit" or plain.partition("_")[0] in GIVES_BACK or plain in GIVES_BACK
+    return bool(work) and all(made is not None and says_undoing(made.member) for made in work)
 
 
 def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Iterator[CallSite | None]:

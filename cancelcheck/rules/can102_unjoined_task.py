@@ -42,6 +42,7 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cancellation import is_program
+from cancelcheck.link.cleanup import is_left_by_cleanup
 from cancelcheck.link.flow import Raising, innermost, leak_of, settled_at
 from cancelcheck.link.ownership import (
     TASK,
@@ -78,7 +79,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             strict = True  # what makes it make one again may well be that the last one is done
         if leak is None:
             leak, strict = leak_of(fn, store, settled_by(fn, reads, TASK), raising=Raising.ALL, name=name), True
-        if leak is None or any(call.index in left.made for left in abandoned(fn)):
+        if leak is None or is_left_by_cleanup(fn, leak, name) or any(call.index in left.made for left in abandoned(fn)):
             continue
         yield ctx.report(
             fn,

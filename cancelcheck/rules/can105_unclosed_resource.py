@@ -39,6 +39,7 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cancellation import is_program
+from cancelcheck.link.cleanup import is_left_by_cleanup
 from cancelcheck.link.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.link.resources import forgotten
 from cancelcheck.model.finding import Finding
@@ -48,6 +49,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each resource in a local that a path to an exit does not give back."""
     for held, leak, released, strict in forgotten(fn):
+        if is_left_by_cleanup(fn, leak, held.name):
+            continue
         close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"
         kept = f"{held.entry.holds} `{held.name}`"
         left = f"{kept} is not given back {when_it_leaves(fn, leak)}" if released else f"{kept} is never given back"

@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.cleanup import is_left_by_cleanup
 from cancelcheck.link.flow import Leak, Raising, innermost, leak_of, settled_at
 from cancelcheck.link.layout import begins_line, indent_edits, lines_of
 from cancelcheck.link.locks import Taking, bracket, is_own, is_released_elsewhere, takings
@@ -52,7 +53,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if all(at < taking.at or innermost(fn, at, RegionKind.HANDLER) >= 0 for at in taking.released):
             continue
         leak = _leak(fn, taking, Raising.CANCEL) or _leak(fn, taking, Raising.ALL)
-        if leak is None:
+        if leak is None or is_left_by_cleanup(fn, leak, taking.key):
             continue
         if leak.kind in ("return", "end") and is_released_elsewhere(fn, taking.key, taking.released):
             continue  # the lock outlives this function by design
