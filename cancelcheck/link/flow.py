@@ -273,6 +273,33 @@ def reaches_after(view: FunctionView, index: int, goal: NodeTest, stop: NodeTest
     return way[1] if way is not None else -1
 
 
+def all_reached(view: FunctionView, index: int, goal: NodeTest, stop: NodeTest) -> list[int]:
+    """The nodes for which `goal` holds on paths on from a node, itself left out, by normal flow, nearest first. Nodes
+    for which `stop` holds end a path."""
+    pending = deque([start_at(view, view.block_of(index))])
+    seen: set[Place] = set()
+    found: dict[int, None] = {}
+    at = index + 1
+    while pending:
+        place = pending.popleft()
+        block = view.blocks[place.block]
+        cut = False
+        for node in range(at if at >= 0 else block.start, block.end):
+            if goal(node):
+                found[node] = None
+            if stop(node):
+                cut = True
+                break
+        at = -1
+        if cut:
+            continue
+        for target in steps(view, place):
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return list(found)
+
+
 def returns_after(view: FunctionView, index: int, stop: NodeTest) -> bool:
     """Whether a path on from a node, itself left out, comes to the end of the function with no exception. Nodes for
     which `stop` holds end a path."""

@@ -63,6 +63,10 @@ def starts_in(view: FunctionView, group: Group) -> Iterator[tuple[CallSite, sche
             yield call, entry
 
 
+MAX_STARTS = 40
+"""Starts of tasks in one group, or one block, whose further way is followed."""
+
+
 def handles_of(view: FunctionView, call: CallSite) -> frozenset[str]:
     """The names by which a started task is held: a local, or the collection that it is put into."""
     index = call.index

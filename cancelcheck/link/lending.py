@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.flow import never_returns, way_through
 from cancelcheck.link.groups import (
+    MAX_STARTS,
     Group,
     Joining,
     groups_in,
@@ -42,13 +44,15 @@ class Lent(NamedTuple):
 def lent_to_tasks(view: FunctionView) -> Iterator[Lent]:
     """What is closed while tasks of a group that goes on still have it, in order; one for each `with` item."""
     seen: set[int] = set()
+    tried: Counter[int] = Counter()
     for call, entry, group in _starts(view):
         for region in view.regions_around(call.index):
             if group is not None and region == group.region:
                 break
             facts = view.regions[region]
-            if facts.kind is not RegionKind.WITH or facts.node in seen:
+            if facts.kind is not RegionKind.WITH or facts.node in seen or tried[region] >= MAX_STARTS:
                 continue
+            tried[region] += 1
             found = _lent(view, facts.node, region, call, entry)
             if found is not None:
                 seen.add(facts.node)
@@ -74,12 +78,10 @@ def _lent(view: FunctionView, enter: int, region: int, call: CallSite, entry: sc
     assert isinstance(node, Enter)
     names = {view.key(at) for at in (node.target, node.context) if at >= 0} - {""}
     owner = view.key(call.receiver)
-    if not names or not owner or is_joined_at_once(view, call, entry) or _lies_in(view, owner, names, region):
-        return None
-    if not _is_given(view, call, entry, names):
+    if not names or not owner or is_joined_at_once(view, call, entry) or not _is_given(view, call, entry, names):
         return None
     closing = closes(view, node)
-    if closing is None:
+    if closing is None or _lies_in(view, owner, names, region):
         return None
     handles = handles_of(view, call)
     ends = frozenset(

@@ -104,15 +104,18 @@ _SIGNALS = frozenset({"set", "set_result", "notify", "notify_all", "put_nowait",
 def _listens(run: FunctionView) -> list[Setup]:
     catalog = run.module.project.catalog
     for call in run.calls:
+        if catalog.startable(call.target) is not None and call.argument(_STATUS) is None:
+            return [Setup(f"`{call.text}(…)` listens, or runs", run, call.index)]
         resource = catalog.resource(call.target) if call.target else None
         if resource is not None and resource.holds in ("server", "listener"):
             return [Setup(f"`{call.text}(…)` opens a {resource.holds}", run, call.index)]
     return []
 
 
-def _stores(run: FunctionView) -> list[Setup]:
-    """The attributes of its object that a method sets before its main loop. Flags that it sets later, and what it sets
-    in a loop, a handler or a `finally`, are about what it does, not about what it has set up."""
+def _stores(run: FunctionView, depth: int = 2) -> list[Setup]:
+    """The attributes of its object that a method sets before its main loop, itself or by a method that it awaits. Flags
+    that it sets later, and what it sets in a loop, a handler or a `finally`, are about what it does, not about what it
+    has set up."""
     found: list[Setup] = []
     waited = False
     for index, node in enumerate(run.nodes):
@@ -120,6 +123,11 @@ def _stores(run: FunctionView) -> list[Setup]:
         if RegionKind.LOOP in kinds:
             break
         waited |= is_cancellation_point(run, index)
+        call = run.call_at(node.value) if isinstance(node, Await) else None
+        helper = call.callee if call is not None and depth > 0 and _MARKS.isdisjoint(kinds) else None
+        if helper is not None and call is not None and helper.is_coroutine and helper.self_name:
+            if helper.owner is not None and run.key(call.receiver) == run.self_name and not _tells(helper):
+                found += _stores(helper, depth - 1)
         if not isinstance(node, StoreAttr) or not _MARKS.isdisjoint(kinds):
             continue
         holder = run.key(node.value)

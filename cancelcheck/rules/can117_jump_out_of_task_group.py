@@ -36,11 +36,20 @@ something on that way is taken to stop them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from cancelcheck.catalog.schema import Spawner
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.flow import never_returns, way_through
-from cancelcheck.link.groups import Group, groups_in, handles_of, is_joined_at_once, starts_in, stops_or_joins
+from cancelcheck.link.flow import all_reached, never_returns, reaches_after
+from cancelcheck.link.groups import (
+    MAX_STARTS,
+    Group,
+    groups_in,
+    handles_of,
+    is_joined_at_once,
+    starts_in,
+    stops_or_joins,
+)
 from cancelcheck.link.spawning import work_text
 from cancelcheck.model.facts import Jump, Return
 from cancelcheck.model.finding import Finding
@@ -49,55 +58,55 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each jump out of a group's block that a task of the group, started before, holds up."""
-    groups = groups_in(fn)
-    if not groups:
-        return
-    jumps = [index for index, node in enumerate(fn.nodes) if isinstance(node, (Return, Jump)) and node.parent < 0]
-    for index in jumps:
-        for group in reversed(groups):
-            if not _leaves(fn, index, group):
-                continue
-            found = _held_up_by(fn, index, group)
-            if found is None:
-                continue
-            started, entry = found
-            node = fn.nodes[index]
-            word = node.kind if isinstance(node, Jump) else "return"
-            work = work_text(started, entry)
-            yield ctx.report(
-                fn,
-                index,
-                f"`{word}` leaves the block of `{group.name}`, and waits there until `{work}` is over",
-                help=f"Cancel the tasks first if they are to stop; if they are to be waited for, put the `{word}` "
-                "behind the block.",
-                trace=(
-                    ctx.step(fn, started.index, f"`{work}` is started"),
-                    ctx.step(fn, index, f"`{word}` goes to the end of the block, which waits for it"),
-                ),
-            )
-            break
+    held: dict[int, tuple[Group, CallSite, Spawner]] = {}
+    for group in groups_in(fn):  # of several groups the innermost counts, which comes last
+        for index, started in _held_up(fn, group).items():
+            held[index] = (group, *started)
+    for index, (group, call, entry) in sorted(held.items(), key=lambda item: item[0]):
+        node = fn.nodes[index]
+        word = node.kind if isinstance(node, Jump) else "return"
+        work = work_text(call, entry)
+        yield ctx.report(
+            fn,
+            index,
+            f"`{word}` leaves the block of `{group.name}`, and waits there until `{work}` is over",
+            help=f"Cancel the tasks first if they are to stop; if they are to be waited for, put the `{word}` behind "
+            "the block.",
+            trace=(
+                ctx.step(fn, call.index, f"`{work}` is started"),
+                ctx.step(fn, index, f"`{word}` goes to the end of the block, which waits for it"),
+            ),
+        )
 
 
-def _leaves(fn: FunctionView, index: int, group: Group) -> bool:
-    if not fn.is_inside(fn.region_of(index), group.region):
-        return False
-    node = fn.nodes[index]
-    return not isinstance(node, Jump) or not fn.is_inside(node.loop, group.region)
-
-
-def _held_up_by(fn: FunctionView, index: int, group: Group) -> tuple[CallSite, Spawner] | None:
-    """The first task that may still run when the jump is made: on a path to it nothing joins or cancels the task."""
-    for call, entry in starts_in(fn, group):
+def _held_up(fn: FunctionView, group: Group) -> dict[int, tuple[CallSite, Spawner]]:
+    """The jumps out of a group's block, each with the first task that may still run when it is made: on a path from its
+    start nothing joins or cancels the task, before the jump or on the way out."""
+    found: dict[int, tuple[CallSite, Spawner]] = {}
+    for call, entry in islice(starts_in(fn, group), MAX_STARTS):
         if is_joined_at_once(fn, call, entry):
             continue
         handles = handles_of(fn, call)
 
         def ends(at: int, handles: frozenset[str] = handles) -> bool:
+            return stops_or_joins(fn, at, handles) or group.is_left_at(at) or never_returns(fn, at)
+
+        def ends_behind(at: int, handles: frozenset[str] = handles) -> bool:
             return stops_or_joins(fn, at, handles) or never_returns(fn, at)
 
-        if way_through(fn, call.index, lambda at: at == index, group.is_left_at, ends) is not None:
-            return call, entry
-    return None
+        for index in all_reached(fn, call.index, lambda at: _leaves(fn, at, group), ends):
+            if index not in found and reaches_after(fn, index, group.is_left_at, ends_behind) >= 0:
+                found[index] = call, entry
+    return found
+
+
+def _leaves(fn: FunctionView, index: int, group: Group) -> bool:
+    node = fn.nodes[index]
+    if not isinstance(node, (Return, Jump)) or node.parent >= 0:
+        return False
+    if not fn.is_inside(fn.region_of(index), group.region):
+        return False
+    return not isinstance(node, Jump) or not fn.is_inside(node.loop, group.region)
 
 
 RULE = Rule(

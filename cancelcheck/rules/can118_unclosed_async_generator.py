@@ -79,13 +79,12 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         yield ctx.report(
             fn,
             (node.start, node.end),
-            f"`{call.text}(…)` is not closed when {_way(fn, leaves)} leaves the loop: {held} waits for the garbage "
-            "collector",
+            f"`{call.text}(…)` is not closed when {_way(fn, leaves)}: {held} waits for the garbage collector",
             help=f"Iterate inside `async with aclosing({call.text}(…)) as …`.",
             trace=(
                 ctx.step(fn, call.index, f"`{call.text}(…)` is iterated"),
                 ctx.step(generator, cleanup.at, f"`{generator.name}` is suspended"),
-                ctx.step(fn, leaves, f"{_way(fn, leaves)} leaves the loop"),
+                ctx.step(fn, leaves, _way(fn, leaves)),
                 ctx.step(generator, cleanup.node, "this is left undone"),
             ),
             fix=_fix(fn, loop, node, ctx) if node.iterable == call.index else None,
@@ -123,10 +122,10 @@ def _is_caught(fn: FunctionView, index: int, loop: int) -> bool:
 def _way(fn: FunctionView, index: int) -> str:
     node = fn.nodes[index]
     if isinstance(node, Jump):
-        return f"`{node.kind}`"
+        return f"`{node.kind}` leaves the loop"
     if isinstance(node, Return):
-        return "`return`"
-    return "`raise`" if isinstance(node, Raise) else "a caller that stops at this `yield`"
+        return "`return` leaves the loop"
+    return "`raise` leaves the loop" if isinstance(node, Raise) else "the caller stops at the `yield` in the loop"
 
 
 def _held(generator: FunctionView, cleanup: Cleanup) -> str:
