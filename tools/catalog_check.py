@@ -220,7 +220,7 @@ class Comparison:
                 yield f"there is no {taker}"
         held = self._held(name)
         if held and entry.item < 0:
-            yield from self._lacks(held, entry.release)
+            yield from self._lacks(held, (*entry.release, *entry.opened_by))
             facts = self.facts(held)
             if entry.entered and not entry.context_only and facts is not None and facts["class"]:
                 if not {"__enter__", "__aenter__"} & set(facts["members"]) and not self._is_entered(name):

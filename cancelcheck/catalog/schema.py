@@ -480,7 +480,8 @@ class Resource(_Entry, frozen=True, kw_only=True):
     `with` on it gives it back too; false where that ends something else (a transaction). `awaited`: the call is a
     coroutine function, what is awaited is the resource. `only_if`: a keyword that has to be true for the result to
     need giving back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result holds
-    nothing yet (`client.stream(…)`). `item`: the result is a tuple, and what is held stands there in it (the writer of
+    nothing yet (`client.stream(…)`). `opened_by`: the result holds nothing before one of these methods of it has run
+    (`start`, `connect`). `item`: the result is a tuple, and what is held stands there in it (the writer of
     `asyncio.open_connection`).
     """
 
@@ -495,6 +496,7 @@ class Resource(_Entry, frozen=True, kw_only=True):
     awaited: bool = False
     only_if: str = ""
     context_only: bool = False
+    opened_by: tuple[str, ...] = ()
     item: int = -1
 
 

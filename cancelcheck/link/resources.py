@@ -88,6 +88,9 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         reads = own_reads(view, held.name)
         if reads is None:
             continue
+        start = _opened(view, held, reads)
+        if start < 0:
+            continue
         stops = stops_of(held.entry)
         fates = {read_of(view, at, stops).fate for at in reads}
         released = not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED))
@@ -97,11 +100,23 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         for raising, settles in searches:
             if raising is not Raising.NONE and held.entry.collected:
                 break  # what is collected outlives no exception
-            leak = leak_of(view, held.store, settles, raising=raising, name=held.name)
+            leak = leak_of(view, start, settles, raising=raising, name=held.name)
             if leak is not None:
                 strict = held.entry.collected or raising in _SHARP or (held.entry.lenient and _is_error(leak))
                 yield Forgotten(held, leak, released, strict)
                 break
+
+
+def _opened(view: FunctionView, held: Held, reads: list[int]) -> int:
+    """The node behind which a resource is held: where the local is bound, or where the first method is called that
+    opens it; -1 where none is."""
+    if not held.entry.opened_by:
+        return held.store
+    for at in reads:
+        call = view.call_at(view.nodes[view.nodes[at].parent].parent) if view.nodes[at].parent >= 0 else None
+        if call is not None and call.receiver == at and call.member in held.entry.opened_by:
+            return call.node.parent if call.is_awaited else call.index
+    return -1
 
 
 _SHARP = (Raising.ALL, Raising.CANCEL)
