@@ -1,9 +1,9 @@
 """Follows a value to the type that it is an instance of, and to the calls that made it.
 
 Through locals, `with … as`, module globals, class attributes and attributes set in any method, annotations, fields,
-conditionals, `await`, the project's factories, properties and context managers, dependencies that a framework injects,
-test fixtures. Where two ways disagree, or one of them cannot be followed, the type is unknown; `None` beside a type is
-that type.
+conditionals, `await`, items of containers, the project's factories, properties and context managers, dependencies that
+a framework injects, test fixtures. Where two ways disagree, or one of them cannot be followed, the type is unknown;
+`None` beside a type is that type.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from cancelcheck.model.facts import (
     Operation,
     Return,
     Store,
+    StoreItem,
     Subscript,
     Yield,
 )
@@ -136,7 +137,97 @@ def _instance_of(view: FunctionView, index: int) -> Instance | None:
             return _joined([(view, operand) for operand in operands], lenient=True)
         case Assign(op=":="):
             return instance_of(view, node.value)
+        case Subscript():
+            return _of_item(view, node.value)
     return None
+
+
+def _not_taken(view: FunctionView, index: int) -> list[tuple[FunctionView, int]]:
+    """A value, or those that a local is given, but for what is taken from a container: one looks there first, and puts
+    in what is missing."""
+    node = view.nodes[index]
+    if not isinstance(node, Name):
+        return [(view, index)]
+    found: list[tuple[FunctionView, int]] = []
+    for holder, at in view.bindings(node.id).nodes:
+        value = holder.assigned_value(at) if at >= 0 else None
+        if value is None:
+            return [(view, index)]
+        call = holder.call_at(value)
+        if not isinstance(holder.nodes[value], Subscript) and (call is None or call.member not in _TAKES):
+            found.append((holder, value))
+    return found or [(view, index)]
+
+
+_VALUES = frozenset({"dict", "defaultdict", "OrderedDict", "Dict", "DefaultDict", "Mapping", "MutableMapping"})
+_ITEMS = frozenset({"list", "List", "Sequence", "MutableSequence", "deque", "Deque"})
+"""Containers whose annotation says what their items are: the last argument, or the only one."""
+
+
+def _of_item(view: FunctionView, container: int) -> Instance | None:
+    """What an item of a container is: by the annotation of the container, else by what is put into it. Who else puts
+    something in is not known, so that the constructors are not all there are."""
+    node = view.nodes[container]
+    if isinstance(node, Name):
+        nodes = view.bindings(node.id).nodes
+        for holder, at in nodes:
+            if at < 0:
+                param, parent = holder.param(node.id), holder.parent
+                if param is not None and parent is not None and param.annotation >= 0:
+                    return _of_container(parent, param.annotation)
+                return None
+            assign = holder.nodes[holder.nodes[at].parent] if holder.nodes[at].parent >= 0 else None
+            if isinstance(assign, Assign) and assign.annotation >= 0:
+                return _of_container(holder, assign.annotation)
+        if not nodes:
+            return None
+        scope = nodes[0][0]
+        users = [user for user in scope.module.functions if user.bindings(node.id).nodes == nodes]
+        return _put_in([(user, node.id) for user in users])
+    if not isinstance(node, Attr):
+        return None
+    owner = instance_of(view, node.value)
+    if owner is None or owner.view is None:
+        return None
+    for cls in owner.view.ancestry[0]:
+        stores = [*cls.attribute_stores.get(node.attr, ())]
+        stores += [(cls, at) for at in cls.facts.bound.get(node.attr, ()) if at >= 0]
+        for holder, at in stores:
+            assign = holder.nodes[holder.nodes[at].parent] if holder.nodes[at].parent >= 0 else None
+            if isinstance(assign, Assign) and assign.annotation >= 0:
+                return _of_container(holder, assign.annotation)
+        if stores:
+            methods = [method for method in cls.children if method.self_name]
+            return _put_in([(method, f"{method.self_name}.{node.attr}") for method in methods])
+    return None
+
+
+def _of_container(view: FunctionView, annotation: int) -> Instance | None:
+    node = view.nodes[annotation]
+    if not isinstance(node, Subscript):
+        return None
+    name = view.path_of(node.value).rpartition(".")[2]
+    inner = view.nodes[node.index]
+    if name in _VALUES and isinstance(inner, Display) and len(inner.items) == 2:
+        return annotated_instance(view, inner.items[1])
+    return annotated_instance(view, node.index) if name in _ITEMS and not isinstance(inner, Display) else None
+
+
+def _put_in(places: list[tuple[FunctionView, str]]) -> Instance | None:
+    """What functions put into the container that they spell so, by its items."""
+    values = [
+        value
+        for view, spelled in places
+        for node in view.nodes
+        if isinstance(node, Assign) and not node.op and node.value >= 0
+        for target in (view.nodes[at] for at in node.targets)
+        if isinstance(target, StoreItem) and spelled and view.key(target.value) == spelled
+        for value in _not_taken(view, node.value)
+    ]
+    found = _joined(values) if values else None
+    if found is None:
+        return None
+    return Instance(found.type, found.near, view=found.view, origins=found.origins)
 
 
 def _joined(values: list[tuple[FunctionView, int]], *, lenient: bool = False) -> Instance | None:
@@ -194,7 +285,13 @@ def _of_call(view: FunctionView, index: int) -> Instance | None:
         if not view.has_role("classmethod") or view.facts.bound.get(func.id) != [-1]:
             return None
         return Instance(view.owner.qualname, view, view=view.owner, origins=(call,), complete=True, own=True)
+    if call.member in _TAKES and call.receiver >= 0 and not call.target:
+        return _of_item(view, call.receiver)
     return made_by(call)
+
+
+_TAKES = ("get", "pop", "setdefault")
+"""Methods of a dict that give one of its values."""
 
 
 def made_by(call: CallSite) -> Instance | None:
