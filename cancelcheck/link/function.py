@@ -266,6 +266,15 @@ class FunctionView:
     def _calls(self) -> dict[int, CallSite]:
         return {index: CallSite(self, index, node) for index, node in enumerate(self.nodes) if isinstance(node, Call)}
 
+    @cached_property
+    def calls_on(self) -> dict[str, list[CallSite]]:
+        """The method calls by the plain place that they are called on (see `key`), in order."""
+        found: dict[str, list[CallSite]] = {}
+        for call in self.calls:
+            if call.receiver >= 0 and (key := self.key(call.receiver)):
+                found.setdefault(key, []).append(call)
+        return found
+
     def call_at(self, index: int) -> CallSite | None:
         """The call at a node, if it is one."""
         return self._calls.get(index)

@@ -40,6 +40,9 @@ class Abandoned(NamedTuple):
     attribute: str
 
 
+MAX_BINDINGS = 8
+"""Bindings of a local that is followed."""
+
 _LOOKING = frozenset({"done", "cancelled", "get_name", "set_name", "get_coro", "get_loop"})
 """Methods of a task that only look at it."""
 
@@ -70,7 +73,7 @@ def stored_on(view: FunctionView, index: int) -> list[int]:
         found = [target for target in node.targets if isinstance(view.nodes[target], (StoreAttr, StoreItem))]
         if found:
             return found
-    if use.kind == "bound":
+    if use.kind == "bound" and len(view.bindings(use.name).nodes) <= MAX_BINDINGS:
         for reader, at in view.reads(use.name):
             if reader is view:
                 inner = view.use(at)
@@ -149,7 +152,11 @@ def shared_awaits(view: FunctionView) -> Iterator[Shared]:
                 continue
             if call.fn is not view and says_end(view.name):
                 continue  # the owner joins what it started
-            if joins_own_cancel(view, [index]) or _minds_cancellation(view, index):
+            if (
+                joins_own_cancel(view, [index])
+                or _minds_cancellation(view, index)
+                or _is_waited_for(view, index, place)
+            ):
                 continue
             yield Shared(call, spawner, index, awaited, place)
             break
@@ -185,7 +192,8 @@ def _kept_tasks(view: FunctionView, index: int) -> Iterator[tuple[str, CallSite,
 
 def _kept_by_local(view: FunctionView, name: str) -> Iterator[tuple[str, CallSite, schema.Spawner]]:
     """A local that holds what is kept in a place, or the new task that is put there."""
-    for holder, at in view.bindings(name).nodes:
+    bound = view.bindings(name).nodes
+    for holder, at in bound if len(bound) <= MAX_BINDINGS else ():
         if holder is not view or at < 0 or not isinstance(view.nodes[at], Store):
             continue
         value = view.assigned_value(at)
@@ -293,6 +301,17 @@ def _minds_cancellation(view: FunctionView, index: int) -> bool:
             if isinstance(enter, Enter) and suppressed_types(view, enter):
                 return True
         inner = region
+    return False
+
+
+def _is_waited_for(view: FunctionView, index: int, place: str) -> bool:
+    """Whether a call that cancels nothing has waited before for what a place holds: the await only takes the result."""
+    catalog = view.module.project.catalog
+    for call in view.calls:
+        waiter = catalog.waiter(call.target) if call.index < index else None
+        if waiter is not None and not waiter.cancels:
+            if any(view.key(at) == place for arg in call.node.args for at in view.operands_within(arg.value)):
+                return True
     return False
 
 

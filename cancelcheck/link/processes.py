@@ -210,9 +210,9 @@ def _doubt(view: FunctionView, call: CallSite, place: str, entry: schema.Outlive
     """Whether it is only worth a look that the process is left; None where somebody else may end it."""
     found = own_attribute(view, call.receiver)
     asked = False
-    for other in view.calls:
-        if other.receiver < 0 or view.key(other.receiver) != place or other.index >= call.index:
-            continue
+    for other in view.calls_on.get(place, ()):
+        if other.index >= call.index:
+            break
         if other.member == entry.ends[0]:
             return None  # what is killed is over
         asked |= other.member in entry.ends

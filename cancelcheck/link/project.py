@@ -109,6 +109,7 @@ class ModuleView:
         self.raising: dict[int, bool] = {}
         self.failing: dict[int, bool] = {}
         self.skipping: dict[int, bool] = {}
+        self.daemons: dict[int, bool] = {}
         self.looking: dict[int, bool] = {}
         self.spans: dict[tuple[int, int], Span] = {}
         self.roots: dict[int, bool] = {}

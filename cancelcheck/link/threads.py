@@ -42,17 +42,17 @@ def unstoppable_threads(view: FunctionView) -> Iterator[Unstoppable]:
     """The threads that a function makes and that nothing can end."""
     for call in view.calls:
         entry, cls = thread_type(call)
-        if entry is None or _is_daemon(call, entry, cls):
+        if entry is None:
             continue
         if entry.cancel:
-            if cls is None and not _is_short(call, entry) and _is_left(call):
+            if cls is None and not _is_short(call, entry) and _is_left(call) and not _is_daemon(call, entry, cls):
                 work = call.argument(entry.target, entry.target_position)
                 if work is not None and work >= 0 and _is_started(call):
                     yield Unstoppable(call, view.text(work), None)
             continue
         target, name = _target(call, entry, cls)
         stay = _endless(target, MAX_HOPS) if target is not None else None
-        if stay is not None:
+        if stay is not None and not _is_daemon(call, entry, cls):
             yield Unstoppable(call, name, stay)
 
 
@@ -205,27 +205,41 @@ def _says_daemon(call: CallSite, entry: schema.ThreadEntry) -> bool:
 
 
 def _sets_daemon(view: FunctionView, entry: schema.ThreadEntry) -> bool:
-    """Whether a function sets the daemon attribute of anything, to anything but False."""
+    """Whether a function sets the daemon attribute of anything, to anything but False; looked up once."""
+    known = view.module.daemons.get(view.index)
+    if known is None:
+        known = view.module.daemons[view.index] = _sets(view, entry.daemon)
+    return known
+
+
+def _sets(view: FunctionView, daemon: str) -> bool:
     for index, node in enumerate(view.nodes):
-        if isinstance(node, StoreAttr) and node.attr == entry.daemon:
+        if isinstance(node, StoreAttr) and node.attr == daemon:
             assign = view.nodes[node.parent] if node.parent >= 0 else None
             value = view.nodes[assign.value] if isinstance(assign, Assign) and assign.value >= 0 else None
             if not (isinstance(value, Const) and value.value is False):
                 return True
-        elif isinstance(node, Attr) and node.attr == f"set{entry.daemon.capitalize()}":
+        elif isinstance(node, Attr) and node.attr == f"set{daemon.capitalize()}":
             return view.nodes[index].parent >= 0
     return False
 
 
 def _is_started(call: CallSite) -> bool:
-    """Whether a thread is started at once, or in the function that makes it, or kept on an attribute."""
+    """Whether a thread is started at once, in the function that makes it, or where the only one of its attribute is."""
     view = call.fn
     use = view.use(call.index)
     if use.kind == "receiver":
         return called_method(view, call.index) == "start"
     if use.kind == "bound":
         return any(called_method(reader, at) == "start" for reader, at in view.reads(use.name))
-    return use.kind == "stored"
+    node = view.nodes[use.node] if use.kind == "stored" else None
+    for target in node.targets if isinstance(node, Assign) else ():
+        found = own_attribute(view, target)
+        if found is not None:
+            stores = [place for cls in found[0].ancestry[0] for place in cls.attribute_stores.get(found[1], ())]
+            starts = [reader for reader, at in attribute_reads(*found) if called_method(reader, at) == "start"]
+            return view in starts or (bool(starts) and len(stores) == 1)
+    return False
 
 
 SHORT = 5.0

@@ -136,11 +136,7 @@ def _receiver_ends(view: FunctionView, work: Work) -> bool:
     node = view.nodes[work.node]
     key = view.key(node.value) if isinstance(node, Attr) else ""
     return bool(key) and any(
-        call.index > work.node
-        and call.receiver >= 0
-        and view.key(call.receiver) == key
-        and tells_to_end(view, call.index)
-        for call in view.calls
+        call.index > work.node and tells_to_end(view, call.index) for call in view.calls_on.get(key, ())
     )
 
 
