@@ -43,6 +43,8 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("breaker", "call"),
     ("harmless", "call"),
     ("undoing", "call"),
+    ("framework", "name"),
+    ("immediate", "call"),
 )
 """Tables that hold one entry per name, with the field that names it. Those in `_MANY` may hold several."""
 
@@ -410,6 +412,16 @@ class Catalog:
             if found is not None:
                 return found
         return None
+
+    def framework(self, name: str) -> schema.Framework | None:
+        """How the asynchronous library that is imported as `name` cancels."""
+        found: schema.Framework | None = self._get("framework", name)
+        return found
+
+    def immediate(self, name: str) -> schema.Immediate | None:
+        """The coroutine method that never waits."""
+        found: schema.Immediate | None = self._get("immediate", name)
+        return found
 
     def waiter(self, name: str) -> schema.Waiter | None:
         """A call that waits for tasks or futures that it is given."""

@@ -596,6 +596,27 @@ class Decorator(_Entry, frozen=True, kw_only=True):
     role: str
 
 
+class Framework(_Entry, frozen=True, kw_only=True):
+    """How a library for asynchronous code cancels, by the name of its package.
+
+    `until_left`: a cancellation is raised at every wait until its scope is left, and not once. `in_groups`: its task
+    groups raise cancellations in an exception group.
+    """
+
+    name: str
+    until_left: bool = False
+    in_groups: bool = False
+
+
+class Immediate(_Entry, frozen=True, kw_only=True):
+    """A coroutine method that never waits, unless the instance's constructor was given the argument `unless` (at
+    `unless_position`) with a value other than 0."""
+
+    call: Names
+    unless: str = ""
+    unless_position: int = -1
+
+
 class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """Head of a file. `name` is the package that is imported, `package` its name on PyPI (empty: standard library),
     `version` the release on which the entries were checked, `source` where. `cancels_with`: a framework whose
@@ -647,3 +668,5 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     waiter: tuple[Waiter, ...] = ()
     harmless: tuple[Harmless, ...] = ()
     undoing: tuple[Undoing, ...] = ()
+    framework: tuple[Framework, ...] = ()
+    immediate: tuple[Immediate, ...] = ()

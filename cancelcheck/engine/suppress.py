@@ -2,6 +2,7 @@
 
     # noqa                                   everything that is reported on this line
     # noqa: CAN101,CAN2                      these codes, or codes that begin so
+    # noqa: RUF006                           another linter's code for the same defect
     # cancelcheck: ignore[lost-task] reason  these rules: codes, prefixes, names, families
     # cancelcheck: ignore-file               everything in this file
 
@@ -43,12 +44,27 @@ _NOQA = re.compile(r"# noqa(?::\s?(?P<codes>(?:[A-Z]+[0-9]+(?:[,\s]+)?)+))?", re
 _OURS = re.compile(r"#\s*cancelcheck:\s*(?P<word>[\w-]+)\s*(?P<rules>\[[^\]]*\])?", re.IGNORECASE)
 _CODE = re.compile(r"CAN\d{0,3}")
 
+_SAME_DEFECT = {
+    "ASYNC102": ("CAN107",),  # await in a finally or in a handler for cancellations
+    "ASYNC103": ("CAN201", "CAN202"),  # a handler that takes a cancellation, and does not raise it again
+    "ASYNC104": ("CAN201", "CAN202"),  # the same, where it returns or goes on
+    "ASYNC119": ("CAN111",),  # yield in a scope of an asynchronous generator
+    "B012": ("CAN204",),
+    "F841": ("CAN101",),  # on such a line: a task in a local that nothing reads
+    "PLW0150": ("CAN204",),
+    "RUF006": ("CAN101",),
+    "S113": ("CAN401",),
+    "W0150": ("CAN204",),
+}
+"""Codes of flake8 and its plugins, pylint and ruff that report the same defect: who silences one
+of them has looked at it."""
+
 
 @dataclass(slots=True)
 class Directive:
     """One comment that silences. `first` to `last` are the lines that it counts for. `selectors` maps each selector as
-    written to the codes it means; `everything` says that it has none. `used` are the selectors that silenced something,
-    "" for everything."""
+    written to the codes it means, `foreign` those of another linter; `everything` says that there are none. `used` are
+    the selectors that silenced something, "" for everything."""
 
     line: int
     column: int
@@ -59,6 +75,7 @@ class Directive:
     whole_file: bool = False
     everything: bool = False
     selectors: dict[str, frozenset[str]] = field(default_factory=dict)
+    foreign: dict[str, frozenset[str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
@@ -96,6 +113,7 @@ class Suppressions:
                 if finding.code in codes:
                     directive.used.add(selector)
                     silenced = True
+            silenced |= any(finding.code in codes for codes in directive.foreign.values())
         return silenced
 
     def names(self, finding: Finding) -> bool:
@@ -157,6 +175,7 @@ class Suppressions:
                 is_noqa=True,
                 everything=not codes,
                 selectors={**ours, **{code: found for code, found in others.items() if found}},
+                foreign={code: frozenset(_SAME_DEFECT[code]) for code in codes if code in _SAME_DEFECT},
                 problems=[f"`{code}` is no rule" for code, found in ours.items() if not found],
             )
         match = _OURS.search(comment)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cancelcheck.catalog import schema
 from cancelcheck.link.catching import decides_unseen, escapes_of, is_exit, is_raised_anyway
 from cancelcheck.link.exceptions import Handler, caught_by, exception_types, handlers_of, is_cancellation_point
-from cancelcheck.link.flow import Escape, Place, innermost, reaches, start_at
+from cancelcheck.link.flow import Escape, Place, innermost, reaches, reaches_after, start_at
 from cancelcheck.link.scopes import references, scope_of
 from cancelcheck.link.undoing import undoes
 from cancelcheck.model.facts import (
@@ -20,6 +20,7 @@ from cancelcheck.model.facts import (
     Await,
     Call,
     Comprehension,
+    Const,
     Display,
     Enter,
     Exit,
@@ -31,6 +32,7 @@ from cancelcheck.model.facts import (
     Starred,
     Store,
     Subscript,
+    Test,
     Unpack,
 )
 
@@ -270,7 +272,8 @@ def _waited_for(view: FunctionView, store: int) -> int:
         return -1
     awaited = view.nodes[assign.value]
     call = view.call_at(awaited.value) if isinstance(awaited, Await) else None
-    if call is None or call.target != "asyncio.wait" or not call.positional:
+    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
+    if call is None or waiter is None or not waiter.pair or not call.positional:
         return -1
     return call.positional[0]
 
@@ -304,7 +307,7 @@ def _awaited(view: FunctionView, index: int) -> list[set[str]]:
             pending.append(inner.value)
         elif call is None:
             found.append(places(view, at))
-        elif call.target in ("asyncio.gather", "asyncio.wait"):
+        elif catalog.waiter(call.target) is not None:
             pending += [arg.value for arg in call.node.args if not arg.keyword]
         elif (scope := catalog.scope(call.target)) is not None and scope.wraps >= 0:
             pending += call.positional[scope.wraps : scope.wraps + 1]
@@ -354,30 +357,227 @@ def _hands_over(user: FunctionView, index: int) -> bool:
     call = user.call_at(use.node)
     assert call is not None
     catalog = user.module.project.catalog
-    if call.target in ("asyncio.gather", "asyncio.wait", "asyncio.as_completed") or call.target.startswith("builtins."):
+    if catalog.waiter(call.target) is not None or call.target.startswith("builtins."):
         return False
-    scope = catalog.scope(call.target)
-    return scope is None
+    return catalog.scope(call.target) is None
 
 
 def ends_quietly(view: FunctionView, escape: Escape) -> bool:
-    """Whether after an escape the function ends with no further cancellation point, but for what it gives back: the
-    `finally` on its way out, a connection that it closes."""
+    """Whether after an escape the function ends, with nothing but cleanup on its way: no loop goes on or round again,
+    and no function that loops is awaited."""
     return _ends_from(view, Place(escape.block, escape.ways))
 
 
-def _ends_from(view: FunctionView, place: Place) -> bool:
+def _ends_from(view: FunctionView, place: Place, *, at_root: bool = True) -> bool:
+    """Whether nothing but cleanup is waited for from a place on. At a task's root all that stands in no loop is."""
+
     def goes_on(index: int) -> bool:
-        if not is_cancellation_point(view, index):
+        node = view.nodes[index]
+        if isinstance(node, Exit) or not is_cancellation_point(view, index):
             return False
         if innermost(view, index, RegionKind.FINALLY) >= 0:
             return False  # cleanup, with or without loops of its own
-        node = view.nodes[index]
         call = view.call_at(node.value) if isinstance(node, Await) else None
+        loop = innermost(view, index, RegionKind.LOOP)
         gives_back = call is not None and undoes(call)
-        return not gives_back or innermost(view, index, RegionKind.LOOP) >= 0
+        if loop >= 0:
+            return not gives_back or not isinstance(view.nodes[view.regions[loop].node], Iterate)
+        if gives_back:
+            return False
+        return not at_root or (call is not None and call.callee is not None and _loops(call.callee))
 
     return reaches(view, place, goes_on) < 0
+
+
+def _loops(view: FunctionView) -> bool:
+    """Whether a function waits in a loop that is not bounded by what it iterates over."""
+    return any(is_cancellation_point(view, index) and _is_in_open_loop(view, index) for index in range(len(view.nodes)))
+
+
+def decides_by_state(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler raises the cancellation again on one way and not on another: somebody has thought about it
+    (`if not self.closed: raise`)."""
+    name = handler.excepts(view).name
+    for index in view.nodes_in(handler.region):
+        node = view.nodes[index]
+        if isinstance(node, Raise) and innermost(view, index, RegionKind.HANDLER) == handler.region:
+            raised = view.nodes[node.exc] if node.exc >= 0 else None
+            if raised is None or (isinstance(raised, Name) and raised.id == name):
+                return True
+    return False
+
+
+def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: list[Escape]) -> bool:
+    """Whether somebody may have meant to end a cancellation by name here. Not where it is taken for one failure among
+    others, where a loop goes round again, or where other work follows, here or in a loop of this module around the call
+    of this function, unless the handler says how to go on, or what was waited for may have been cancelled itself."""
+    if innermost(view, handler.node, RegionKind.FINALLY) < 0 and _is_always_raised(view, handler):
+        return False
+    if decides_by_state(view, handler) or len({escape.kind for escape in lost}) > 1 or _sets_flag(view, handler):
+        return True
+    if all(_waits_for_another(view, index) for index in points):
+        return True
+    if _takes_for_failure(view, handler, points):
+        return False
+    at_root = is_task_root(view) or runs_until_cancelled(view)
+    if any(not _ends_from(view, Place(escape.block, escape.ways), at_root=at_root) for escape in lost):
+        return False
+    return not any(
+        call is not None and call.is_awaited and user is not view and _loops_on(user, call.index)
+        for user, call in references(view)
+    )
+
+
+def _is_always_raised(view: FunctionView, handler: Handler) -> bool:
+    """Whether the cancellations that a handler names are those of frameworks that count on each of them to come out of
+    its scope, as they deliver them until it is left: there nobody means to end one."""
+    catalog = view.module.project.catalog
+    named = [catalog.framework(entry.framework) for entry in handler.catch.named]
+    return bool(named) and all(framework is not None and framework.until_left for framework in named)
+
+
+def _takes_for_failure(view: FunctionView, handler: Handler, points: list[int]) -> bool:
+    """Whether a handler names a cancellation among failures, and is no cleanup's. `Exception` beside it says that all
+    is meant, a timeout or the end of an iteration that waiting is."""
+    caught = handler.excepts(view).caught
+    leaves = list(exception_types(view, [caught])) if caught >= 0 else []
+    kinds = schema.ExceptionKind
+    waiting = (kinds.CANCEL, kinds.CANCEL_GETTER, kinds.TIMEOUT)
+    failures = [
+        leaf for leaf in leaves if leaf.name not in _NO_FAILURES and not (leaf.entry and leaf.entry.kind in waiting)
+    ]
+    if not failures or any(leaf.name in _ALL_FAILURES for leaf in leaves):
+        return False
+    return not all(_gives_back(view, index) for index in points)
+
+
+_NO_FAILURES = frozenset({"builtins.TimeoutError", "builtins.StopAsyncIteration", "builtins.GeneratorExit"})
+_ALL_FAILURES = frozenset({"builtins.Exception", "builtins.BaseException"})
+
+
+def _gives_back(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    return call is not None and undoes(call)
+
+
+def _sets_flag(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler sets a flag that a test outside of it reads."""
+    flags = {
+        view.key(at)
+        for index in view.nodes_in(handler.region)
+        if isinstance(node := view.nodes[index], Assign)
+        and node.value >= 0
+        and isinstance(view.nodes[node.value], Const)
+        for at in node.targets
+    } - {""}
+    return bool(flags) and any(
+        isinstance(node, Test)
+        and not view.is_inside(view.region_of(index), handler.region)
+        and any(view.key(at) in flags for at in view.operands_within(node.value))
+        for index, node in enumerate(view.nodes)
+    )
+
+
+def _waits_for_another(view: FunctionView, index: int) -> bool:
+    """Whether a point waits for a task or future that others may cancel, for something shielded, or for nothing but the
+    cancellation: not for a coroutine that is called there."""
+    node = view.nodes[index]
+    if not isinstance(node, Await):
+        return isinstance(node, (Enter, Exit)) and _is_timeout(view, index)
+    catalog = view.module.project.catalog
+    pending = [node.value]
+    while pending:
+        at = pending.pop()
+        call = view.call_at(at)
+        inner = view.nodes[at]
+        if isinstance(inner, Starred):
+            pending.append(inner.value)
+            continue
+        if isinstance(inner, Display):
+            pending += inner.items
+            continue
+        if call is None:
+            if isinstance(inner, Comprehension):
+                return False
+            continue
+        scope = catalog.scope(call.target)
+        produced = catalog.produces(call.target)
+        if scope is not None and scope.kind is schema.ScopeKind.SHIELD:
+            continue
+        if produced is not None and produced.casts >= 0:
+            pending += call.positional[1:2]
+            continue
+        if catalog.waiter(call.target) is not None:
+            pending += [arg.value for arg in call.node.args if not arg.keyword]
+        elif scope is not None and scope.wraps >= 0:
+            pending += call.positional[scope.wraps : scope.wraps + 1]
+        elif not _waits_forever(view, call):
+            return False
+    return True
+
+
+def _waits_forever(view: FunctionView, call: CallSite) -> bool:
+    """Whether a call waits on something that was made for it alone, so that only a cancellation ends it:
+    `Event().wait()`."""
+    made = view.call_at(call.receiver) if call.receiver >= 0 else None
+    return made is not None and bool(made.target) and view.module.project.catalog.api(call.target) is not None
+
+
+def _loops_on(view: FunctionView, index: int) -> bool:
+    """Whether a loop with no bound of its own goes round again after a node, and waits there."""
+
+    def waits(at: int) -> bool:
+        return is_cancellation_point(view, at) and view.is_inside(view.region_of(at), loop)
+
+    loop = innermost(view, index, RegionKind.LOOP)
+    return _is_in_open_loop(view, index) and reaches_after(view, view.nodes[index].parent, waits) >= 0
+
+
+def _is_in_open_loop(view: FunctionView, index: int) -> bool:
+    """Whether the innermost loop around a node is not bounded by what it iterates over."""
+    loop = innermost(view, index, RegionKind.LOOP)
+    header = view.nodes[view.regions[loop].node] if loop >= 0 else None
+    return header is not None and (not isinstance(header, Iterate) or header.is_async)
+
+
+def runs_until_cancelled(view: FunctionView) -> bool:
+    """Whether a function is a task's root in all likelihood, though who starts it is not seen: it waits in a loop with
+    no end of its own, and nothing in its module awaits it."""
+    if view.facts.kind is not FunctionKind.DEF or not view.is_coroutine:
+        return False
+    known = view.module.endless.get(view.index)
+    if known is None:
+        known = view.module.endless[view.index] = _never_ends(view) and not any(
+            call is not None and _is_waited_for(user, call) for user, call in references(view)
+        )
+    return known
+
+
+def _never_ends(view: FunctionView) -> bool:
+    loops = {
+        index
+        for index, region in enumerate(view.regions)
+        if region.kind is RegionKind.LOOP and _is_endless(view, region.node)
+    }
+    return bool(loops) and any(
+        is_cancellation_point(view, index) and not loops.isdisjoint(view.loops_around(index))
+        for index in range(len(view.nodes))
+    )
+
+
+def _is_endless(view: FunctionView, header: int) -> bool:
+    node = view.nodes[header]
+    value = view.nodes[node.value] if isinstance(node, Test) else None
+    return isinstance(value, Const) and bool(value.value)
+
+
+def _is_waited_for(view: FunctionView, call: CallSite) -> bool:
+    """Whether a call's coroutine is awaited where it stands, through `wait_for` and the like too."""
+    use = call.use
+    if use.kind != "argument":
+        return use.kind == "awaited"
+    return not _hands_over(view, call.index)
 
 
 def eating_escapes(view: FunctionView, handler: Handler, points: list[int]) -> list[Escape]:
@@ -396,8 +596,10 @@ def eating_escapes(view: FunctionView, handler: Handler, points: list[int]) -> l
 def delivers_again(view: FunctionView) -> bool:
     """Whether the module's framework delivers a cancellation at every wait until its scope is left, as trio and anyio
     do, and not once, as asyncio does."""
+    catalog = view.module.project.catalog
     libraries = view.module.facts.libraries
-    return "asyncio" not in libraries and ("trio" in libraries or "anyio" in libraries)
+    frameworks = [framework for framework in map(catalog.framework, libraries) if framework is not None]
+    return bool(frameworks) and all(framework.until_left for framework in frameworks)
 
 
 def goes_round(view: FunctionView, handler: Handler) -> bool:
@@ -422,11 +624,11 @@ def goes_round(view: FunctionView, handler: Handler) -> bool:
 
 
 def is_quiet_root(view: FunctionView, handler: Handler) -> bool:
-    """Whether a task ends with this handler: the function is a task's root, and ends after it with no further
-    cancellation point. The root of a whole program may still clean up, where the handler is in no loop: it is cancelled
-    by the runner, at an interrupt, and nobody waits for the cancellation but the runner."""
+    """Whether a task ends with this handler: the function is a task's root, and only cleans up after it. The root of a
+    whole program may do more, where the handler is in no loop: it is cancelled by the runner, at an interrupt, and
+    nobody waits for the cancellation but the runner."""
     if not is_task_root(view):
-        return False
+        return runs_until_cancelled(view) and all(ends_quietly(view, way) for way in escapes_of(view, handler))
     if innermost(view, handler.node, RegionKind.LOOP) < 0 and is_program(view):
         return True
     return all(ends_quietly(view, escape) for escape in escapes_of(view, handler))
@@ -446,7 +648,7 @@ def is_program(view: FunctionView) -> bool:
 
 def is_root_region(view: FunctionView, region: int) -> bool:
     """The same for a `with` block that swallows."""
-    if not is_task_root(view):
+    if not is_task_root(view) and not runs_until_cancelled(view):
         return False
     exits = [
         index

@@ -135,13 +135,11 @@ def caught_by(view: FunctionView, types: list[int]) -> Catch:
     return Catch(tuple(named), broad, others, unknown)
 
 
-_GROUPING = frozenset({"trio", "anyio"})
-"""Frameworks whose task groups raise cancellations in an exception group. asyncio raises its own bare."""
-
-
 def cancels_in_groups(view: FunctionView) -> bool:
     """Whether the module's framework raises cancellations in exception groups."""
-    return not _GROUPING.isdisjoint(view.module.facts.libraries)
+    catalog = view.module.project.catalog
+    frameworks = (catalog.framework(library) for library in view.module.facts.libraries)
+    return any(framework is not None and framework.in_groups for framework in frameworks)
 
 
 class Handler(NamedTuple):
@@ -182,6 +180,14 @@ def handler_in(view: FunctionView, index: int) -> Handler:
     assert isinstance(node, Except)
     catch = Catch((), True, 0, False) if node.caught < 0 else caught_by(view, [node.caught])
     return Handler(index, region.node, region.parent, catch)
+
+
+def takes_failures(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler takes every ordinary exception."""
+    caught = handler.excepts(view).caught
+    if caught < 0 or handler.catch.broad:
+        return True
+    return any(leaf.name == "builtins.Exception" for leaf in exception_types(view, [caught]))
 
 
 def protected(view: FunctionView, statement: int) -> int:

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.exceptions import Handler, caught_by, handlers_of, is_cancellation_point, suppressed_types
+from cancelcheck.link.exceptions import (
+    Handler,
+    caught_by,
+    handlers_of,
+    is_cancellation_point,
+    suppressed_types,
+    takes_failures,
+)
 from cancelcheck.model.facts import (
     Attr,
     Await,
@@ -759,7 +766,7 @@ class _Search:
             if passing and not takes and not handler.catch.unknown:
                 continue
             yield _State(_arrive(view, target, state.place.ways, "end"), "", state.origin, known)
-            if takes or (not passing and _takes_errors(view, handler)):
+            if takes or (not passing and takes_failures(view, handler)):
                 return
         yield from self._throw(state, known, state.flight, state.origin)
 
@@ -791,12 +798,6 @@ def _is_timeout(view: FunctionView, index: int) -> bool:
     call = view.call_at(enter.context) if isinstance(enter, Enter) else None
     scope = view.module.project.catalog.scope(call.target) if call is not None else None
     return scope is not None and scope.kind is schema.ScopeKind.TIMEOUT
-
-
-def _takes_errors(view: FunctionView, handler: Handler) -> bool:
-    """Whether a handler takes every ordinary exception."""
-    caught = handler.excepts(view).caught
-    return caught < 0 or view.target_of(caught) == "builtins.Exception"
 
 
 def may_fail(view: FunctionView, index: int) -> bool:

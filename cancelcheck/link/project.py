@@ -114,6 +114,7 @@ class ModuleView:
         self.spans: dict[tuple[int, int], Span] = {}
         self.roots: dict[int, bool] = {}
         self.missed: dict[int, tuple[tuple[Handler, Missed], ...]] = {}
+        self.endless: dict[int, bool] = {}
         self.alone: dict[int, bool] = {}
         self.waitless: dict[int, bool] = {}
         self.is_test = False

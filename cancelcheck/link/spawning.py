@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.exceptions import handlers_of, is_cancellation_point, takes_failures
+from cancelcheck.link.flow import innermost
+from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import (
     Assign,
     Await,
@@ -16,6 +19,8 @@ from cancelcheck.model.facts import (
     FunctionKind,
     Iterate,
     Lambda,
+    Name,
+    RegionKind,
     Starred,
     Store,
     Unpack,
@@ -152,19 +157,124 @@ def _is_callback(view: FunctionView) -> bool:
     return argument == view.facts.define
 
 
+def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether work is such that its handle may well be dropped on purpose: it sees to its own failures and is soon
+    over, or the object that starts it is about to go away and has no place to keep it."""
+    if call.fn.name == "__del__" and call.fn.owner is not None:
+        return True
+    work = _work(call, entry)
+    if entry.work is schema.Work.CALLABLE:
+        callee = call.fn.definition_of(work) if work >= 0 else None
+    else:
+        made = call.fn.call_at(work) if work >= 0 else None
+        callee = made.callee if made is not None else None
+    return callee is not None and len(callee.alternatives) <= 1 and _sees_to_its_failures(callee)
+
+
+def _sees_to_its_failures(view: FunctionView) -> bool:
+    """Whether everything that a function waits for (one that is not async: calls) stands in a `try` that takes its
+    failure and goes on, and in no loop. A function that only does one thing after a delay may take but the failures
+    that it expects."""
+    points = [index for index in range(len(view.nodes)) if _may_fail(view, index)]
+    waits = [index for index in points if not _is_sleep(view, index)]
+    delayed = view.is_async and len(waits) == 1 < len(points)
+    return bool(waits) and all(
+        innermost(view, index, RegionKind.LOOP) < 0 and _is_guarded(view, index, broadly=not delayed) for index in waits
+    )
+
+
+def _may_fail(view: FunctionView, index: int) -> bool:
+    if view.is_async:
+        return is_cancellation_point(view, index)
+    return isinstance(view.nodes[index], Call)
+
+
+def _is_sleep(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    api = view.module.project.catalog.api(call.target) if call is not None else None
+    return api is not None and api.kind is schema.Kind.SLEEP
+
+
+def _is_guarded(view: FunctionView, index: int, *, broadly: bool) -> bool:
+    """Whether a `try` around a node has a handler that takes failures (all of them where `broadly`) and raises none.
+    What such a handler does itself counts too."""
+    inner = -1
+    for region in view.regions_around(index):
+        if view.regions[region].kind is RegionKind.TRY:
+            takes = any(
+                not view.raises_within(handler.region)
+                and (takes_failures(view, handler) or (not broadly and bool(handler.catch.others)))
+                for handler in handlers_of(view, region)
+            )
+            if takes and inner >= 0:
+                return True
+        inner = region
+    return False
+
+
 def runs_in_one_step(call: CallSite, entry: schema.Spawner) -> bool:
-    """Whether the work is a coroutine of the project that calls something, waits for nothing and starts nothing: it is
-    done in its first step, and cannot vanish."""
-    work = call.argument(entry.work_keyword, entry.work_position)
-    made = call.fn.call_at(work) if work is not None and work >= 0 else None
-    callee = made.callee if made is not None else None
-    if callee is None or not callee.is_coroutine or not callee.calls:
+    """Whether the work is a coroutine that calls something, waits for nothing and starts nothing: it is done in its
+    first step, and cannot vanish."""
+    work = _work(call, entry)
+    made = call.fn.call_at(work) if work >= 0 else None
+    return made is not None and _is_done_at_once(made, MAX_STEPS)
+
+
+MAX_STEPS = 4
+"""Coroutines that are followed into each other."""
+
+
+def _is_done_at_once(made: CallSite, steps: int) -> bool:
+    """Whether a call makes a coroutine that never waits: the catalogue's, or one of the project that awaits only such,
+    and starts nothing."""
+    callee = made.callee
+    if callee is None:
+        return _never_waits(made)
+    if steps <= 0 or not callee.is_coroutine or not callee.calls or len(callee.alternatives) > 1:
         return False
     if any(spawner_of(inner) is not None for inner in callee.calls):
         return False
-    return not any(
-        isinstance(node, Await) or (isinstance(node, (Iterate, Enter)) and node.is_async) for node in callee.nodes
-    )
+    for node in callee.nodes:
+        if isinstance(node, Await):
+            awaited = callee.call_at(node.value)
+            if awaited is None or not _is_done_at_once(awaited, steps - 1):
+                return False
+        elif isinstance(node, (Iterate, Enter)) and node.is_async:
+            return False
+    return True
+
+
+def _never_waits(call: CallSite) -> bool:
+    """Whether the catalogue says that a method never waits on an instance that is made so."""
+    entry = call.fn.module.project.catalog.immediate(call.target)
+    if entry is None:
+        return False
+    instance = call.called_on
+    if instance is None or not instance.complete or not instance.origins:
+        return False
+    for origin in instance.origins:
+        given = origin.argument(entry.unless, entry.unless_position) if entry.unless else None
+        if given is None:
+            continue
+        value = evaluate(origin.fn, given) if given >= 0 else None
+        if value is None or value.kind is not ValueKind.NUMBER or value.number > 0:
+            return False
+    return True
+
+
+def _work(call: CallSite, entry: schema.Spawner) -> int:
+    """The node that makes the work, through a local that is bound to it once; -1 where there is none."""
+    work = call.argument(entry.work_keyword, entry.work_position)
+    if work is None or work < 0:
+        return -1
+    node = call.fn.nodes[work]
+    if isinstance(node, Name) and entry.work is schema.Work.COROUTINE:
+        _, bound = call.fn.bindings(node.id)
+        if len(bound) == 1 and bound[0][0] is call.fn and bound[0][1] >= 0:
+            value = call.fn.assigned_value(bound[0][1])
+            return work if value is None else value
+    return work
 
 
 def work_text(call: CallSite, entry: schema.Spawner) -> str:

@@ -40,8 +40,9 @@ def start(job):
 There is no fix: where the task is to be kept is for the author to say.
 
 ## Known limits
-A local that is read once, only to log it or to add a callback, counts as kept. `executor.submit` is reported with
-`--strict` only: many jobs are meant to be forgotten, and the pool's shutdown waits for them.
+A local that is read once, only to log it or to add a callback, counts as kept. With `--strict` only: `executor.submit`,
+for many jobs are meant to be forgotten, and the pool's shutdown waits for them; a coroutine that never waits, for it is
+done in one step; work that sees to its own failures and is soon over; what `__del__` starts. `# noqa: RUF006` counts.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.spawning import loss_of, runs_in_one_step, spawner_of, work_text
+from cancelcheck.link.spawning import loss_of, may_be_forgotten, runs_in_one_step, spawner_of, work_text
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -70,7 +71,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         loss = loss_of(fn, call.index)
         if not loss:
             continue
-        if spawner.work is Work.COROUTINE and runs_in_one_step(call, spawner):
+        at_once = spawner.work is Work.COROUTINE and runs_in_one_step(call, spawner)
+        if at_once:
             what, then = "task", "its failure is never seen, and nothing can wait for it"
         elif spawner.work is Work.COROUTINE:
             what, then = "task", "it can vanish before it is done, and nothing can cancel it"
@@ -81,7 +83,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             call.index,
             f"{what} `{work_text(call, spawner)}` {_HOW[loss]}: {then}",
             help="Keep the handle and await or cancel it, or start it in a task group.",
-            strict=spawner.strict,
+            strict=spawner.strict or at_once or may_be_forgotten(call, spawner),
         )
 
 

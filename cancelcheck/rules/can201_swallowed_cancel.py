@@ -44,9 +44,13 @@ async def stop(task):
 Safe where the handler falls through: `raise` is added at its end. Where it returns or jumps there is no fix.
 
 ## Known limits
-At the root of a task, where the function ends right after the handler, it is reported with `--strict` only. Whether a
-function is a task's root is read off its own module. The join idiom is told by the place that is cancelled and awaited;
-a task that a helper cancels is not seen unless the helper's name says so.
+A handler that names the cancellation may be meant. By default it is reported where it takes it for one failure among
+others, where a loop goes round again (also one of this module around the call), where other work follows, and under
+trio and anyio, whose scopes count on each cancellation to come out. With `--strict` only: where the function ends with
+nothing but cleanup; where the handler raises on another way, or sets a flag; where what was awaited is a task or future
+that others may cancel, or shielded. At a task's root only a loop that goes on counts; a function that loops until it is
+cancelled, and that its own module does not await, is taken for one. The join idiom is told by the place that is
+cancelled and awaited; a task that a helper cancels is not seen unless the helper's name says so.
 """
 
 from __future__ import annotations
@@ -54,7 +58,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import eating_escapes, is_quiet_root
+from cancelcheck.link.cancellation import eating_escapes, is_quiet_root, may_be_meant
 from cancelcheck.link.catching import indent_of_last, points_reaching
 from cancelcheck.link.exceptions import Handler, handlers
 from cancelcheck.link.flow import Escape
@@ -94,7 +98,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *([ctx.step(fn, escape.node, "and is gone")] if escape.node >= 0 else []),
             ),
             fix=_fix(fn, handler, lost, ctx),
-            strict=is_quiet_root(fn, handler),
+            strict=is_quiet_root(fn, handler) or may_be_meant(fn, handler, points, lost),
         )
 
 

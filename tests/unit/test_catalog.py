@@ -31,7 +31,7 @@ def test_file_is_of_the_form(library: str) -> None:
     assert data.library.version
     assert data.library.source
     for table, name, entry in entries(data):
-        assert name.startswith(f"{library}."), f"{table}: {name}"
+        assert f"{name}.".startswith(f"{library}."), f"{table}: {name}"
         assert entry.source or data.library.source
 
 

@@ -31,6 +31,9 @@ def read(text: str, *, noqa: bool = True) -> Suppressions:
         "# noqa: E501,CAN101",
         "# noqa: E501 CAN1 because",
         "# noqa: C",
+        "# noqa: RUF006",
+        "# noqa: E501, RUF006 kept by the loop",
+        "# noqa: F841",
         "# noqa: because it is fine",
         "# cancelcheck: ignore",
         "# cancelcheck: ignore[lost-task]",
@@ -53,6 +56,8 @@ def test_a_comment_silences(comment: str) -> None:
     "comment",
     [
         "# noqa: E501",
+        "# noqa: RUF00",
+        "# noqa: S113",
         "# noqa: CAN2",
         "# cancelcheck: ignore[swallowed-cancel]",
         "# cancelcheck: ignore[]",
