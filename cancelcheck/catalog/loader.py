@@ -34,6 +34,8 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("clock", "call"),
     ("suppressor", "call"),
     ("decorator", "name"),
+    ("serves", "call"),
+    ("serving_class", "type"),
     ("callback", "call"),
     ("resource", "call"),
     ("lock", "type"),
@@ -427,6 +429,19 @@ class Catalog:
         """A call that waits for tasks or futures that it is given."""
         found: schema.Waiter | None = self._get("waiter", name)
         return found
+
+    def serves(self, name: str) -> schema.Serves | None:
+        """A call that is given a function which then serves requests."""
+        found: schema.Serves | None = self._get("serves", name)
+        return found
+
+    def serving_class(self, name: str) -> schema.ServingClass | None:
+        """A class whose subclasses serve requests; also where it inherits from one."""
+        for base in self.bases(name) if name else ():
+            found: schema.ServingClass | None = self._one["serving_class"].get(base)
+            if found is not None:
+                return found
+        return None
 
     def retry(self, name: str) -> schema.Retry | None:
         """Something that calls again what has failed."""

@@ -617,6 +617,24 @@ class Immediate(_Entry, frozen=True, kw_only=True):
     unless_position: int = -1
 
 
+class Serves(_Entry, frozen=True, kw_only=True):
+    """A call that is given a function which then serves requests (`starlette.routing.Route("/pay", pay)`), at `position`
+    or as `keyword`. `role`: route or task, as of a decorator."""
+
+    call: Names
+    position: int = -1
+    keyword: str = ""
+    role: str = "route"
+
+
+class ServingClass(_Entry, frozen=True, kw_only=True):
+    """A class whose subclasses serve requests, in the `methods` of these names that they define."""
+
+    type: Names
+    methods: tuple[str, ...]
+    role: str = "route"
+
+
 class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """Head of a file. `name` is the package that is imported, `package` its name on PyPI (empty: standard library),
     `version` the release on which the entries were checked, `source` where. `cancels_with`: a framework whose
@@ -660,6 +678,8 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     duration: tuple[Duration, ...] = ()
     suppressor: tuple[Suppressor, ...] = ()
     decorator: tuple[Decorator, ...] = ()
+    serves: tuple[Serves, ...] = ()
+    serving_class: tuple[ServingClass, ...] = ()
     callback: tuple[Callback, ...] = ()
     resource: tuple[Resource, ...] = ()
     lock: tuple[Lock, ...] = ()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cancelcheck.link.outlasting import Span
     from cancelcheck.link.passing import Hidden, Reached
     from cancelcheck.link.reaching import Chain
+    from cancelcheck.link.serving import Serving
     from cancelcheck.link.values import Value
 
 Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]
@@ -116,6 +117,7 @@ class ModuleView:
         self.missed: dict[int, tuple[tuple[Handler, Missed], ...]] = {}
         self.endless: dict[int, bool] = {}
         self.alone: dict[int, bool] = {}
+        self.serving: dict[int, Serving | None] = {}
         self.waitless: dict[int, bool] = {}
         self.is_test = False
         self.customised: Customised | None = None

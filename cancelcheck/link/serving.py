@@ -1,0 +1,80 @@
+"""Functions that serve requests: routes, methods of servicers, tasks of a queue. Somebody waits for their end."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.model.facts import Call, FunctionKind
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import FunctionView
+
+_ROLES = ("route", "task")
+
+_GENERATED = re.compile(r"_pb2_grpc\.\w+Servicer$")
+"""How the class is called that gRPC's compiler makes for a service."""
+
+_SERVICER_PARAMS = 3
+"""`self`, the request or their stream, and the context."""
+
+
+class Serving(NamedTuple):
+    """How a function serves: `role` is route, rpc or task; `view` and `node` where that stands, -1 for a class."""
+
+    role: str
+    view: FunctionView
+    node: int
+
+
+def serving_of(view: FunctionView) -> Serving | None:
+    """How a function serves requests, as far as its own module says; None for any other function. What is defined in
+    one counts as a part of it where it is called."""
+    if view.facts.kind is not FunctionKind.DEF:
+        return None
+    kept = view.module.serving
+    if view.index not in kept:
+        kept[view.index] = _by_decorator(view) or _by_class(view) or _by_call(view)
+    return kept[view.index]
+
+
+def _by_decorator(view: FunctionView) -> Serving | None:
+    catalog = view.module.project.catalog
+    for name, index in view.decorators:
+        role = catalog.decorator(name)
+        if role in _ROLES and view.parent is not None:
+            return Serving(role, view.parent, index)
+    return None
+
+
+def _by_class(view: FunctionView) -> Serving | None:
+    owner = view.owner
+    if owner is None:
+        return None
+    classes, outside, _ = owner.ancestry
+    catalog = view.module.project.catalog
+    for name in outside:
+        entry = catalog.serving_class(name)
+        if entry is not None and view.name in entry.methods:
+            return Serving(entry.role, owner, -1)
+    public = not view.name.startswith("_") and len(view.facts.params) == _SERVICER_PARAMS
+    if public and any(_GENERATED.search(name) for name in (*outside, *(cls.qualname for cls in classes[1:]))):
+        return Serving("rpc", owner, -1)
+    return None
+
+
+def _by_call(view: FunctionView) -> Serving | None:
+    """By a call of this module that is given the function: `Route("/pay", pay)`, `app.router.add_post("/pay", pay)`."""
+    catalog = view.module.project.catalog
+    is_method = view.owner is not None
+    for user, index in view.module.mentions(view.name, of_method=is_method):
+        parent = user.nodes[user.nodes[index].parent] if user.nodes[index].parent >= 0 else None
+        if not isinstance(parent, Call) or parent.func == index:
+            continue
+        if not is_method and user.definition_of(index) is not view:
+            continue
+        call = user.call_at(user.nodes[index].parent)
+        entry = catalog.serves(call.target) if call is not None else None
+        if call is not None and entry is not None and call.argument(entry.keyword, entry.position) == index:
+            return Serving(entry.role, user, call.index)
+    return None

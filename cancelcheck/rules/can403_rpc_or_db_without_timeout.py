@@ -1,0 +1,90 @@
+"""A client of a database, a cache, a broker, an RPC or a cloud service that can wait forever.
+
+## Why
+A server that takes the connection and says nothing, a lock that a forgotten transaction holds, a firewall that drops
+what it does not know: the driver waits, and with it the request, the pool's slot and the thread.
+
+```python bad
+import psycopg2
+
+def connect():
+    return psycopg2.connect(host="db.example", dbname="bank")
+```
+
+```python good
+import psycopg2
+
+def connect():
+    return psycopg2.connect(host="db.example", dbname="bank", connect_timeout=5)
+```
+
+## Fix safety
+There is no fix: how long to wait is for the project to say.
+
+## Known limits
+A client is reported once, where it is made, when the library takes the bound there; at the call when only the call
+takes it. Connections without a bound are reported by default, commands without one with `--strict`. A bound in a URL
+that is no literal is trusted. Where a library's default changed, that of the release counts that the project asks for,
+else of the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.catalog.schema import Kind
+from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.advice import library_of, timeout_to_pass
+from cancelcheck.link.connecting import open_wait
+from cancelcheck.link.passing import endless_calls
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+_KINDS = frozenset({Kind.RPC, Kind.DB, Kind.CACHE, Kind.BROKER, Kind.CLOUD})
+
+_ASKS = frozenset({Kind.DB, Kind.CACHE})
+"""Kinds whose commands have a bound of their own, besides the connection's."""
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each client, and each call that only itself can bound, that can wait forever."""
+    for call in fn.calls:
+        found = open_wait(call)
+        if found is not None:
+            if found.entry.kind not in _KINDS:
+                continue
+            command = found.what == "command"
+            keyword = next(iter(getattr(found.entry, "command", ())), "") if command else ""
+            waits = {"whole": "waits", "connection": "waits for a connection", "command": "waits for an answer"}
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` has no timeout: {library_of(call.target)} {waits[found.what]} forever by default",
+                help=timeout_to_pass(call, found.entry, keyword),
+                strict=command and found.entry.kind in _ASKS,
+            )
+            continue
+        endless = next((at for at in endless_calls(call) if at.api.kind in _KINDS and not at.given), None)
+        if endless is not None:
+            last = endless.chain[-1]
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` leaves `{endless.param}` without a limit: `{last.text}(…)` then waits forever",
+                help=f"Pass `{endless.param}=`, or give it a finite default.",
+                trace=(
+                    ctx.step(fn, call.index, f"`{endless.param}` is left without a limit"),
+                    *(ctx.step(at.fn, at.index, f"`{at.text}(…)` is given it") for at in endless.chain),
+                ),
+            )
+
+
+RULE = Rule(
+    code="CAN403",
+    name="rpc-or-db-without-timeout",
+    family=Family.TIMEOUT,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

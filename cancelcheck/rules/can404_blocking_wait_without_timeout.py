@@ -1,0 +1,132 @@
+"""A wait for another thread or process that has no end.
+
+## Why
+A worker that died never puts its result, never sets its event, never gives its lock back. Who waits for it without a
+timeout waits for ever; in a function that serves requests each such wait takes one worker away, until none is left.
+
+```python bad
+from concurrent.futures import ThreadPoolExecutor
+from flask import Flask
+
+app = Flask(__name__)
+pool = ThreadPoolExecutor()
+
+@app.get("/report/<name>")
+def report(name):
+    return pool.submit(str.upper, name).result()
+```
+
+```python good
+from concurrent.futures import ThreadPoolExecutor
+from flask import Flask
+
+app = Flask(__name__)
+pool = ThreadPoolExecutor()
+
+@app.get("/report/<name>")
+def report(name):
+    return pool.submit(str.upper, name).result(timeout=10)
+```
+
+## Fix safety
+There is no fix: how long to wait, and what to do then, is for the project to say.
+
+## Known limits
+By default only where the function serves requests (a route, a servicer's method, a task of a queue) or is an SLA
+function, itself or through functions that it calls; anywhere with `--strict`, asyncio's own waits included. A `with` on
+a lock is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.catalog.schema import Kind, Mode
+from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.blocking import Hold, asked_on_the_way, hold_of, was_ended_before
+from cancelcheck.link.passing import endless_calls
+from cancelcheck.link.reaching import chain_of
+from cancelcheck.link.serving import serving_of
+from cancelcheck.link.sla import promise_of
+from cancelcheck.link.waits import Verdict, judge
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+_KINDS = frozenset({Kind.QUEUE, Kind.THREAD, Kind.TASK})
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each endless wait for a thread, a queue or a task, and in a function that serves each call that leads to
+    one for a thread."""
+    serves = serving_of(fn) is not None or promise_of(fn) is not None
+    for call in fn.calls:
+        if _is_endless(call):
+            told = " in a function that serves requests" if serves and _is_serious(call) else ""
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` waits without a timeout{told}: if what it waits for died, it waits forever",
+                help="Give it a timeout, and say what then.",
+                strict=not told,
+            )
+            continue
+        found = next((at for at in endless_calls(call) if at.api.kind in _KINDS and not at.given), None)
+        if found is not None:
+            last = found.chain[-1]
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` leaves `{found.param}` at None: `{last.text}(…)` then waits forever",
+                help=f"Pass `{found.param}=`, or give it a finite default.",
+                trace=(
+                    ctx.step(fn, call.index, f"`{found.param}` is left at None"),
+                    *(ctx.step(at.fn, at.index, f"`{at.text}(…)` is given it") for at in found.chain),
+                ),
+                strict=not serves or not _is_sync(last),
+            )
+            continue
+        chain = chain_of(call, "waits-for-thread", _is_endless_for_thread, surely=True) if serves else ()
+        if len(chain) > 1 and not asked_on_the_way(chain):
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` waits without a timeout in a function that serves requests, "
+                f"through `{chain[-1].text}(…)`: if what it waits for died, it waits forever",
+                help="Give that wait a timeout, and say what then.",
+                trace=tuple(
+                    ctx.step(at.fn, at.index, f"`{at.text}(…)` {'waits' if at is chain[-1] else 'is called'}")
+                    for at in chain
+                ),
+            )
+
+
+def _is_endless(call: CallSite) -> bool:
+    api = call.fn.module.project.catalog.api(call.target)
+    if api is None or api.kind not in _KINDS or judge(call, api).verdict is not Verdict.UNTIMED:
+        return False
+    return api.mode is Mode.ASYNC or (hold_of(call) is not None and not was_ended_before(call))
+
+
+def _is_serious(call: CallSite) -> bool:
+    """Whether an endless wait is one for a thread or a process, and not for a moment as a rule."""
+    return _is_sync(call) and (hold_of(call) is Hold.LONG or call.member == "acquire")
+
+
+def _is_endless_for_thread(call: CallSite) -> bool:
+    return _is_serious(call) and _is_endless(call)
+
+
+def _is_sync(call: CallSite) -> bool:
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and api.mode is Mode.SYNC
+
+
+RULE = Rule(
+    code="CAN404",
+    name="blocking-wait-without-timeout",
+    family=Family.TIMEOUT,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)

@@ -1,0 +1,91 @@
+"""A client that does one errand, with no end.
+
+## Why
+Mail, FTP, SSH, LDAP, XML-RPC, a websocket's handshake: the caller goes somewhere, does one thing and comes back. The
+libraries for it wait forever unless they are told otherwise, and a peer that hangs keeps the caller for good.
+
+```python bad
+import smtplib
+
+def send(message):
+    with smtplib.SMTP("mail.example") as server:
+        server.send_message(message)
+```
+
+```python good
+import smtplib
+
+def send(message):
+    with smtplib.SMTP("mail.example", timeout=10) as server:
+        server.send_message(message)
+```
+
+## Fix safety
+There is no fix: how long to wait is for the project to say.
+
+## Known limits
+Sockets and streams are reported with `--strict` only: they often stand in a loop that waits by design. The accept and
+read loops of a server are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cancelcheck.catalog.schema import Kind
+from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.advice import library_of, timeout_to_pass
+from cancelcheck.link.connecting import open_wait
+from cancelcheck.link.passing import endless_calls
+from cancelcheck.link.serving import handles_connection
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Default, Family, Rule
+
+_ERRANDS = frozenset({Kind.MAIL, Kind.REMOTE})
+_STREAMS = frozenset({Kind.SOCKET, Kind.DNS})
+
+
+def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
+    """Reports each errand without an end, and each wait on a stream that nothing bounds."""
+    for call in fn.calls:
+        found = open_wait(call)
+        if found is not None:
+            kind = found.entry.kind
+            if kind in _ERRANDS or (kind in _STREAMS and not _waits_by_design(call)):
+                yield ctx.report(
+                    fn,
+                    call.index,
+                    f"`{call.text}(…)` has no timeout: {library_of(call.target)} waits forever by default",
+                    help=timeout_to_pass(call, found.entry),
+                    strict=kind in _STREAMS,
+                )
+            continue
+        endless = next((at for at in endless_calls(call) if at.api.kind in _ERRANDS and not at.given), None)
+        if endless is not None:
+            last = endless.chain[-1]
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}(…)` leaves `{endless.param}` without a limit: `{last.text}(…)` then waits forever",
+                help=f"Pass `{endless.param}=`, or give it a finite default.",
+                trace=(
+                    ctx.step(fn, call.index, f"`{endless.param}` is left without a limit"),
+                    *(ctx.step(at.fn, at.index, f"`{at.text}(…)` is given it") for at in endless.chain),
+                ),
+            )
+
+
+def _waits_by_design(call: CallSite) -> bool:
+    """Whether a wait on a stream stands in a server's own loop."""
+    return next(call.fn.loops_around(call.index), -1) >= 0 or handles_connection(call.fn)
+
+
+RULE = Rule(
+    code="CAN408",
+    name="network-wait-without-timeout",
+    family=Family.TIMEOUT,
+    default=Default.ON,
+    since="0.1",
+    doc=__doc__,
+    check=check,
+)
