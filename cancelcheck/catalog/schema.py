@@ -618,8 +618,8 @@ class Immediate(_Entry, frozen=True, kw_only=True):
 
 
 class Serves(_Entry, frozen=True, kw_only=True):
-    """A call that is given a function which then serves requests (`starlette.routing.Route("/pay", pay)`), at `position`
-    or as `keyword`. `role`: route or task, as of a decorator."""
+    """A call that is given a function which then serves requests (`starlette.routing.Route("/pay", pay)`), at
+    `position` or as `keyword`. `role`: route or task, as of a decorator."""
 
     call: Names
     position: int = -1

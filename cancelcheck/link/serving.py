@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from cancelcheck.model.facts import Call, FunctionKind
+from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
 
 if TYPE_CHECKING:
-    from cancelcheck.link.function import FunctionView
+    from cancelcheck.link.function import CallSite, FunctionView
 
 _ROLES = ("route", "task")
 
@@ -66,15 +67,32 @@ def _by_class(view: FunctionView) -> Serving | None:
 def _by_call(view: FunctionView) -> Serving | None:
     """By a call of this module that is given the function: `Route("/pay", pay)`, `app.router.add_post("/pay", pay)`."""
     catalog = view.module.project.catalog
+    for call in _given_to(view):
+        entry = catalog.serves(call.target)
+        argument = call.argument(entry.keyword, entry.position) if entry is not None else None
+        if entry is not None and argument is not None and argument >= 0:
+            node = call.fn.nodes[argument]
+            if isinstance(node, (Name, Attr)) and view.name in (getattr(node, "id", ""), getattr(node, "attr", "")):
+                return Serving(entry.role, call.fn, call.index)
+    return None
+
+
+def handles_connection(view: FunctionView) -> bool:
+    """Whether a function is handed to a server of streams, which calls it for each connection:
+    `start_server(serve)`."""
+    if view.facts.kind is not FunctionKind.DEF:
+        return False
+    return any("serve" in (call.target.rpartition(".")[2] or call.member) for call in _given_to(view))
+
+
+def _given_to(view: FunctionView) -> Iterator[CallSite]:
+    """The calls of this module that are given a function as an argument."""
     is_method = view.owner is not None
     for user, index in view.module.mentions(view.name, of_method=is_method):
         parent = user.nodes[user.nodes[index].parent] if user.nodes[index].parent >= 0 else None
         if not isinstance(parent, Call) or parent.func == index:
             continue
-        if not is_method and user.definition_of(index) is not view:
-            continue
-        call = user.call_at(user.nodes[index].parent)
-        entry = catalog.serves(call.target) if call is not None else None
-        if call is not None and entry is not None and call.argument(entry.keyword, entry.position) == index:
-            return Serving(entry.role, user, call.index)
-    return None
+        if is_method or user.definition_of(index) is view:
+            call = user.call_at(user.nodes[index].parent)
+            assert call is not None
+            yield call

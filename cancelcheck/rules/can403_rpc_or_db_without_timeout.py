@@ -42,8 +42,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 _KINDS = frozenset({Kind.RPC, Kind.DB, Kind.CACHE, Kind.BROKER, Kind.CLOUD})
 
-_ASKS = frozenset({Kind.DB, Kind.CACHE})
-"""Kinds whose commands have a bound of their own, besides the connection's."""
+_ASKS = frozenset({Kind.DB, Kind.CACHE, Kind.BROKER})
+"""Kinds of which a command waits for a lock or a message by design as often as not."""
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:

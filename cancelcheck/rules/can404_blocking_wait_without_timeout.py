@@ -34,7 +34,7 @@ There is no fix: how long to wait, and what to do then, is for the project to sa
 ## Known limits
 By default only where the function serves requests (a route, a servicer's method, a task of a queue) or is an SLA
 function, itself or through functions that it calls; anywhere with `--strict`, asyncio's own waits included. A `with` on
-a lock is not looked at.
+a lock is not looked at, nor is a lock that the same function gives back.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Kind, Mode
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.blocking import Hold, asked_on_the_way, hold_of, was_ended_before
+from cancelcheck.link.locks import takings
 from cancelcheck.link.passing import endless_calls
 from cancelcheck.link.reaching import chain_of
 from cancelcheck.link.serving import serving_of
@@ -59,7 +60,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each endless wait for a thread, a queue or a task, and in a function that serves each call that leads to
     one for a thread."""
     serves = serving_of(fn) is not None or promise_of(fn) is not None
+    brief = set() if serves else {taking.call.index for taking in takings(fn)}
     for call in fn.calls:
+        if call.index in brief:
+            continue
         if _is_endless(call):
             told = " in a function that serves requests" if serves and _is_serious(call) else ""
             yield ctx.report(
