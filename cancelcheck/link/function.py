@@ -38,6 +38,7 @@ from cancelcheck.model.facts import (
     Store,
     StoreAttr,
     StoreItem,
+    Test,
     Yield,
 )
 
@@ -378,7 +379,7 @@ class FunctionView:
             if parent in pending:
                 pending.add(at)
                 yield at
-            elif parent < 0 and not isinstance(self.nodes[at], (Iterate,)):
+            elif parent < 0 and not _is_within_expression(self.nodes[at]):
                 # a statement ends the expression
                 break
 
@@ -873,6 +874,11 @@ class FunctionView:
                 continue
             return True
         return False
+
+
+def _is_within_expression(node: AnyNode) -> bool:
+    """Whether a node that nobody uses may stand inside an expression: what decides in it, or goes round."""
+    return isinstance(node, Iterate) or (isinstance(node, Test) and node.kind in ("and", "or", "ifexp", "filter"))
 
 
 def _is_builtin(name: str) -> bool:

@@ -236,7 +236,8 @@ class _FixedSleeps:
                 continue
             watched = next((index for index in operands if self._is_watched(index, leaf)), -1)
             if watched >= 0:
-                return watched
+                measured = self.view.call_at(self.view.nodes[watched].parent)
+                return measured.index if measured is not None and measured.target == "builtins.len" else watched
         return -1
 
     def _is_own(self, index: int) -> bool:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from cancelcheck.catalog import schema
 from cancelcheck.link.checkpoints import may_wait
 from cancelcheck.link.exceptions import cancels_in_groups, handlers_of, is_cancellation_point
-from cancelcheck.link.flow import always_leaves, never_returns, passes, round_trip, turning_blocks
+from cancelcheck.link.flow import (
+    always_leaves,
+    branch_of,
+    conditions,
+    never_returns,
+    passes,
+    round_trip,
+    turning_blocks,
+)
 from cancelcheck.link.polling import busy_poll, polls_by_loop
 from cancelcheck.model.facts import (
     Attr,
@@ -39,7 +49,7 @@ class Starving(NamedTuple):
 
 def starving_loops(view: FunctionView) -> Iterator[Starving]:
     """The loops with no constant bound that have a turn without a checkpoint, on which nothing changes that could end
-    them. Those that a poll keeps busy are another rule's."""
+    them. Those that a poll keeps busy are another rule's, and those that block."""
     if not view.is_async:
         return
     polls = polls_by_loop(view)
@@ -47,7 +57,7 @@ def starving_loops(view: FunctionView) -> Iterator[Starving]:
         if region.kind is not RegionKind.LOOP or region.node < 0 or region.entry not in view.live_blocks:
             continue
         path = starving_turn(view, loop)
-        if path is None or busy_poll(view, loop, polls.get(loop, [])) is not None:
+        if path is None or busy_poll(view, loop, polls.get(loop, [])) is not None or _blocks(view, path):
             continue
         passed = (
             index
@@ -58,6 +68,18 @@ def starving_loops(view: FunctionView) -> Iterator[Starving]:
         yield Starving(loop, path, tuple(passed))
 
 
+def _blocks(view: FunctionView, path: tuple[int, ...]) -> bool:
+    """Whether a call that blocks stands on a path: that one is reported, and waits in its own way."""
+    catalog = view.module.project.catalog
+    for at in path:
+        for index in range(view.blocks[at].start, view.blocks[at].end):
+            call = view.call_at(index)
+            api = catalog.api(call.target) if call is not None else None
+            if api is not None and api.mode is schema.Mode.SYNC:
+                return True
+    return False
+
+
 def starving_turn(view: FunctionView, loop: int, *, yields: bool = False) -> tuple[int, ...] | None:
     """The blocks of a turn of a loop that has no checkpoint and changes nothing that could end the loop; None if there
     is no such turn. With `yields` a `yield` is no checkpoint either."""
@@ -66,15 +88,67 @@ def starving_turn(view: FunctionView, loop: int, *, yields: bool = False) -> tup
     if isinstance(header, Iterate) and not _is_endless(view, at, header):
         return None
 
+    waiting = _waiting_loops(view, loop)
+
     def gives_way(index: int) -> bool:
         if isinstance(view.nodes[index], Yield):
             return not yields
-        return is_checkpoint(view, index) or never_returns(view, index)
+        return index in waiting or is_checkpoint(view, index) or never_returns(view, index)
 
     if round_trip(view, loop, gives_way) is None:
         return None
     ending = _Ending(view, loop)
-    return round_trip(view, loop, lambda index: gives_way(index) or ending.may_come_of(index))
+    path = round_trip(view, loop, lambda index: gives_way(index) or ending.may_come_of(index))
+    return path if path is not None and _can_be_gone(view, path) else None
+
+
+def _waiting_loops(view: FunctionView, loop: int) -> frozenset[int]:
+    """The headers of the loops inside a loop that have a checkpoint: they are taken to be gone through at least
+    once."""
+    found = set()
+    for index in view.nodes_in(loop):
+        if isinstance(view.nodes[index], Yield) or is_checkpoint(view, index):
+            for inner in view.loops_around(index):
+                if inner == loop:
+                    break
+                found.add(view.regions[inner].node)
+    return frozenset(found)
+
+
+def _can_be_gone(view: FunctionView, path: tuple[int, ...]) -> bool:
+    """Whether the tests on a path can all come out as it takes them: none contradicts another, none asks again for a
+    part of an earlier one that was not told by its outcome, and none goes on through the cases of a state, for one of
+    them is meant to be."""
+    known: dict[str, bool] = {}
+    asked: set[str] = set()
+    denied: set[str] = set()
+    for at, after in pairwise(path):
+        test, constant = branch_of(view, at)
+        block = view.blocks[at]
+        if test < 0 or constant is not None or len(block.next) != 2:
+            continue
+        node = view.nodes[test]
+        assert isinstance(node, Test)
+        if node.kind in ("and", "or"):
+            continue  # the test of the whole says the same
+        if not {key for key, _ in conditions(view, node.value)}.isdisjoint(asked - known.keys()):
+            return False
+        branch = block.next[0] == after
+        for key, positive in conditions(view, node.value, branch):
+            if known.setdefault(key, positive is branch) is not (positive is branch):
+                return False
+            left, compares, _ = key.partition(" == ")
+            if compares and positive is not branch:
+                if left in denied:
+                    return False
+                denied.add(left)
+        asked |= _asked(view, node.value)
+    return True
+
+
+def _asked(view: FunctionView, index: int) -> set[str]:
+    """The names and attributes that a test reads."""
+    return {view.key(at) for at in view.operands_within(index) if isinstance(view.nodes[at], (Name, Attr))} - {""}
 
 
 def _is_endless(view: FunctionView, index: int, header: Iterate) -> bool:
@@ -200,7 +274,8 @@ class _Ending:
         if isinstance(node, StoreItem):
             return self._holds(node.value)
         if isinstance(node, Delete):
-            return any(self._holds(operand) for operand in node.operands) or not self.keys.isdisjoint(node.names)
+            places = [at for operand in node.operands for at in view.operands_within(operand)]
+            return any(self._holds(at) for at in places) or not self.keys.isdisjoint(node.names)
         call = view.call_at(index)
         if call is None or call.target in _LOOKING:
             return False
