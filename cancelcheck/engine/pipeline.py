@@ -19,6 +19,7 @@ from cancelcheck.engine.discover import InputFile, discover, excluded
 from cancelcheck.engine.modules import Modules
 from cancelcheck.engine.patterns import Patterns
 from cancelcheck.engine.report import Report, RunError
+from cancelcheck.engine.requirements import versions_of
 from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.suppress import Directive, Suppressions
 from cancelcheck.link import Context, Project
@@ -302,7 +303,7 @@ class _Scope:
         self.loaded = loaded
         self.selection = Selection(loaded, rules)
         try:
-            self.catalog = Catalog(settings.api)
+            self.catalog = Catalog(settings.api, versions_of(loaded.root))
         except CatalogError as error:
             raise ConfigError(f"{loaded.where}: {error}") from None
         self.project = Project(self.catalog, settings, load)
