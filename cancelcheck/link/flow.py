@@ -613,11 +613,12 @@ class _Search:
 
     def run(self, start: int, branch: int) -> Leak | None:
         view = self.view
-        known = frozenset(_conditions_around(view, start, self.watched)) | {(key, True) for key in self.holds}
         block, position = (branch, view.blocks[branch].start) if branch >= 0 else (view.block_of(start), start + 1)
-        first = _State(start_at(view, block), "", -1, known)
+        held = frozenset((key, True) for key in self.holds)
         seen: set[_State] = set()
-        pending: deque[tuple[_State, int]] = deque([(first, position)])
+        pending: deque[tuple[_State, int]] = deque()
+        for known in _known_before(view, block, self.watched) if self.watched else [frozenset()]:
+            pending.append((_State(start_at(view, block), "", -1, known | held), position))
         while pending:
             state, position = pending.popleft()
             for target in self._visit(state, position):
@@ -890,24 +891,66 @@ def _mentions(key: str, name: str) -> bool:
     return any(part == name or part.startswith(f"{name}.") for part in key.split(" "))
 
 
-def _conditions_around(view: FunctionView, index: int, watched: frozenset[str]) -> Iterator[tuple[str, bool]]:
-    """What holds where a node stands: the conditions of the branches around it."""
-    entries = {
-        view.regions[region].entry
-        for region in view.regions_around(index)
-        if view.regions[region].kind is RegionKind.BRANCH
-    }
-    if not entries:
-        return
-    for block in view.blocks:
-        if len(block.next) != 2 or block.end == block.start or entries.isdisjoint(block.next):
+def _known_before(view: FunctionView, block: int, watched: frozenset[str]) -> list[frozenset[tuple[str, bool]]]:
+    """What holds at the beginning of a block by the tests that lead there: a set for each way, where an `or` leaves
+    several. Followed back as long as there is one way in, or nothing but tests."""
+    done: list[frozenset[tuple[str, bool]]] = []
+    pending: list[tuple[int, frozenset[tuple[str, bool]], frozenset[str], int]] = [(block, frozenset(), frozenset(), 0)]
+    while pending:
+        at, known, bound, steps_back = pending.pop()
+        before = view.came_from.get(at, ())
+        tested = [_test_of(view, source) for source in before]
+        if not before or steps_back > _BACK or len(done) + len(pending) > _WAYS or (len(before) > 1 and None in tested):
+            done.append(known)
             continue
-        node = view.nodes[block.end - 1]
-        if isinstance(node, Test):
-            branch = block.next[0] in entries
-            for key, positive in conditions(view, node.value, branch):
-                if key in watched:
-                    yield key, positive is branch
+        for source, test in zip(before, tested, strict=True):
+            stored = bound | {
+                view.key(index)
+                for index in range(view.blocks[source].start, view.blocks[source].end)
+                if isinstance(view.nodes[index], (Store, StoreAttr))
+            }
+            branch = view.blocks[source].next[0] == at
+            for way in _ways(view, test, branch) if test is not None else [[]]:
+                learned = known | {
+                    (key, truth)
+                    for key, truth in way
+                    if key in watched and not any(_mentions(key, name) for name in bound)
+                }
+                pending.append((source, learned, stored, steps_back + 1))
+    return [known for known in dict.fromkeys(done) if not _contradicts(known)]
+
+
+def _ways(view: FunctionView, test: int, branch: bool) -> list[list[tuple[str, bool]]]:
+    """The ways in which a test can come out as it did, each with what holds then: an `or` holds by its first part, or
+    by its second where the first does not hold."""
+    node = view.nodes[test]
+    if not (isinstance(node, Operation) and node.op == ("or" if branch else "and")):
+        return [[(key, positive is branch) for key, positive in conditions(view, test, branch)]]
+    ways = []
+    for count, operand in enumerate(node.operands):
+        way = [(key, positive is branch) for key, positive in conditions(view, operand, branch)]
+        for before in node.operands[:count]:
+            way += [(key, positive is not branch) for key, positive in conditions(view, before, not branch)]
+        ways.append(way)
+    return ways
+
+
+_BACK = 60
+"""Blocks that are followed back."""
+
+_WAYS = 8
+"""Ways that are told apart."""
+
+
+def _contradicts(known: frozenset[tuple[str, bool]]) -> bool:
+    return any((key, not truth) in known for key, truth in known)
+
+
+def _test_of(view: FunctionView, block: int) -> int | None:
+    """The value that the test at a block's end asks; None where it ends in none."""
+    body = view.blocks[block]
+    node = view.nodes[body.end - 1] if body.end > body.start and len(body.next) == 2 else None
+    return node.value if isinstance(node, Test) else None
 
 
 def innermost(view: FunctionView, index: int, *kinds: RegionKind) -> int:

@@ -326,6 +326,15 @@ class FunctionView:
         return frozenset(seen)
 
     @cached_property
+    def came_from(self) -> dict[int, list[int]]:
+        """The blocks that may come before a block by normal flow."""
+        found: dict[int, list[int]] = {}
+        for index, block in enumerate(self.blocks):
+            for target in block.next:
+                found.setdefault(target, []).append(index)
+        return found
+
+    @cached_property
     def final_entries(self) -> frozenset[int]:
         """The first blocks of all `finally` regions."""
         return frozenset(region.entry for region in self.regions if region.kind is RegionKind.FINALLY)

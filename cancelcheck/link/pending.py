@@ -61,8 +61,15 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
         kept = [at for name in tasks.names for at in _seen_to(view, name, call, tasks.names)]
         if kept or (pending and _seen_to(view, pending, call, tasks.names)):
             continue
-        strict = not call.is_awaited or is_program(view)
+        # one job that is given some time, and then goes on by itself, is often meant so
+        alone = len(tasks.made) == 1 and next(view.loops_around(tasks.made[0]), -1) < 0 and not _early(call, waiter)
+        strict = not call.is_awaited or is_program(view) or alone
         yield Left(call, tasks.made, "it may come back before they are done", strict)
+
+
+def _early(call: CallSite, waiter: schema.Waiter) -> bool:
+    """Whether it comes back with the first one that is done."""
+    return bool(waiter.early) and call.argument(waiter.early) is not None
 
 
 def left_by_failure(view: FunctionView) -> Iterator[Left]:
