@@ -2,8 +2,8 @@
 
 Through locals, `with … as`, module globals, class attributes and attributes set in any method, annotations, fields,
 conditionals, `await`, items of containers, the project's factories, properties and context managers, dependencies that
-a framework injects, test fixtures. Where two ways disagree, or one of them cannot be followed, the type is unknown;
-`None` beside a type is that type.
+a framework injects, test fixtures, and what all callers of a private function give it. Where two ways disagree, or one
+of them cannot be followed, the type is unknown; `None` beside a type is that type.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from cancelcheck.model.facts import (
     Lambda,
     Name,
     Operation,
+    Param,
+    ParamKind,
     Return,
     Store,
     StoreItem,
@@ -563,7 +565,35 @@ def _of_parameter(view: FunctionView, name: str) -> Instance | None:
             provided = _provided(fixture)
             if provided is not None:
                 return provided
-    return annotated_instance(parent, param.annotation) if param.annotation >= 0 else None
+    if param.annotation >= 0:
+        return annotated_instance(parent, param.annotation)
+    return _of_callers(view, param) if param.default < 0 else None
+
+
+def _of_callers(view: FunctionView, param: Param) -> Instance | None:
+    """What a private or nested function, all of whose uses are calls in sight, is given for a parameter."""
+    nested = view.parent is not None and view.parent.facts.kind is FunctionKind.DEF
+    private = view.name.startswith("_") and not view.name.startswith("__")
+    plain = (ParamKind.POSITIONAL_ONLY, ParamKind.PLAIN, ParamKind.KEYWORD_ONLY)
+    if view.facts.kind is not FunctionKind.DEF or not (nested or private) or param.kind not in plain:
+        return None
+    if view.facts.decorators or len(view.alternatives) > 1:
+        return None
+    is_method = view.owner is not None
+    first = 1 if view.self_name else 0
+    position = view.facts.params.index(param) - first if param.kind is not ParamKind.KEYWORD_ONLY else -1
+    given: list[tuple[FunctionView, int]] = []
+    for user, index in view.module.mentions(view.name, of_method=is_method):
+        if not is_method and user.definition_of(index) is not view:
+            continue
+        call = user.call_at(user.nodes[index].parent) if user.nodes[index].parent >= 0 else None
+        if call is None or call.node.func != index:
+            return None
+        argument = call.argument(param.name, position)
+        if argument is None or argument < 0:
+            return None
+        given.append((user, argument))
+    return _joined(given) if given else None
 
 
 def fixture_of(view: FunctionView, name: str) -> FunctionView | None:
