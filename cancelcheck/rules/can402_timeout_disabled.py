@@ -23,7 +23,8 @@ There is no fix yet: how long to wait is for the project to say.
 
 ## Known limits
 A client whose every call in sight has a timeout of its own is left alone. In a timeout object one finite phase is
-enough; one that bounds the connection alone is reported with `--strict`. Waits on threads, queues and processes are not
+enough; one that bounds the connection alone is reported with `--strict`, and so is a consumer of a broker, which may
+wait by design. Waits on threads, queues and processes are not
 judged here: there `None` is how one says "block".
 """
 
@@ -31,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cancelcheck.catalog.schema import Entering, ScopeKind
+from cancelcheck.catalog.schema import Entering, Kind, ScopeKind
 from cancelcheck.catalog.schema import Value as Endless
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.advice import constant_in_reach, library_of, spelled
@@ -69,7 +70,16 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"`{call.text}(…)` has a timeout that never ends{f' (`{text}`)' if elsewhere else ''}: it can wait forever",
             help=_help(call, ctx),
             trace=(ctx.step(value.view, value.node, f"`{text}` means no limit"),) if elsewhere else (),
+            strict=_is_consumer(call, ctx),
         )
+
+
+def _is_consumer(call: CallSite, ctx: Context) -> bool:
+    """Whether a call asks a broker, itself or through the project's own functions: who consumes may wait by design."""
+    api = ctx.catalog.api(call.target)
+    if api is not None:
+        return api.kind is Kind.BROKER
+    return any(found.given and found.api.kind is Kind.BROKER for found in endless_calls(call))
 
 
 def _help(call: CallSite, ctx: Context) -> str:
