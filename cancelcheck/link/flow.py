@@ -586,6 +586,22 @@ def leak_of(
     return _Search(view, settles, raising, name, holds).run(start, branch)
 
 
+def _watched(view: FunctionView) -> frozenset[str]:
+    """The conditions that are tested more than once, or that are about a name that is bound to a constant."""
+    known = view.module.watched.get(view.index)
+    if known is None:
+        seen: dict[str, int] = {}
+        for index, node in enumerate(view.nodes):
+            if isinstance(node, Test):
+                for key, _ in conditions(view, node.value):
+                    seen[key] = seen.get(key, 0) + 1
+            elif isinstance(node, (Store, StoreAttr)) and isinstance(_given(view, index), Const):
+                key = view.key(index)
+                seen[key] = seen.get(key, 0) + 1
+        known = view.module.watched[view.index] = frozenset(key for key, count in seen.items() if count > 1)
+    return known
+
+
 class _Search:
     def __init__(
         self, view: FunctionView, settles: Settling, raising: Raising, name: str, holds: frozenset[str]
@@ -594,22 +610,9 @@ class _Search:
         self.settles = settles
         self.raising = raising
         self.name = name
-        self.watched = self._watched() | holds
+        self.watched = _watched(view) | holds
         self.holds = holds
         self._handlers: dict[int, dict[int, Handler]] = {}
-
-    def _watched(self) -> frozenset[str]:
-        """The conditions that are tested more than once, or that are about a name that is bound to a constant."""
-        seen: dict[str, int] = {}
-        view = self.view
-        for index, node in enumerate(view.nodes):
-            if isinstance(node, Test):
-                for key, _ in conditions(view, node.value):
-                    seen[key] = seen.get(key, 0) + 1
-            elif isinstance(node, (Store, StoreAttr)) and isinstance(_given(view, index), Const):
-                key = view.key(index)
-                seen[key] = seen.get(key, 0) + 1
-        return frozenset(key for key, count in seen.items() if count > 1)
 
     def run(self, start: int, branch: int) -> Leak | None:
         view = self.view

@@ -109,6 +109,7 @@ class ModuleView:
         self.functions = [FunctionView(self, index, function) for index, function in enumerate(facts.functions)]
         self.raising: dict[int, bool] = {}
         self.failing: dict[int, bool] = {}
+        self.watched: dict[int, frozenset[str]] = {}
         self.skipping: dict[int, bool] = {}
         self.daemons: dict[int, bool] = {}
         self.looking: dict[int, bool] = {}

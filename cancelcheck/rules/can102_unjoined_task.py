@@ -63,6 +63,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each task in a local that a path to an exit does not read."""
     if fn.facts.kind is not FunctionKind.DEF:
         return
+    pending: set[int] | None = None
     for call in fn.calls:
         spawner = spawner_of(call)
         if spawner is None or spawner.has_owner or spawner.strict or spawner.work is not Work.COROUTINE:
@@ -79,8 +80,12 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             strict = True  # what makes it make one again may well be that the last one is done
         if leak is None:
             leak, strict = leak_of(fn, store, settled_by(fn, reads, TASK), raising=Raising.ALL, name=name), True
-        if leak is None or is_left_by_cleanup(fn, leak, name) or any(call.index in left.made for left in abandoned(fn)):
+        if leak is None or is_left_by_cleanup(fn, leak, name):
             continue
+        if pending is None:
+            pending = {at for left in abandoned(fn) for at in left.made}
+        if call.index in pending:
+            continue  # the wait that leaves it is reported
         yield ctx.report(
             fn,
             call.index,
