@@ -258,3 +258,21 @@ def test_function_that_makes_a_client() -> None:
     connect = catalog.client("asyncpg.connect")
     assert connect is not None
     assert (connect.default, connect.command, connect.command_default) == (60, ("command_timeout",), "none")
+
+
+def test_libraries_that_share_a_package() -> None:
+    catalog = Catalog()
+    assert {"google.cloud.storage", "google.api_core"} <= set(catalog.libraries())
+    assert catalog.canonical("google.cloud.storage.client.Client") == "google.cloud.storage.Client"
+    assert catalog.retry("google.api_core.retry.Retry") is not None
+    assert catalog.is_breaker("pybreaker.CircuitBreaker")
+
+
+def test_a_library_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = Catalog()
+    read: list[str] = []
+    monkeypatch.setattr(catalog, "read", lambda library: read.append(library) or CATALOG.read(library))
+    assert catalog.api("httplib2.Http.request") is not None
+    assert catalog.api("nothing.known") is None
+    assert catalog.client("azure.cosmos.CosmosClient") is not None
+    assert read == ["httplib2", *(library for library in LIBRARIES if library.startswith("azure."))]
