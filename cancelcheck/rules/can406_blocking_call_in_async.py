@@ -50,7 +50,8 @@ async def convert(amount, currency):
 
 ## Fix safety
 Safe for `time.sleep`: the loop's own sleep waits as long, and gives way. Unsafe for all others: in a thread
-(`to_thread`) the call may meet code that is not made for threads, and a cancellation no longer waits for its end.
+(`to_thread`) the call may meet code that is not made for threads, and a cancellation no longer waits for its end. What
+blocks for a moment only is left as it is.
 
 ## Known limits
 What can block for a moment only, a disk, a lock, the end of a process that was killed, is reported with `--strict`; so
@@ -101,7 +102,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             )
             if len(chain) > 1
             else (),
-            fix=_fix(call, last, ctx),
+            fix=_fix(call, last, ctx) if not strict else None,
             strict=strict,
         )
 
