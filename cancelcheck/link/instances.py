@@ -508,14 +508,21 @@ def _of_name(view: FunctionView, name: str) -> Instance | None:
 def _of_bindings(name: str, nodes: list[tuple[FunctionView, int]]) -> Instance | None:
     found: list[Instance] = []
     unknown = False
+    hint: Instance | None = None
     for holder, index in nodes:
         if index < 0:
             instance = _of_parameter(holder, name)
+            param = holder.param(name)
+            if param is not None and param.annotation >= 0:
+                hint = instance
         else:
             node = holder.nodes[index]
             if isinstance(node, Import):
                 instance = _of_import(holder, node, name)
             elif isinstance(node, Store):
+                assign = holder.nodes[node.parent] if node.parent >= 0 else None
+                if hint is None and isinstance(assign, Assign) and assign.annotation >= 0:
+                    hint = annotated_instance(holder, assign.annotation)
                 if holder.stores_none(index):
                     continue
                 instance = _of_store(holder, index)
@@ -523,12 +530,30 @@ def _of_bindings(name: str, nodes: list[tuple[FunctionView, int]]) -> Instance |
                 instance = None
         if instance is None:
             # a parameter that is replaced by an instance where it is None is that instance
-            if index < 0:
-                unknown = True
-                continue
-            return None
+            unknown = True
+            if index >= 0 and hint is None:
+                return None
+            continue
         found.append(instance)
-    return _merged(found, unknown)
+    return _held_to(hint, found, unknown)
+
+
+def _held_to(hint: Instance | None, found: list[Instance], unknown: bool) -> Instance | None:
+    """One instance out of what is stored, where an annotation says what may be: all else is a stand-in."""
+    if hint is None:
+        return _merged(found, unknown)
+    kept = [instance for instance in found if _is_kind_of(instance, hint)]
+    return _merged(kept, unknown or len(kept) < len(found)) or hint
+
+
+def _is_kind_of(instance: Instance, of: Instance) -> bool:
+    """Whether an instance may be of a type, by its bases."""
+    if instance.type == of.type:
+        return True
+    if instance.view is None:
+        return False
+    classes, outside, _ = instance.view.ancestry
+    return of.view in classes or of.type in outside
 
 
 def _of_import(view: FunctionView, node: Import, name: str) -> Instance | None:
@@ -702,24 +727,27 @@ def attribute_instance(owner: FunctionView, name: str) -> Instance | None:
     for cls in owner.ancestry[0]:
         stored: list[Instance] = []
         unknown = False
+        hint: Instance | None = None
         for view, index in cls.attribute_stores.get(name, ()):
             parent = view.nodes[index].parent
             node = view.nodes[parent] if parent >= 0 else None
-            if not isinstance(node, Assign) or node.op or node.value < 0 or index not in node.targets:
-                value = None
-            else:
-                if _is_none(view, node.value):
+            value = None
+            if isinstance(node, Assign) and not node.op and index in node.targets:
+                if hint is None and node.annotation >= 0:
+                    hint = annotated_instance(view, node.annotation)
+                if node.value >= 0:
+                    if _is_none(view, node.value):
+                        continue
+                    value = instance_of(view, node.value)
+                elif hint is not None:
                     continue
-                value = instance_of(view, node.value)
-                if value is None and node.annotation >= 0:
-                    value = annotated_instance(view, node.annotation)
             if value is None:
                 unknown = True
             else:
                 stored.append(value)
         declared = _declared(cls, name)
-        if stored:
-            return _merged(stored, unknown) if not unknown or declared is None else declared
+        if stored or hint is not None:
+            return _held_to(hint if hint is not None else declared, stored, unknown)
         if declared is not None:
             return declared
         if unknown:

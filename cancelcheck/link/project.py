@@ -298,8 +298,8 @@ class Project:
         for count in range(1, len(parts) + 1):
             inner = self.module(".".join(parts[:count]), near)
             if inner is None:
-                # the first part may be a namespace package, which no file stands for
-                if count > 1 or found[0] is not None:
+                # the first part, or a folder below a package, may be a namespace package, which no file stands for
+                if count > 1 and found[0] is None:
                     break
                 continue
             found = (inner, parts[count:])
