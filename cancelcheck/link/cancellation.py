@@ -415,7 +415,7 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
         return False
     if decides_by_state(view, handler) or len({escape.kind for escape in lost}) > 1 or _sets_flag(view, handler):
         return True
-    if all(_waits_for_another(view, index) for index in points):
+    if waits_for_others(view, points):
         return True
     if _takes_for_failure(view, handler, points):
         return False
@@ -426,6 +426,22 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
         call is not None and call.is_awaited and user is not view and _loops_on(user, call.index)
         for user, call in references(view)
     )
+
+
+def may_be_join(view: FunctionView, handler: Handler, points: list[int]) -> bool:
+    """Whether a broad handler may stand for a join, or for cleanup that has to go on: all that it is around waits for
+    tasks that others may cancel, for something shielded, or gives something back, and no loop goes round again."""
+    if not waits_for_others(view, points) and not all(_gives_back(view, index) for index in points):
+        return False
+    loop = innermost(view, handler.node, RegionKind.LOOP)
+    return not _is_in_open_loop(view, handler.node) or not any(
+        way.block >= 0 and view.is_inside(view.blocks[way.block].region, loop) for way in escapes_of(view, handler)
+    )
+
+
+def waits_for_others(view: FunctionView, points: list[int]) -> bool:
+    """Whether all of these points wait for tasks or futures that others may cancel, or for something shielded."""
+    return all(_waits_for_another(view, index) for index in points)
 
 
 def _is_always_raised(view: FunctionView, handler: Handler) -> bool:

@@ -173,13 +173,15 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
 
 def _sees_to_its_failures(view: FunctionView) -> bool:
     """Whether everything that a function waits for (one that is not async: calls) stands in a `try` that takes its
-    failure and goes on, and in no loop. A function that only does one thing after a delay may take but the failures
+    failure and goes on, a wait in no loop. A function that only does one thing after a delay may take but the failures
     that it expects."""
     points = [index for index in range(len(view.nodes)) if _may_fail(view, index)]
     waits = [index for index in points if not _is_sleep(view, index)]
     delayed = view.is_async and len(waits) == 1 < len(points)
     return bool(waits) and all(
-        innermost(view, index, RegionKind.LOOP) < 0 and _is_guarded(view, index, broadly=not delayed) for index in waits
+        (not view.is_async or innermost(view, index, RegionKind.LOOP) < 0)
+        and _is_guarded(view, index, broadly=not delayed)
+        for index in waits
     )
 
 

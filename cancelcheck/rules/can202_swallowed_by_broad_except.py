@@ -31,8 +31,9 @@ Unsafe: `except Exception` lets `KeyboardInterrupt` and `SystemExit` through too
 
 ## Known limits
 A handler that hands the exception on as a value (`future.set_exception(exc)`, a queue, an attribute) is left alone.
-`isinstance` checks are followed; a handler that raises and looks at the exception in any other way is left alone. At a
-task's root it is reported with `--strict` only. `BaseExceptionGroup` counts in a file that imports trio or anyio.
+`isinstance` checks are followed; a handler that raises and looks at the exception in any other way is left alone. With
+`--strict` only: at a task's root, around waits for tasks that others may cancel, around shields and cleanup.
+`BaseExceptionGroup` counts in a file that imports trio or anyio.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import eating_escapes, goes_round, is_quiet_root
+from cancelcheck.link.cancellation import eating_escapes, goes_round, is_quiet_root, may_be_join
 from cancelcheck.link.catching import points_reaching
 from cancelcheck.link.exceptions import handlers
 from cancelcheck.model.finding import Finding
@@ -75,7 +76,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, points[0], f"`{fn.text(points[0])}` can be cancelled"),
                 ctx.step(fn, handler.node, "the cancellation is caught with everything else"),
             ),
-            strict=is_quiet_root(fn, handler),
+            strict=is_quiet_root(fn, handler) or may_be_join(fn, handler, points),
         )
 
 

@@ -28,6 +28,8 @@ async def stop(task):
 There is no fix: what was to be ignored is for the author to say.
 
 ## Known limits
+With `--strict` only: at a task's root, in a `finally`, and around waits for tasks or futures that others may cancel, or
+for something shielded.
 An `__exit__` is looked at only where its class also has an `__aexit__`, or this module enters it in an async function.
 """
 
@@ -36,10 +38,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import is_root_region, joins_own_cancel
+from cancelcheck.link.cancellation import is_root_region, joins_own_cancel, waits_for_others
 from cancelcheck.link.catching import is_raised_anyway, points_leaving
 from cancelcheck.link.exceptions import caught_by, suppressed_types
 from cancelcheck.link.exits import swallowing_return
+from cancelcheck.link.flow import innermost
 from cancelcheck.model.facts import Enter, RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -77,6 +80,7 @@ def _suppressed(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         joinable = catch.broad or any(entry.framework == "asyncio" for entry in catch.named)
         if is_raised_anyway(fn, region.parent) or (joinable and joins_own_cancel(fn, points)):
             continue
+        in_cleanup = innermost(fn, enter.context, RegionKind.FINALLY) >= 0
         yield ctx.report(
             fn,
             enter.context,
@@ -86,7 +90,7 @@ def _suppressed(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, points[0], f"`{fn.text(points[0])}` can be cancelled"),
                 ctx.step(fn, enter.context, "the cancellation is suppressed"),
             ),
-            strict=is_root_region(fn, index),
+            strict=is_root_region(fn, index) or in_cleanup or (joinable and waits_for_others(fn, points)),
         )
 
 

@@ -1,14 +1,16 @@
 """A timeout that is there and means "never".
 
 ## Why
-`timeout=None` reads like a setting and is the lack of one: the library's own default, where it has one, is switched off
-too.
+A timeout of `None` reads like a setting and is the lack of one: the library's own default, where it has one, is
+switched off too. Where the call is, nobody sees it.
 
 ```python bad
 import httpx
 
+TIMEOUT = None
+
 def balance(account):
-    return httpx.get(f"https://bank.example/{account}", timeout=None).json()
+    return httpx.get(f"https://bank.example/{account}", timeout=TIMEOUT).json()
 ```
 
 ```python good
@@ -22,6 +24,9 @@ def balance(account):
 There is no fix yet: how long to wait is for the project to say.
 
 ## Known limits
+A `None` that is written at the call itself (`wait_for(done, None)`, `timeout=None`), or a constant whose name says so
+(`NO_TIMEOUT`), is an opt-out that somebody chose: it is reported with `--strict` only. Not so zero, a negative number
+or infinity, a timeout object that is made without any bound, and one endless part of several.
 A client whose every call in sight has a timeout of its own is left alone. In a timeout object one finite phase is
 enough; one that bounds the connection alone is reported with `--strict`, and so is a consumer of a broker, which may
 wait by design. Waits on threads, queues and processes are not
@@ -40,7 +45,7 @@ from cancelcheck.link.passing import endless_calls
 from cancelcheck.link.scopes import is_bounded
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, bound_of_answer, evaluate
 from cancelcheck.link.waits import NETWORK, Verdict, client_of, every_call_timed, given, judge
-from cancelcheck.model.facts import Attr, Define, Display, Enter, FunctionKind, Lambda, Store
+from cancelcheck.model.facts import Attr, Const, Define, Display, Enter, FunctionKind, Lambda, Name, Store
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -70,7 +75,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"`{call.text}(…)` has a timeout that never ends{f' (`{text}`)' if elsewhere else ''}: it can wait forever",
             help=_help(call, ctx),
             trace=(ctx.step(value.view, value.node, f"`{text}` means no limit"),) if elsewhere else (),
-            strict=_is_consumer(call, ctx),
+            strict=_is_consumer(call, ctx) or _is_chosen(value, call),
         )
 
 
@@ -88,6 +93,26 @@ def _help(call: CallSite, ctx: Context) -> str:
     if constant is None:
         return "Give it a finite timeout."
     return f"Give it a finite timeout: `{constant.name}` is {constant.number:g}."
+
+
+def _is_chosen(value: Value, call: CallSite) -> bool:
+    """Whether it is said at the call that there is no limit: by a plain None, alone or as an argument of a timeout
+    object, or by the name of what it is given."""
+    if value.kind not in (ValueKind.NONE, ValueKind.OBJECT):
+        return False
+    arguments = [argument.value for argument in (value.call or call).node.args]
+    maker = (value.call or call).fn
+    plain = any(isinstance(node := maker.nodes[at], Const) and node.kind == "none" for at in arguments)
+    if value.kind is ValueKind.OBJECT:
+        return plain
+    if plain and value.view is call.fn and value.node in arguments:
+        return True
+    names = [call.fn.text(at).lower() for at in arguments if isinstance(call.fn.nodes[at], (Name, Attr))]
+    return any(word in name for name in names for word in _SAID)
+
+
+_SAID = ("no_timeout", "notimeout", "never", "forever", "infinite", "unlimited", "disable", "no_limit")
+"""Words of a name that says that there is no limit."""
 
 
 def _is_object(value: Value, call: CallSite) -> bool:
