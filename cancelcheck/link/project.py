@@ -24,6 +24,7 @@ from cancelcheck.model.facts import (
     Import,
     ModuleFacts,
     Name,
+    RegionKind,
     Store,
     StoreAttr,
 )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from cancelcheck.link.passing import Hidden, Reached
     from cancelcheck.link.reaching import Chain
     from cancelcheck.link.serving import Serving
+    from cancelcheck.link.spawning import Started
     from cancelcheck.link.values import Value
 
 Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]
@@ -113,6 +115,7 @@ class ModuleView:
         self.skipping: dict[int, bool] = {}
         self.daemons: dict[int, bool] = {}
         self.looking: dict[int, bool] = {}
+        self.starting: dict[int, Started | None] = {}
         self.spans: dict[tuple[int, int], Span] = {}
         self.roots: dict[int, bool] = {}
         self.missed: dict[int, tuple[tuple[Handler, Missed], ...]] = {}
@@ -230,6 +233,19 @@ class ModuleView:
                         table.setdefault(bound, []).append((view, node))
             self._globals = table
         return self._globals.get(name, [])
+
+
+def _is_instead(view: FunctionView, define: int, other: FunctionView, imported: int) -> bool:
+    """Whether a definition stands in another branch than an import: only one of them is run."""
+    if view is not other:
+        return False
+    mine, its = (
+        [at for at in view.regions_around(index) if view.regions[at].kind in _BRANCHES] for index in (define, imported)
+    )
+    return bool(mine) and bool(its) and mine[0] not in its and its[0] not in mine
+
+
+_BRANCHES = (RegionKind.BRANCH, RegionKind.PROTECTED, RegionKind.HANDLER, RegionKind.ORELSE)
 
 
 class Project:
@@ -354,16 +370,23 @@ class Project:
         return Variable(tuple(bindings)) if not rest else None
 
     def imported(self, bindings: list[tuple[FunctionView, int]], name: str) -> str:
-        """The path that a name is imported from, "" if it is something else. `None` as the fallback of a failed import
-        does not count; of several imports the first is meant."""
+        """The path that a name is imported from, "" if it is something else. Fallbacks of an import do not count
+        (`None`, a definition in another branch); of several imports the first is meant."""
         path = ""
+        imports: list[tuple[FunctionView, int]] = []
+        defined: list[tuple[FunctionView, int]] = []
         for view, index in bindings:
             node = view.nodes[index] if index >= 0 else None
             if isinstance(node, Import):
+                imports.append((view, index))
                 if not path:
                     path = next((target for local, target in node.names if local == name), "")
+            elif isinstance(node, Define):
+                defined.append((view, index))
             elif not (isinstance(node, Store) and view.stores_none(index)):
                 return ""
+        if not all(_is_instead(*define, *imported) for define in defined for imported in imports):
+            return ""
         return path
 
     def _alias(self, bindings: list[tuple[FunctionView, int]]) -> str:

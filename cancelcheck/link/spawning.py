@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.exceptions import handlers_of, is_cancellation_point, takes_failures
 from cancelcheck.link.flow import innermost
+from cancelcheck.link.ownership import TASK, Fate, read_of
+from cancelcheck.link.passing import matched
 from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import (
     Assign,
+    Attr,
     Await,
     Call,
     Comprehension,
+    Const,
     Delete,
     Display,
     Enter,
@@ -20,9 +26,12 @@ from cancelcheck.model.facts import (
     Iterate,
     Lambda,
     Name,
+    ParamKind,
     RegionKind,
+    Return,
     Starred,
     Store,
+    StoreAttr,
     Unpack,
 )
 
@@ -39,11 +48,15 @@ _OWNERS = ("tg", "group", "nursery", "scope", "tasks", "manager", "supervisor", 
 
 
 def spawner_of(call: CallSite) -> schema.Spawner | None:
-    """The catalogue's spawner that a call is; where the receiver cannot be resolved, by evidence as good: it ends in
-    `loop`, or the argument calls a coroutine function."""
+    """The catalogue's spawner that a call is, or what a function of the project is that hands out the work which it
+    starts; where the receiver cannot be resolved, by evidence as good: it ends in `loop`, or the argument calls a
+    coroutine function."""
     catalog = call.fn.module.project.catalog
     if call.target:
-        return catalog.spawner(call.target)
+        entry = catalog.spawner(call.target)
+        if entry is None and (started := started_in(call)) is not None:
+            return _as_called(call, started)
+        return entry
     entry = catalog.spawner(f"{EVENT_LOOP}.{call.member}") if call.receiver >= 0 else None
     if entry is None:
         return None
@@ -55,6 +68,137 @@ def spawner_of(call: CallSite) -> schema.Spawner | None:
         if work is not None and work >= 0 and calls_coroutine(call.fn, work):
             return entry
     return None
+
+
+class Started(NamedTuple):
+    """The work that a function starts and hands out: the call that starts it, its entry, and the function's own
+    parameter that is run ("" where it is no parameter)."""
+
+    call: CallSite
+    entry: schema.Spawner
+    param: str
+
+
+def started_in(call: CallSite) -> Started | None:
+    """What the project function that is called starts, and hands out without keeping it."""
+    callee = call.callee
+    if callee is None or not _may_hand_out(callee):
+        return None
+    kept = callee.module.starting
+    if callee.index in kept:
+        return kept[callee.index]
+    kept[callee.index] = None  # one that calls itself is not followed
+    found = _started(callee)
+    if callee.module.project.guard.is_settled:
+        kept[callee.index] = found
+    else:
+        del kept[callee.index]
+    return found
+
+
+def _may_hand_out(view: FunctionView) -> bool:
+    """Whether a call of a function gives what its text returns, and no other text may be meant."""
+    facts = view.facts
+    if facts.kind is not FunctionKind.DEF or facts.is_async or facts.is_generator or facts.is_stub:
+        return False
+    return len(view.alternatives) == 1 and all(
+        view.module.project.catalog.decorator(name) in _KEEPING_ROLES for name, _ in view.decorators
+    )
+
+
+_KEEPING_ROLES = ("staticmethod", "classmethod")
+"""Decorators that leave what a function returns as it is."""
+
+
+def _started(view: FunctionView) -> Started | None:
+    """The one call that starts what a function returns, where it returns nothing else (`None` apart)."""
+    starts: set[int] = set()
+    for node in view.nodes:
+        if not isinstance(node, Return) or node.value < 0 or _is_none(view, node.value):
+            continue
+        found = _handed_out(view, node.value)
+        if found < 0:
+            return None
+        starts.add(found)
+    call = view.call_at(starts.pop()) if len(starts) == 1 else None
+    entry = spawner_of(call) if call is not None else None
+    if call is None or entry is None:
+        return None
+    work = call.argument(entry.work_keyword, entry.work_position)
+    if work is None or work < 0:
+        return Started(call, entry, "")
+    made = view.call_at(work)
+    # `spawn(work, *args)` may run `work(*args)`
+    node = view.nodes[made.node.func if made is not None else work]
+    given = isinstance(node, Name) and view.facts.bound.get(node.id) == [-1]
+    return Started(call, entry, node.id if given and isinstance(node, Name) else "")
+
+
+def _handed_out(view: FunctionView, value: int) -> int:
+    """The call whose result is returned, at once or through a local that is only looked at on the way; -1 where it may
+    be kept too."""
+    node = view.nodes[value]
+    if isinstance(node, Call):
+        return value
+    if not isinstance(node, Name):
+        return -1
+    scope, bound = view.bindings(node.id)
+    if scope is not view or len(bound) != 1 or bound[0][1] < 0 or not isinstance(view.nodes[bound[0][1]], Store):
+        return -1
+    made = view.assigned_value(bound[0][1])
+    if made is None or not isinstance(view.nodes[made], Call):
+        return -1
+    return made if _is_only_looked_at(view, node.id, MAX_STEPS) else -1
+
+
+def _is_only_looked_at(view: FunctionView, name: str, steps: int) -> bool:
+    """Whether a function only looks at what a local holds, names it or returns it, also through functions of the
+    project that it is given to."""
+    if steps <= 0 or view.uses_locals:
+        return False
+    for reader, at in view.reads(name):
+        if reader is not view:
+            return False
+        use = view.use(at)
+        if use.kind == "returned" or isinstance(view.nodes[view.nodes[at].parent], StoreAttr):
+            continue
+        if use.kind == "argument":
+            given = view.call_at(use.node)
+            callee = given.callee if given is not None else None
+            if given is not None and callee is not None:
+                param = next((param.name for param, argument in matched(given, callee) if argument == at), "")
+                if not param or callee.is_async or not _may_hand_out(callee):
+                    return False
+                if not _is_only_looked_at(callee, param, steps - 1):
+                    return False
+                continue
+        read = read_of(view, at, TASK)
+        if read.fate is not Fate.LOOKED_AT or _member_of(view, use.node) == "add_done_callback":
+            return False
+    return True
+
+
+def _member_of(view: FunctionView, index: int) -> str:
+    node = view.nodes[index] if index >= 0 else None
+    return node.attr if isinstance(node, Attr) else ""
+
+
+def _is_none(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    return isinstance(node, Const) and node.kind == "none"
+
+
+def _as_called(call: CallSite, started: Started) -> schema.Spawner:
+    """The entry of a function that hands out what it starts, for a call of it."""
+    callee = call.callee
+    assert callee is not None
+    position = -1
+    for at, (param, _) in enumerate(matched(call, callee)):
+        if param.name == started.param and param.kind is not ParamKind.KEYWORD_ONLY:
+            position = at
+    return msgspec.structs.replace(
+        started.entry, call=callee.qualname, work_position=position, work_keyword=started.param
+    )
 
 
 def calls_coroutine(view: FunctionView, index: int) -> bool:
@@ -283,6 +427,7 @@ def work_text(call: CallSite, entry: schema.Spawner) -> str:
     """What a spawner is given to run, as it is written."""
     work = call.argument(entry.work_keyword, entry.work_position)
     if work is None or work < 0:
-        return call.text
+        started = started_in(call)
+        return work_text(started.call, started.entry) if started is not None and not started.param else call.text
     node = call.fn.nodes[work]
     return f"{call.fn.text(node.func)}()" if isinstance(node, Call) else call.fn.text(work)

@@ -36,6 +36,8 @@ def start(job):
     task.add_done_callback(running.discard)
 ```
 
+A function of the project that starts a task and only returns it hands it to its callers, each of which has to keep it.
+
 ## Fix safety
 There is no fix: where the task is to be kept is for the author to say.
 
@@ -51,7 +53,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.spawning import loss_of, may_be_forgotten, runs_in_one_step, spawner_of, work_text
+from cancelcheck.link.spawning import loss_of, may_be_forgotten, runs_in_one_step, spawner_of, started_in, work_text
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -71,6 +73,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         loss = loss_of(fn, call.index)
         if not loss:
             continue
+        started = started_in(call)
         at_once = spawner.work is Work.COROUTINE and runs_in_one_step(call, spawner)
         if at_once:
             what, then = "task", "its failure is never seen, and nothing can wait for it"
@@ -78,12 +81,21 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             what, then = "task", "it can vanish before it is done, and nothing can cancel it"
         else:
             what, then = "future of", "its failure is never seen, and nothing waits for it"
+        forgotten = may_be_forgotten(call, spawner) or (
+            started is not None and may_be_forgotten(started.call, started.entry)
+        )
         yield ctx.report(
             fn,
             call.index,
             f"{what} `{work_text(call, spawner)}` {_HOW[loss]}: {then}",
             help="Keep the handle and await or cancel it, or start it in a task group.",
-            strict=spawner.strict or at_once or may_be_forgotten(call, spawner),
+            trace=(
+                ctx.step(started.call.fn, started.call.index, "it is started here, and handed out"),
+                ctx.step(fn, call.index, _HOW[loss]),
+            )
+            if started is not None
+            else (),
+            strict=spawner.strict or at_once or forgotten,
         )
 
 
