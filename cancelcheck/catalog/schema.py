@@ -470,14 +470,24 @@ class Suppressor(_Entry, frozen=True, kw_only=True):
     call: Names
 
 
+class Counts(enum.StrEnum):
+    """Which ways out of a function that leave a resource behind are reported by default; the others are strict."""
+
+    ALL = "all"
+    EXITS = "exits"
+    """Those that are written in the text, and cancellations: not an error."""
+    CANCELLED = "cancelled"
+    """Cancellations alone."""
+
+
 class Resource(_Entry, frozen=True, kw_only=True):
     """A call whose result somebody has to give back.
 
     `holds` says in a word what is held (`connection`, `file`, `process`). `release` are the methods of the result that
     give it back, the usual one first, `by_waiting` those of them that do so only once they return; `given_back` calls
     that take it as their first argument and do so (`os.close`, a pool's `release`). `collected`: it is given back at
-    once where the last reference to it goes. `lenient`: what an error leaves of it is worth a look only. `entered`: a
-    `with` on it gives it back too; false where that ends something else (a transaction). `awaited`: the call is a
+    once where the last reference to it goes. `counts`: which ways out are reported by default. `entered`: a `with` on
+    it gives it back too; false where that ends something else (a transaction). `awaited`: the call is a
     coroutine function, what is awaited is the resource. `only_if`: a keyword that has to be true for the result to
     need giving back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result holds
     nothing yet (`client.stream(…)`). `opened_by`: the result holds nothing before one of these methods of it has run
@@ -491,7 +501,7 @@ class Resource(_Entry, frozen=True, kw_only=True):
     given_back: tuple[str, ...] = ()
     by_waiting: tuple[str, ...] = ()
     collected: bool = False
-    lenient: bool = False
+    counts: Counts = Counts.ALL
     entered: bool = True
     awaited: bool = False
     only_if: str = ""

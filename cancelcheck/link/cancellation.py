@@ -656,8 +656,13 @@ def is_program(view: FunctionView) -> bool:
     for user, call in references(view):
         use = user.use(call.index) if call is not None else None
         runner = user.call_at(use.node) if use is not None and use.kind == "argument" else None
-        entry = catalog.runner(runner.target) if runner is not None else None
+        if runner is None:
+            continue
+        entry = catalog.runner(runner.target)
         if entry is not None and not entry.thread:
+            return True
+        # a runner of the project's own, as good as named so
+        if entry is None and not user.is_async and runner.member.rstrip("_").endswith("run"):
             return True
     return False
 

@@ -45,6 +45,7 @@ def takings(view: FunctionView) -> Iterator[Taking]:
         )
         if not released or _is_shared_with_nested(view, key):
             continue
+        released += _handed_on(view, key)
         held = _held(view, call)
         if held is not None:
             yield Taking(call, key, *held, released)
@@ -97,6 +98,15 @@ def _waits(view: FunctionView, call: CallSite) -> bool:
     entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None
     parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
     return entry is None or entry.awaited or isinstance(parent, Call)
+
+
+def _handed_on(view: FunctionView, key: str) -> tuple[int, ...]:
+    """Where the lock itself is given to something that may give it back (`MaybeUnlock(lock)`)."""
+    return tuple(
+        use.node
+        for at, node in enumerate(view.nodes)
+        if isinstance(node, (Name, Attr)) and view.key(at) == key and (use := view.use(at)).kind == "argument"
+    )
 
 
 def _is_shared_with_nested(view: FunctionView, key: str) -> bool:

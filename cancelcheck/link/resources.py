@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 
 class Held(NamedTuple):
-    """A resource in a local: the call that took it, its entry, the node that binds the local, and the local's name."""
+    """A resource in a local: the call that took it, its entry, the node that binds the local, and the local's name.
+    `beside` are the locals that the same assignment binds: they are there where it is."""
 
     call: CallSite
     entry: schema.Resource
     store: int
     name: str
+    beside: frozenset[str]
 
 
 class Forgotten(NamedTuple):
@@ -57,7 +59,7 @@ def held_resources(view: FunctionView) -> Iterator[Held]:
             continue
         held = _item(view, call, entry.item) if entry.item >= 0 else held_in(view, call.index)
         if held is not None:
-            yield Held(call, entry, *held)
+            yield Held(call, entry, *held, _beside(view, held[0]))
 
 
 def _item(view: FunctionView, call: CallSite, item: int) -> tuple[int, str] | None:
@@ -73,7 +75,17 @@ def _item(view: FunctionView, call: CallSite, item: int) -> tuple[int, str] | No
     place = view.nodes[target.items[item]]
     if not isinstance(place, Store) or place.id in (*view.facts.global_names, *view.facts.nonlocal_names):
         return None
-    return target.items[item], place.id
+    # the path begins where all of the tuple is bound
+    return max(target.items), place.id
+
+
+def _beside(view: FunctionView, store: int) -> frozenset[str]:
+    """The names that the tuple binds which a store is an item of."""
+    parent = view.nodes[store].parent
+    unpack = view.nodes[parent] if parent >= 0 else None
+    if not isinstance(unpack, Unpack):
+        return frozenset()
+    return frozenset(item.id for item in (view.nodes[at] for at in unpack.items) if isinstance(item, Store))
 
 
 def stops_of(entry: schema.Resource, *, sharp: bool = False) -> Stops:
@@ -100,9 +112,9 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         for raising, settles in searches:
             if raising is not Raising.NONE and held.entry.collected:
                 break  # what is collected outlives no exception
-            leak = leak_of(view, start, settles, raising=raising, name=held.name)
+            leak = leak_of(view, start, settles, raising=raising, name=held.name, holds=held.beside)
             if leak is not None:
-                strict = held.entry.collected or raising in _SHARP or (held.entry.lenient and _is_error(leak))
+                strict = held.entry.collected or raising in _SHARP or not _counts(held.entry, leak)
                 yield Forgotten(held, leak, released, strict)
                 break
 
@@ -123,9 +135,15 @@ _SHARP = (Raising.ALL, Raising.CANCEL)
 """Searches whose answer is worth a look: an error out of any call, a cancellation of the very wait for the end."""
 
 
-def _is_error(leak: Leak) -> bool:
-    """Whether an error makes the leak, and no exit that is written in the text and no cancellation."""
-    return leak.kind in ("error", "closed")
+def _counts(entry: schema.Resource, leak: Leak) -> bool:
+    """Whether this way out is reported by default for such a resource."""
+    match entry.counts:
+        case schema.Counts.ALL:
+            return True
+        case schema.Counts.EXITS:
+            return leak.kind not in ("error", "closed")
+        case schema.Counts.CANCELLED:
+            return leak.kind == "cancel"
 
 
 def _with_tests(view: FunctionView, reads: list[int], settles: Settling) -> Settling:

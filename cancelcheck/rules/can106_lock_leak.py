@@ -25,7 +25,9 @@ async def book(lock: asyncio.Lock, ledger, entry):
 Safe where `acquire` and `release` are statements that bracket a block: the block goes into a `with`.
 
 ## Known limits
-Only a lock that the same function releases too: one that is released elsewhere, or only in a handler, is a design.
+Only a lock that the same function releases too: one that is released elsewhere, or only in a handler, is a design. What
+only an error out of a call that waits for nothing leads to is reported with `--strict`, unless the two bracket a block;
+likewise a lock that this function has made for itself.
 """
 
 from __future__ import annotations
@@ -52,7 +54,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         # what only a handler gives back is meant to be held when the function has done its work
         if all(at < taking.at or innermost(fn, at, RegionKind.HANDLER) >= 0 for at in taking.released):
             continue
-        leak = _leak(fn, taking, Raising.CANCEL) or _leak(fn, taking, Raising.ALL)
+        leak = _leak(fn, taking, Raising.CANCEL) or _leak(fn, taking, Raising.WAITS)
+        # an error out of any call counts where the two bracket a block, which is what a `with` is for
+        strict = leak is None and bracket(fn, taking) is None
+        leak = leak or _leak(fn, taking, Raising.ALL)
         if leak is None or is_left_by_cleanup(fn, leak, taking.key):
             continue
         if leak.kind in ("return", "end") and is_released_elsewhere(fn, taking.key, taking.released):
@@ -68,7 +73,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
             ),
             fix=_fix(fn, taking, held, ctx),
-            strict=is_own(fn, taking.call),
+            strict=strict or is_own(fn, taking.call),
         )
 
 
