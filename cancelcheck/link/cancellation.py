@@ -181,6 +181,10 @@ def _is_timeout(view: FunctionView, index: int) -> bool:
     return found is not None and found[0].kind is schema.ScopeKind.TIMEOUT
 
 
+_CANCELLING = ("cancel", "abort")
+"""Parts of the names of helpers that cancel what they are given."""
+
+
 def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
     """What this function cancels, as `(node, key)`: places on which `.cancel()` is called, the collections that they
     come from, and what is handed to something whose name says that it cancels."""
@@ -188,10 +192,12 @@ def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
     for call in view.calls:
         if call.member == "cancel" and call.receiver >= 0:
             found += [(call.index, key) for key in places(view, call.receiver)]
-        elif "cancel" in call.member.lower() and call.node.args:
+        elif not any(word in call.member.lower() for word in _CANCELLING):
+            continue
+        elif call.node.args:
             for arg in call.node.args:
                 found += [(call.index, key) for key in places(view, arg.value)]
-        elif "cancel" in call.member.lower():
+        else:
             found += [(call.index, key) for key in _cancelled_by_helper(view, call)]
     # a collection of what is cancelled one by one
     cancelled = {key for _, key in found}

@@ -30,8 +30,8 @@ There is no fix: what the other exception was to say is for the author to put el
 
 ## Known limits
 A handler that raises the cancellation on one of its ways is taken to decide rightly. A handler that catches it by a
-base class, and an exception whose own name says that something was cancelled, are reported with `--strict` only. What
-an exception is has to be seen: one that a function makes is left alone.
+base class, an exception whose own name says that something was cancelled, and tests, which do it to see what comes of
+it, are reported with `--strict` only. What an exception is has to be seen: one that a function makes is left alone.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     ctx.step(fn, handler.node, "the cancellation is caught"),
                     ctx.step(fn, index, f"and `{what}` is raised in its place"),
                 ),
-                strict=not named or raised is Raised.NAMED_CANCELLED,
+                strict=not named or raised is Raised.NAMED_CANCELLED or fn.module.is_test,
             )
 
 
