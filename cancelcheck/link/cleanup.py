@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.cancellation import is_task_root, places
 from cancelcheck.link.catching import escapes_of, points_reaching
+from cancelcheck.link.checkpoints import may_wait
 from cancelcheck.link.exceptions import (
     Handler,
     exception_types,
     handlers,
     handlers_of,
-    is_cancellation_point,
     protected,
 )
-from cancelcheck.link.flow import Leak, never_returns
+from cancelcheck.link.flow import Leak, innermost, never_returns
 from cancelcheck.link.function import FunctionView
 from cancelcheck.link.project import ModuleView
 from cancelcheck.link.undoing import undoes
@@ -135,7 +135,7 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
         cover = _cover(view, undoing, handler)
         if cover is None:
             continue
-        doubtful = cover or _answers(view, undoing.node, handler) or _belongs_to_canceller(view, undoing)
+        doubtful = cover or _answers(view, undoing.node, handler) or _belongs_to_canceller(view, undoing, handler)
         if found is None or (found.doubtful and not doubtful):
             found = Missed(undoing.node, point, doubtful)
     return found if found is not None and not _cancels_with_errors(view.module) else None
@@ -159,11 +159,13 @@ _REASONS = ("code", "reason", "message", "error")
 """Arguments that say what was wrong."""
 
 
-def _belongs_to_canceller(view: FunctionView, undoing: Undoing) -> bool:
-    """Whether what is undone is the instance's, in a task that the instance runs: whoever cancels the task can undo it
-    too, and mostly does."""
+def _belongs_to_canceller(view: FunctionView, undoing: Undoing, handler: Handler) -> bool:
+    """Whether what is undone is the instance's, in the loop of a task that the instance runs: whoever cancels the task
+    can undo it too, and mostly does."""
     own = view.self_name
-    return bool(own) and any(key.partition(".")[0] == own for key in undoing.keys) and is_task_root(view)
+    if not own or not any(key.partition(".")[0] == own for key in undoing.keys):
+        return False
+    return innermost(view, handler.node, RegionKind.LOOP) >= 0 and is_task_root(view)
 
 
 def _names_cancellations(view: FunctionView, handler: Handler) -> bool:
@@ -227,9 +229,9 @@ _ERRORS = "builtins.Exception"
 
 def _is_point(view: FunctionView, index: int) -> bool:
     """Whether a cancellation can be raised at a node; in a context manager also where it yields: that of its block."""
-    return is_cancellation_point(view, index) or (
-        isinstance(view.nodes[index], Yield) and view.is_async and view.has_role("contextmanager")
-    )
+    if isinstance(view.nodes[index], Yield):
+        return view.is_async and view.has_role("contextmanager")
+    return may_wait(view, index)
 
 
 def _is_held(view: FunctionView, undoing: Undoing, handler: Handler, point: int) -> bool:
