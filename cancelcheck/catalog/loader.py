@@ -47,6 +47,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("undoing", "call"),
     ("framework", "name"),
     ("immediate", "call"),
+    ("cancellable", "type"),
 )
 """Tables that hold one entry per name, with the field that names it. Those in `_MANY` may hold several."""
 
@@ -102,7 +103,6 @@ class Catalog:
         for library in self._available:
             self._parts.setdefault(library.partition(".")[0], []).append(library)
         self._loaded: set[str] = set()
-        self._cancels_with: dict[str, str] = {}
         self._alias: dict[str, str] = {}
         self._prefix: dict[str, list[tuple[str, str]]] = {}
         self._canonical: dict[str, str] = {}
@@ -145,7 +145,6 @@ class Catalog:
             self._add(self.read(library), self._prefix.setdefault(package, []))
 
     def _add(self, data: schema.LibraryFile, prefixes: list[tuple[str, str]]) -> None:
-        self._cancels_with[data.library.name] = data.library.cancels_with
         for spelling, usual in data.alias.items():
             if spelling.endswith(".*"):
                 prefixes.append((spelling[:-1], usual.removesuffix("*")))
@@ -460,10 +459,13 @@ class Catalog:
             )
         return name in self._harmless_members
 
-    def cancels_with(self, library: str) -> str:
-        """The ordinary exception with which a library cancels its coroutines; "" where it does not."""
-        self._load(library)
-        return self._cancels_with.get(library, "")
+    def cancellable(self, name: str) -> schema.Cancellable | None:
+        """A type that can be cancelled; the nearest of its bases that is."""
+        for base in self.bases(name) if name else ():
+            found: schema.Cancellable | None = self._one["cancellable"].get(base)
+            if found is not None:
+                return found
+        return None
 
     def undoes(self, name: str) -> bool:
         """Whether a call undoes what it is given."""

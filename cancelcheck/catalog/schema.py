@@ -584,6 +584,19 @@ class Harmless(_Entry, frozen=True, kw_only=True):
     member: tuple[str, ...] = ()
 
 
+class Cancellable(_Entry, frozen=True, kw_only=True):
+    """A type with a method `cancel`: tasks, scopes, timers.
+
+    `joined`: cancelling only asks for it, its work goes on until somebody has waited for it. `join` is an expression
+    that does so and lets nothing of it come through, with `{}` for the thing, on the module `join_module`.
+    """
+
+    type: Names
+    joined: bool = False
+    join: str = ""
+    join_module: str = ""
+
+
 class Undoing(_Entry, frozen=True, kw_only=True):
     """A call that undoes what its first argument stands for, and whose name alone would not say so to the rules
     (`os.remove` of a file)."""
@@ -610,12 +623,13 @@ class Framework(_Entry, frozen=True, kw_only=True):
     """How a library for asynchronous code cancels, by the name of its package.
 
     `until_left`: a cancellation is raised at every wait until its scope is left, and not once. `in_groups`: its task
-    groups raise cancellations in an exception group.
+    groups raise cancellations in an exception group. `as_error`: a cancellation is an ordinary `Exception`.
     """
 
     name: str
     until_left: bool = False
     in_groups: bool = False
+    as_error: bool = False
 
 
 class Immediate(_Entry, frozen=True, kw_only=True):
@@ -647,14 +661,12 @@ class ServingClass(_Entry, frozen=True, kw_only=True):
 
 class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """Head of a file. `name` is the package that is imported, `package` its name on PyPI (empty: standard library),
-    `version` the release on which the entries were checked, `source` where. `cancels_with`: a framework whose
-    coroutines are cancelled with this exception, where it is an ordinary `Exception`."""
+    `version` the release on which the entries were checked, `source` where."""
 
     name: str
     version: str
     source: str
     package: str = ""
-    cancels_with: str = ""
 
 
 class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
@@ -700,3 +712,4 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     undoing: tuple[Undoing, ...] = ()
     framework: tuple[Framework, ...] = ()
     immediate: tuple[Immediate, ...] = ()
+    cancellable: tuple[Cancellable, ...] = ()

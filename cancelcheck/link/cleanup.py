@@ -16,8 +16,6 @@ from cancelcheck.link.exceptions import (
     protected,
 )
 from cancelcheck.link.flow import Leak, innermost, never_returns
-from cancelcheck.link.function import FunctionView
-from cancelcheck.link.project import ModuleView
 from cancelcheck.link.undoing import undoes
 from cancelcheck.model.facts import (
     Attr,
@@ -26,7 +24,6 @@ from cancelcheck.model.facts import (
     Delete,
     Display,
     Enter,
-    Import,
     Name,
     Raise,
     RegionKind,
@@ -38,7 +35,8 @@ from cancelcheck.model.facts import (
 )
 
 if TYPE_CHECKING:
-    from cancelcheck.link.function import CallSite
+    from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.link.project import ModuleView
 
 
 class Undoing(NamedTuple):
@@ -181,33 +179,15 @@ def _names_cancellations(view: FunctionView, handler: Handler) -> bool:
 def _cancels_with_errors(module: ModuleView) -> bool:
     """Whether the coroutines of a file are those of a framework that cancels with an ordinary exception: it imports
     one, or a file of the project that does, and none of the others."""
-    if not _FRAMEWORKS.isdisjoint(module.facts.libraries):
-        return False
+    own = _kinds(module)
+    return own == {True} or (not own and any(_kinds(imported) == {True} for imported in module.imported_modules))
+
+
+def _kinds(module: ModuleView) -> set[bool]:
+    """Of the frameworks that a file imports: whether a cancellation is an ordinary exception."""
     catalog = module.project.catalog
-    if any(catalog.cancels_with(library) for library in module.facts.libraries):
-        return True
-    return any(
-        catalog.cancels_with(library)
-        for imported in _imported(module)
-        if _FRAMEWORKS.isdisjoint(imported.facts.libraries)
-        for library in imported.facts.libraries
-    )
-
-
-_FRAMEWORKS = frozenset({"asyncio", "trio", "anyio"})
-
-
-def _imported(module: ModuleView) -> Iterator[ModuleView]:
-    """The files of the project that a file imports something from."""
-    for node in module.body.nodes:
-        for _, path in node.names if isinstance(node, Import) else ():
-            _, entity = module.project.find(path, module)
-            if isinstance(entity, FunctionView):
-                yield entity.module
-            elif isinstance(entity, ModuleView):
-                yield entity
-            elif entity is not None and entity.bindings:
-                yield entity.bindings[0][0].module
+    found = (catalog.framework(library) for library in module.facts.libraries)
+    return {framework.as_error for framework in found if framework is not None}
 
 
 def raises_the_same(view: FunctionView, handler: Handler) -> bool:

@@ -383,6 +383,31 @@ def passes(view: FunctionView, avoid: NodeTest) -> bool:
     return False
 
 
+def meets(view: FunctionView, start: int, goal: NodeTest, stop: NodeTest, *, errors: bool = False) -> int:
+    """The first node for which `goal` holds on a path from behind the node `start` (-1: from the function's beginning)
+    by normal flow, and where `errors` says so by any; -1 if there is none. Nodes for which `stop` holds end a path."""
+    block = view.block_of(start) if start >= 0 else 0
+    first = start_at(view, block)
+    seen: set[Place] = set()
+    pending = deque([(first, start + 1 if start >= 0 else view.blocks[0].start)])
+    while pending:
+        current, position = pending.popleft()
+        cut = False
+        for index in range(position, view.blocks[current.block].end):
+            if goal(index):
+                return index
+            if stop(index) or never_returns(view, index):
+                cut = True
+                break
+        for target in steps(view, current, errors=errors):
+            if cut and not (errors and target.block == view.blocks[current.block].on_error):
+                continue
+            if target not in seen:
+                seen.add(target)
+                pending.append((target, view.blocks[target.block].start))
+    return -1
+
+
 def turn(view: FunctionView, loop: int, through: int, after: list[int], avoid: NodeTest) -> tuple[int, ...] | None:
     """A turn of a loop: from its header to the node `through`, then on from the blocks `after` back to the header,
     passing no node for which `avoid` holds. None if there is no such turn."""

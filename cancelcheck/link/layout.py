@@ -22,6 +22,16 @@ def lines_of(source: SourceFile, start: int, end: int) -> tuple[int, int] | None
     return begin, after
 
 
+def line_behind(source: SourceFile, start: int, end: int) -> tuple[int, str] | None:
+    """Where a line can be added behind the statement `[start, end)`: the end of its last line, and its indent; None
+    where it shares its lines with another statement."""
+    first, last = source.position(start)[0], source.position(end)[0]
+    indent = source.text[source.starts[first - 1] : start]
+    line_end = source.starts[last - 1] + len(source.line(last))
+    rest = source.text[end:line_end].strip()
+    return (line_end, indent) if not indent.strip() and (not rest or rest.startswith("#")) else None
+
+
 def begins_line(source: SourceFile, start: int) -> bool:
     """Whether nothing but blanks stands before an offset on its line."""
     return not source.text[source.starts[source.position(start)[0] - 1] : start].strip()

@@ -40,8 +40,8 @@ class Left(NamedTuple):
     strict: bool
 
 
-class _Tasks(NamedTuple):
-    """Tasks that a wait is given: the calls that make them, and the locals that hold them or the collection."""
+class Tasks(NamedTuple):
+    """Tasks that this function has made: the calls that make them, and the locals that hold them or the collection."""
 
     made: tuple[int, ...]
     names: frozenset[str]
@@ -114,7 +114,7 @@ def _is_guarded(view: FunctionView, call: CallSite) -> bool:
     return False
 
 
-def _tasks(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> _Tasks | None:
+def _tasks(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> Tasks | None:
     """What a wait is given, where it is all made by this function; None where any of it may have another owner."""
     given = [arg for arg in call.node.args if not arg.keyword]
     if not given or (not waiter.many and given[0].star):
@@ -124,7 +124,26 @@ def _tasks(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> _Tasks 
     for arg in given if waiter.many else given[:1]:
         if not _collect(view, arg.value, made, names, 0):
             return None
-    return _Tasks(tuple(made), frozenset(names)) if made else None
+    return Tasks(tuple(made), frozenset(names)) if made else None
+
+
+def tasks_made(view: FunctionView, name: str) -> Tasks | None:
+    """The tasks in a local collection, where all of them are made by this function; None where any may have another
+    owner. Of what a wait gives back, the tasks that it was given."""
+    given = _waited_for(view, name)
+    made: list[int] = []
+    names: set[str] = set()
+    if given is not None:
+        return _tasks(view, *given)
+    return Tasks(tuple(made), frozenset(names)) if _collect_name(view, name, made, names, 0) and made else None
+
+
+def _waited_for(view: FunctionView, name: str) -> tuple[CallSite, schema.Waiter] | None:
+    """Of `done, pending = await asyncio.wait(tasks)`: the wait that one of the two names comes from."""
+    for call, waiter in _waits(view):
+        if waiter.pair and _pending(view, call) == name:
+            return call, waiter
+    return None
 
 
 _DEEP = 6
@@ -233,7 +252,7 @@ def _seen_to(view: FunctionView, name: str, call: CallSite, names: frozenset[str
             continue
         again = loop >= 0 and view.is_inside(view.region_of(at), loop)
         read = read_of(view, at, TASK)
-        if at < call.index and not again and read.fate is not Fate.HANDED_OVER:
+        if at < call.index and not again and read.fate not in (Fate.HANDED_OVER, Fate.STOPPED):
             continue
         if read.fate is not Fate.LOOKED_AT or _iterates(view, at):
             found.append(at)

@@ -50,6 +50,11 @@ _MANNERS = frozenset(
 )
 """Words before a verb that only say how."""
 
+_TELLING = frozenset({"callback", "callbacks", "cb", "hook", "hooks", "event"})
+"""Words at the end of what tells somebody: `close_callback`."""
+
+_TAKING_OUT = frozenset({"deregister", "discard", "remove", "unregister", "unsubscribe"})
+
 _EXITS = frozenset({"__exit__", "__aexit__"})
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
@@ -65,6 +70,8 @@ def says_undoing(name: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
     while len(words) > 1 and words[0] in _MANNERS:
         words = words[1:]
+    if words and words[-1] in _TELLING and words[0] not in _TAKING_OUT:
+        return False  # it tells somebody that something is closed
     return bool(words) and (words[0] in VERBS or "_".join(words[:2]) in _PAIRS)
 
 
