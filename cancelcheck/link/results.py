@@ -90,11 +90,24 @@ def _looked_at(view: FunctionView, call: CallSite, awaited: int) -> bool:
 def _gives_back(view: FunctionView, call: CallSite) -> bool:
     """Whether all that is waited for are calls that give something back, in a `finally`, a handler, or a function that
     is itself called for that: there is nobody left to tell."""
-    at_end = says_undoing(view.name) or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
+    at_end = _says_end(view.name) or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
     if not at_end:
         return False
     work = [made for arg in call.node.args if not arg.keyword for made in _made(view, arg.value)]
-    return bool(work) and all(made is not None and says_undoing(made.member) for made in work)
+    return bool(work) and all(made is not None and _made_to_give(view, made) for made in work)
+
+
+def _made_to_give(view: FunctionView, call: CallSite) -> bool:
+    """Whether a call gives something back, or is handed the method that does: `create_task(item.close)`."""
+    if _says_end(call.member):
+        return True
+    given = view.nodes[call.positional[0]] if len(call.positional) == 1 else None
+    return isinstance(given, Attr) and _says_end(given.attr)
+
+
+def _says_end(name: str) -> bool:
+    """Whether a name says that something is given back, ended, or waited for until it has."""
+    return says_undoing(name) or name.strip("_").partition("_")[0] == "join"
 
 
 def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Iterator[CallSite | None]:
