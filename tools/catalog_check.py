@@ -47,15 +47,18 @@ POSITION_CHANGED = {"http.client.HTTPSConnection": (3, 12)}
 ENVIRONMENT = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
 """Lets libraries be imported whose generated code is older than the protobuf that pip finds for them."""
 
+IMPORT_TIMEOUT = 300
+
 Facts = dict[str, Any]
 """What the probe says of a name."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of one library."""
+    """What came of one library; `told` is the release that its file speaks of, `version` the one looked at."""
 
     library: str
+    told: str
     version: str = ""
     names: int = 0
     signatures: int = 0
@@ -306,67 +309,72 @@ def agrees(said: object, default: object, forever: tuple[schema.Value, ...]) -> 
 # --- running ---------------------------------------------------------------------------------------------------------
 
 
-def check(library: str, catalog: Catalog, python: str, *, pinned: bool = False) -> Checked:
+def check(data: schema.LibraryFile, python: str, *, pinned: bool = False) -> Checked:
     """Compare one library. Without `python` it is installed first."""
-    data = catalog.read(library)
-    package = data.library.package
+    library, package = data.library, data.library.package
     if python or not package:
         return probe(data, python or sys.executable, "")
     with tempfile.TemporaryDirectory(prefix="catalog-") as folder:
-        wanted = f"{package}=={data.library.version}" if pinned else package
+        wanted = f"{package}=={library.version}" if pinned else package
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary"]
         done = subprocess.run([*pip, "--target", folder, wanted], capture_output=True, text=True, check=False)
         if done.returncode:
             last = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            return Checked(library, failed=(last or ["pip failed"])[-1].removeprefix("ERROR: "))
+            return Checked(library.name, library.version, failed=(last or ["pip failed"])[-1].removeprefix("ERROR: "))
         return probe(data, sys.executable, folder)
 
 
 def probe(data: schema.LibraryFile, python: str, folder: str) -> Checked:
     """Ask a library that is installed, in a process of its own."""
-    library = data.library.name
+    name, told = data.library.name, data.library.version
     request = request_for(data)
     paths = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH", ""))))
-    done = subprocess.run(
-        [python, str(PROBE)],
-        input=request.as_json(),
-        env={**os.environ, "PYTHONPATH": paths, **ENVIRONMENT},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=300,
-    )
+    try:
+        done = subprocess.run(
+            [python, str(PROBE)],
+            input=request.as_json(),
+            env={**os.environ, "PYTHONPATH": paths, **ENVIRONMENT},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            timeout=IMPORT_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        return Checked(name, told, failed=f"not imported within {IMPORT_TIMEOUT} s")
     if done.returncode:
-        return Checked(library, failed=(done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
+        return Checked(name, told, failed=(done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
     answer: Facts = json.loads(done.stdout)
     if answer["failed"]:
-        return Checked(library, failed=answer["failed"])
-    comparison = Comparison(data, answer)
+        return Checked(name, told, failed=answer["failed"].splitlines()[0])
+    major, minor = answer["python"]
+    comparison = Comparison(data, answer, (major, minor))
     names = len({name for _, name, _ in entries(data)})
-    return Checked(library, answer["version"], names, comparison.signatures(), tuple(comparison.differences()))
+    return Checked(name, told, answer["version"], names, comparison.signatures(), tuple(comparison.differences()))
 
 
-def show(results: Iterable[Checked], catalog: Catalog) -> None:
-    """The differences, then one line for each library."""
-    results = list(results)
+def show(results: Iterable[Checked]) -> bool:
+    """The differences as they are found, then one line for each library; whether there are differences."""
+    seen = []
     for result in results:
+        seen.append(result)
         for difference in result.differences:
-            print(f"{result.library}: {difference}")
-    width = max((len(result.library) for result in results), default=0)
+            print(f"{result.library}: {difference}", flush=True)
+    width = max((len(result.library) for result in seen), default=0)
     print(f"\n{'library':{width}}  {'entries of':>12}  {'looked at':>12}  names  signatures  differences")
-    for result in results:
-        head = f"{result.library:{width}}  {catalog.read(result.library).library.version:>12}  "
+    for result in seen:
+        head = f"{result.library:{width}}  {result.told:>12}  "
         if result.failed:
             print(f"{head}not looked at: {result.failed[:100]}")
         else:
             counts = f"{result.names:>5}  {result.signatures:>10}  {len(result.differences):>11}"
             print(f"{head}{result.version:>12}  {counts}")
-    seen = [result for result in results if not result.failed]
+    looked_at = [result for result in seen if not result.failed]
     print(
-        f"\n{len(seen)} of {len(results)} libraries looked at, {sum(result.names for result in seen):,} names, "
-        f"{sum(len(result.differences) for result in seen)} differences"
+        f"\n{len(looked_at)} of {len(seen)} libraries looked at, {sum(result.names for result in looked_at):,} names, "
+        f"{sum(len(result.differences) for result in looked_at)} differences"
     )
+    return any(result.differences for result in looked_at)
 
 
 def main() -> int:
@@ -379,7 +387,7 @@ def main() -> int:
     options = parser.parse_args()
     catalog = Catalog()
     wanted = [
-        library
+        catalog.read(library)
         for library in catalog.libraries()
         if not options.libraries or any(f"{library}.".startswith(f"{name}.") for name in options.libraries)
     ]
@@ -387,9 +395,8 @@ def main() -> int:
         print("error: the catalogue has none of these", file=sys.stderr)
         return 2
     with ThreadPoolExecutor(options.jobs) as pool:
-        results = list(pool.map(lambda library: check(library, catalog, options.python, pinned=options.pinned), wanted))
-    show(results, catalog)
-    return 1 if any(result.differences for result in results) else 0
+        differs = show(pool.map(lambda data: check(data, options.python, pinned=options.pinned), wanted))
+    return 1 if differs else 0
 
 
 if __name__ == "__main__":

@@ -125,7 +125,8 @@ def answer(request: dict[str, Any], version: Callable[[str], str] = importlib.me
         found = version(package) if package else ".".join(map(str, sys.version_info[:3]))
     except importlib.metadata.PackageNotFoundError:
         found = ""
-    return {"failed": "", "version": found, "names": names, "subclasses": subclasses}
+    python = list(sys.version_info[:2])
+    return {"failed": "", "python": python, "version": found, "names": names, "subclasses": subclasses}
 
 
 if __name__ == "__main__":
