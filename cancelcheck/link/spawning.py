@@ -302,8 +302,9 @@ def _is_callback(view: FunctionView) -> bool:
 
 
 def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
-    """Whether work is such that its handle may well be dropped on purpose: it sees to its own failures and is soon
-    over, or the object that starts it is about to go away and has no place to keep it."""
+    """Whether work is such that its handle may well be dropped on purpose: a callable in a thread that sees to its own
+    failures, a coroutine that does one thing after a delay and expects that to fail, or what an object starts that is
+    about to go away, and has no place to keep it. (A coroutine that sees to its failures can vanish like any other.)"""
     if call.fn.name == "__del__" and call.fn.owner is not None:
         return True
     work = _work(call, entry)
@@ -312,27 +313,25 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
     else:
         made = call.fn.call_at(work) if work >= 0 else None
         callee = made.callee if made is not None else None
-    return callee is not None and len(callee.alternatives) <= 1 and _sees_to_its_failures(callee)
+    if callee is None or len(callee.alternatives) > 1:
+        return False
+    return _is_delayed(callee) if callee.is_async else _sees_to_its_failures(callee)
 
 
 def _sees_to_its_failures(view: FunctionView) -> bool:
-    """Whether everything that a function waits for (one that is not async: calls) stands in a `try` that takes its
-    failure and goes on, a wait in no loop. A function that only does one thing after a delay may take but the failures
-    that it expects."""
-    points = [index for index in range(len(view.nodes)) if _may_fail(view, index)]
+    """Whether everything that a function calls stands in a `try` that takes every failure and goes on."""
+    return bool(view.calls) and all(_is_guarded(view, call.index, broadly=True) for call in view.calls)
+
+
+def _is_delayed(view: FunctionView) -> bool:
+    """Whether a coroutine sleeps, and then waits for one thing, whose failures it expects."""
+    points = [index for index in range(len(view.nodes)) if is_cancellation_point(view, index)]
     waits = [index for index in points if not _is_sleep(view, index)]
-    delayed = view.is_async and len(waits) == 1 < len(points)
-    return bool(waits) and all(
-        (not view.is_async or innermost(view, index, RegionKind.LOOP) < 0)
-        and _is_guarded(view, index, broadly=not delayed)
-        for index in waits
+    return (
+        len(waits) == 1 < len(points)
+        and innermost(view, waits[0], RegionKind.LOOP) < 0
+        and _is_guarded(view, waits[0], broadly=False)
     )
-
-
-def _may_fail(view: FunctionView, index: int) -> bool:
-    if view.is_async:
-        return is_cancellation_point(view, index)
-    return isinstance(view.nodes[index], Call)
 
 
 def _is_sleep(view: FunctionView, index: int) -> bool:

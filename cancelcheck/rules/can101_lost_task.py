@@ -44,7 +44,8 @@ There is no fix: where the task is to be kept is for the author to say.
 ## Known limits
 A local that is read once, only to log it or to add a callback, counts as kept. With `--strict` only: `executor.submit`,
 for many jobs are meant to be forgotten, and the pool's shutdown waits for them; a coroutine that never waits, for it is
-done in one step; work that sees to its own failures and is soon over; what `__del__` starts. `# noqa: RUF006` counts.
+done in one step; one that does one thing after a delay, and expects that to fail; a callable in a thread that sees to
+its own failures; what `__del__` starts. `# noqa: RUF006` counts.
 """
 
 from __future__ import annotations
