@@ -30,6 +30,7 @@ class Kind(enum.StrEnum):
     SUBPROCESS = "subprocess"
     QUEUE = "queue"
     THREAD = "thread"
+    """Work elsewhere that this program started: a thread, a process, a worker's task."""
     TASK = "task"
     SLEEP = "sleep"
     FILE = "file"

@@ -164,12 +164,18 @@ def _is_network(call: CallSite) -> bool:
 
 
 def _tried(view: FunctionView, handler: Handler) -> int:
-    """The call that is tried: the one for another machine, else the first."""
+    """The call that is tried: the one for another machine, else the first that is awaited, or may do more than say or
+    compute something."""
     network = _network_call(view, handler)
     if network is not None:
         return network.index
-    calls = (index for index in view.nodes_in(protected(view, handler.statement)) if view.call_at(index) is not None)
-    return next(calls, -1)
+    inside = view.nodes_in(protected(view, handler.statement))
+    calls = [call for index in inside if (call := view.call_at(index)) is not None]
+    for call in calls:
+        if call.is_awaited:
+            return call.index
+    loud = [call for call in calls if call.member not in _SAYS and not call.target.startswith(_QUIET)]
+    return next((call.index for call in (*loud, *calls)), -1)
 
 
 def _in_loop(view: FunctionView, loop: int, handler: Handler, *, sure: bool) -> Retry | None:

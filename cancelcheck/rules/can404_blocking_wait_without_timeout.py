@@ -33,8 +33,9 @@ There is no fix: how long to wait, and what to do then, is for the project to sa
 
 ## Known limits
 By default only where the function serves requests (a route, a servicer's method, a task of a queue) or is an SLA
-function, itself or through functions that it calls; anywhere with `--strict`, asyncio's own waits included. A `with` on
-a lock is not looked at, nor is a lock that the same function gives back.
+function, itself or through functions that it calls; with `--strict` anywhere, but for a worker's loop over its queue.
+The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A `with`
+on a lock is not looked at, nor is a lock that the same function gives back.
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     serves = serving_of(fn) is not None or promise_of(fn) is not None
     brief = set() if serves else {taking.call.index for taking in takings(fn)}
     for call in fn.calls:
-        if call.index in brief:
+        if call.index in brief or (not serves and not _is_serious(call) and call.callee is None):
             continue
-        if _is_endless(call):
+        if _is_endless(call) and (serves or not _is_workers(call)):
             told = " in a function that serves requests" if serves and _is_serious(call) else ""
             yield ctx.report(
                 fn,
@@ -114,6 +115,12 @@ def _is_endless(call: CallSite) -> bool:
 def _is_serious(call: CallSite) -> bool:
     """Whether an endless wait is one for a thread or a process, and not for a moment as a rule."""
     return _is_sync(call) and (hold_of(call) is Hold.LONG or call.member == "acquire")
+
+
+def _is_workers(call: CallSite) -> bool:
+    """Whether a call takes the next job in a loop: a worker waits by design."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and api.kind is Kind.QUEUE and next(call.fn.loops_around(call.index), -1) >= 0
 
 
 def _is_endless_for_thread(call: CallSite) -> bool:

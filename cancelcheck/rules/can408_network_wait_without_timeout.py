@@ -24,8 +24,8 @@ def send(message):
 There is no fix: how long to wait is for the project to say.
 
 ## Known limits
-Sockets and streams are reported with `--strict` only: they often stand in a loop that waits by design. The accept and
-read loops of a server are left alone.
+Sockets and streams are reported with `--strict` only: they often stand in a loop that waits by design; so is what is
+done on a connection that stands. The accept and read loops of a server are left alone.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ from cancelcheck.model.rule import Default, Family, Rule
 _ERRANDS = frozenset({Kind.MAIL, Kind.REMOTE})
 _STREAMS = frozenset({Kind.SOCKET, Kind.DNS})
 
+_CONNECTS = frozenset({"connect", "open", "login", "start_client"})
+"""Methods by which an errand begins; what is done on a connection that stands is worth a look."""
+
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each errand without an end, and each wait on a stream that nothing bounds."""
@@ -57,7 +60,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     call.index,
                     f"`{call.text}(…)` has no timeout: {library_of(call.target)} waits forever by default",
                     help=timeout_to_pass(call, found.entry),
-                    strict=kind in _STREAMS,
+                    strict=kind in _STREAMS or (found.what == "command" and call.member not in _CONNECTS),
                 )
             continue
         endless = next((at for at in endless_calls(call) if at.api.kind in _ERRANDS and not at.given), None)
