@@ -18,8 +18,9 @@ import click
 from cancelcheck import __version__
 
 if TYPE_CHECKING:
-    from cancelcheck.config import Option, Overrides, RunOptions
+    from cancelcheck.config import Option, Overrides, RunOptions, SettingsFinder
     from cancelcheck.engine.report import Report
+    from cancelcheck.engine.store import Store
 
 CLEAN, FINDINGS, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses."""
@@ -110,19 +111,21 @@ def _click_option(option: Option) -> click.Option:
     names = [f"--{option.name}", option.attribute]
     if option.about.short:
         names.insert(0, f"-{option.about.short}")
+    variable = option.about.variable or None
     if option.type is bool:
-        return click.Option(names, is_flag=True, help=option.about.help)
+        return click.Option(names, is_flag=True, help=option.about.help, envvar=variable)
     if option.is_list:
         return click.Option(
             names, multiple=True, callback=_split, metavar=option.about.metavar or None, help=option.about.help
         )
-    choices = click.Choice(option.about.choices) if option.about.choices else None
+    limits = click.IntRange(min=1) if option.type == int | None else None
     return click.Option(
         names,
-        type=choices,
+        type=click.Choice(option.about.choices) if option.about.choices else limits,
         default=option.default,
         metavar=option.about.metavar or None,
         help=option.about.help,
+        envvar=variable,
     )
 
 
@@ -167,6 +170,8 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             stdin=sys.stdin.buffer.read() if STDIN in paths else None,
             stdin_filename=run.stdin_filename,
             progress=progress,
+            store=_store(run, finder),
+            jobs=run.jobs or _cores(),
         )
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
@@ -177,6 +182,22 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     if report.errors:
         return FAILED
     return FINDINGS if report.findings and not run.exit_zero else CLEAN
+
+
+def _store(run: RunOptions, finder: SettingsFinder) -> Store | None:
+    """Where what is known of files is kept; None where nothing is to be."""
+    if run.no_cache:
+        return None
+    from cancelcheck.engine.store import FOLDER, Store
+
+    return Store(Path(run.cache_dir) if run.cache_dir else finder.project_folder() / FOLDER)
+
+
+def _cores() -> int:
+    """How many processes can run at once here."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _know_rules(overrides: Overrides) -> None:
@@ -209,6 +230,8 @@ def _show(report: Report, run: RunOptions, seconds: float) -> None:
         if error.trace:
             _say(error.trace.rstrip())
         _say(f"error: {error.path}: {error.message}" if error.path else f"error: {error.message}")
+    for note in report.notes:
+        _say(f"warning: {note}")
     if run.statistics and not for_people:
         _say(_statistics(report).rstrip())
     if for_people and not run.quiet:
@@ -351,8 +374,34 @@ def _make_rules() -> click.Command:
     return rules
 
 
+def _make_clean() -> click.Command:
+    @click.command("clean", context_settings={"help_option_names": ["-h", "--help"]})
+    @click.option(
+        "--cache-dir",
+        metavar="FOLDER",
+        envvar="CANCELCHECK_CACHE_DIR",
+        help="the cache's folder; .cancelcheck_cache in the project's folder if not given",
+    )
+    def clean(cache_dir: str | None) -> int:
+        """Remove the cache."""
+        from cancelcheck.config import SettingsFinder
+        from cancelcheck.engine.store import FOLDER
+        from cancelcheck.engine.store import clean as remove
+
+        folder = Path(cache_dir) if cache_dir else SettingsFinder().project_folder() / FOLDER
+        try:
+            removed = remove(folder)
+        except OSError as error:
+            raise click.ClickException(f"{folder}: cannot be removed: {error.strerror or error}") from None
+        _say(f"Removed {folder}." if removed else f"There is no cache at {folder}.")
+        return CLEAN
+
+    return clean
+
+
 _MAKERS: dict[str, Callable[[], click.Command]] = {
     "check": _make_check,
     "explain": _make_explain,
     "rules": _make_rules,
+    "clean": _make_clean,
 }

@@ -44,13 +44,14 @@ class Door(enum.Flag):
 @dataclass(frozen=True, slots=True)
 class About:
     """What the table says of an option besides its type and default. `choices` limits a text; `short` is its
-    one-letter form on the command line."""
+    one-letter form on the command line, `variable` the environment's that sets it too."""
 
     help: str
     doors: Door = Door.FILE
     metavar: str = ""
     choices: tuple[str, ...] = ()
     short: str = ""
+    variable: str = ""
 
 
 _FILE = Door.FILE
@@ -157,6 +158,19 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
         None
     )
     isolated: Annotated[bool, About("no settings from any file", _COMMAND)] = False
+    jobs: Annotated[int | None, About("processes to use; all cores if not given", _COMMAND, "N")] = None
+    cache_dir: Annotated[
+        str | None,
+        About(
+            "where to keep what is known of files; .cancelcheck_cache in the project's folder if not given",
+            _COMMAND,
+            "FOLDER",
+            variable="CANCELCHECK_CACHE_DIR",
+        ),
+    ] = None
+    no_cache: Annotated[
+        bool, About("keep nothing, and take nothing from the cache", _COMMAND, variable="CANCELCHECK_NO_CACHE")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +366,11 @@ class SettingsFinder:
                 found = self._nearest(folder.parent)
             self._folders[folder] = found
         return self._folders[folder]
+
+    def project_folder(self) -> Path:
+        """The folder of the project around the current folder; the current one if nothing says that there is any."""
+        here = Path.cwd()
+        return self._marked(here) or here
 
     def _default_root(self, folder: Path) -> Path:
         """The project's folder where no file says it: the nearest with a mark of one, else the current folder if it

@@ -1,4 +1,7 @@
-"""The `slow` marker. Slow tests run with `-m slow`, or beside the others with CANCELCHECK_SLOW=1."""
+"""The `slow` marker. Slow tests run with `-m slow`, or beside the others with CANCELCHECK_SLOW=1.
+
+A command that a test runs has no cache, unless the test is about that.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["CANCELCHECK_NO_CACHE"] = "1"
+    os.environ.pop("CANCELCHECK_CACHE_DIR", None)
     config.addinivalue_line("markers", "slow: minutes rather than seconds; run with `-m slow` or CANCELCHECK_SLOW=1")
 
 

@@ -12,18 +12,23 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePath
 
+import msgspec
+
 from cancelcheck.catalog import Catalog, CatalogError
 from cancelcheck.config import ConfigError, LoadedSettings, SettingsFinder
+from cancelcheck.engine.contents import Contents
 from cancelcheck.engine.decode import DecodeError, check_length, decode
 from cancelcheck.engine.discover import InputFile, discover, excluded
+from cancelcheck.engine.lowering import ParseError, lower_module
 from cancelcheck.engine.modules import Modules
 from cancelcheck.engine.patterns import Patterns
+from cancelcheck.engine.recall import Asked, AskingProject, FactStore, Recall, Seen
 from cancelcheck.engine.report import Report, RunError
 from cancelcheck.engine.requirements import versions_of
 from cancelcheck.engine.select import Selection, codes_of
+from cancelcheck.engine.store import Store, digest
 from cancelcheck.engine.suppress import Directive, Suppressions
-from cancelcheck.link import Context, Project
-from cancelcheck.lower import LowerError, lower_module
+from cancelcheck.link import Context
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
@@ -39,6 +44,9 @@ _HEAD_CHARACTERS = 4_000
 _HEAD = re.compile(r"""(?:\s+|\#[^\n]*|"{3}(?:[^"\\]|\\.|"(?!""))*"{3}|'{3}(?:[^'\\]|\\.|'(?!''))*'{3})*""", re.VERBOSE)
 _GENERATED_NAMES = ("_pb2.py", "_pb2_grpc.py")
 
+MAX_WEIGHT = 4_000_000
+"""Characters of text whose facts, and what was found out about them, are held at once: some 250 MB."""
+
 STDIN = "-"
 """The path that means standard input."""
 
@@ -51,12 +59,16 @@ def check(
     stdin: bytes | None = None,
     stdin_filename: str | None = None,
     progress: Progress | None = None,
+    store: Store | None = None,
+    jobs: int = 1,
 ) -> Report:
     """Check files and folders. With `stdin` the path `-` stands for these bytes, under the name `stdin_filename`.
 
-    Raises `ConfigError` where a setting that holds for one of the files is wrong.
+    What was found before is taken from the `store`, and what is found now is kept there. `jobs` is how many processes
+    may be used; the report does not depend on it. Raises `ConfigError` where a setting that holds for one of the files
+    is wrong.
     """
-    engine = Engine(finder, rules=rules)
+    engine = Engine(finder, rules=rules, store=store, recalls=True)
     files, errors = discover([path for path in paths if path != STDIN or stdin is None], finder)
     if stdin is not None:
         file = engine.input_file(stdin_filename or "<stdin>")
@@ -65,30 +77,78 @@ def check(
             files.append(file)
     engine.announce(files)
     findings: list[Finding] = []
-    for done, file in enumerate(files):
+    missing: list[InputFile] = []
+    for file in files:
+        known = engine.recall(file)
+        if known is None:
+            missing.append(file)
+        else:
+            findings.extend(known)
+    known_count = len(files) - len(missing)
+
+    def tell(done: int) -> None:
         if progress is not None:
-            progress(done, len(files))
-        findings.extend(engine.check_file(file))
-    if progress is not None:
-        progress(len(files), len(files))
+            progress(known_count + done, len(files))
+
+    for file, found in _checked(engine, missing, jobs, tell):
+        findings.extend(found)
+        engine.remember(file, found)
+    tell(len(missing))
+    engine.close()
     return engine.report(findings, files=len(files), errors=errors)
+
+
+def _checked(
+    engine: Engine, files: Sequence[InputFile], jobs: int, tell: Callable[[int], None]
+) -> Iterator[tuple[InputFile, list[Finding]]]:
+    """The findings of files that are to be checked, in this process or in others."""
+    if jobs > 1 and len(files) > 1 and engine.is_shareable:
+        from cancelcheck.engine.pool import check_in_processes, pays
+
+        if pays(files):
+            yield from check_in_processes(engine, files, jobs, tell)
+            return
+    for done, file in enumerate(files):
+        tell(done)
+        yield file, engine.check_file(file)
+        if engine.is_heavy:
+            engine.forget()
 
 
 class Engine:
     """The state of a run: each file is read and lowered once, each set of settings gets one project.
 
-    `noqa`: whether `# noqa` comments count. Failures are collected in `errors`.
+    `noqa`: whether `# noqa` comments count. Failures are collected in `errors`, their files in `failed`. Facts are kept
+    in the `store`, and taken from it; with `recalls` findings are too (`recall`, `remember`). `weight` is how many
+    characters' facts are held, until `forget`.
     """
 
-    def __init__(self, finder: SettingsFinder, *, rules: Sequence[Rule] = RULES, noqa: bool = True) -> None:
+    def __init__(
+        self,
+        finder: SettingsFinder,
+        *,
+        rules: Sequence[Rule] = RULES,
+        noqa: bool = True,
+        store: Store | None = None,
+        recalls: bool = False,
+    ) -> None:
         self.finder = finder
         self.errors: list[RunError] = []
+        self.failed: set[str] = set()
+        self.contents = Contents(store)
+        self.weight = 0
         self._rules = tuple(rules)
         self._noqa = noqa
+        self.store = store
+        self.notes: list[str] = []
+        self.announced: tuple[InputFile, ...] = ()
+        self._fact_store = FactStore(store) if store is not None else None
+        # rules that are not the package's own may have changed without anyone knowing
+        self.recalls = recalls and store is not None and self._rules == RULES
         self._modules = Modules(finder)
         self._scopes: dict[int, _Scope] = {}
         self._shown: dict[str, str] = {}
-        self._given: dict[str, bytes | str] = {}
+        self._all_absolute: bool | None = None
         self._lowered: dict[str, Lowered | None] = {}
         self._sources: dict[str, SourceFile] = {}
 
@@ -101,13 +161,15 @@ class Engine:
 
     def give(self, file: InputFile, content: bytes | str) -> None:
         """Use these bytes, or this text, and not what may be on the disk."""
-        self._given[file.absolute] = content
+        self.contents.give(file.absolute, content)
         self._lowered.pop(file.absolute, None)
 
     def announce(self, files: Sequence[InputFile]) -> None:
         """Say how the files are to be shown, also where another one's trace leads through them."""
         for file in files:
             self._shown[file.absolute] = file.path
+        self.announced = tuple(files)
+        self._all_absolute = all(os.path.isabs(file.path) for file in files)
 
     def is_excluded(self, file: InputFile) -> bool:
         """Whether the settings exclude it. Raises `ConfigError`."""
@@ -115,7 +177,14 @@ class Engine:
 
     def check_file(self, file: InputFile) -> list[Finding]:
         """The findings of one file, in order. Raises `ConfigError`."""
-        scope = self._scope(file.loaded)
+        failures = len(self.errors)
+        findings = self._check(file)
+        if len(self.errors) > failures:
+            self.failed.add(file.absolute)
+        return findings
+
+    def _check(self, file: InputFile) -> list[Finding]:
+        scope = self._scope(file.loaded, os.path.dirname(file.absolute))
         self._shown.setdefault(file.absolute, file.path)
         active = scope.rules_for(file.absolute)
         codes = frozenset(rule.code for rule in active)
@@ -133,7 +202,7 @@ class Engine:
         suppressions = Suppressions(source, self._rules, noqa=self._noqa)
         try:
             facts = self._facts(source, file.absolute)
-        except (DecodeError, LowerError) as error:
+        except DecodeError as error:
             found = self._unreadable(source, error.line, error.reason) if "CAN001" in codes else []
         except Exception as error:
             found = [self._failed(source, "the analysis", "", 1, error)]
@@ -158,21 +227,20 @@ class Engine:
             files=files,
             rules=self._rules,
             sources=self._sources,
+            notes=tuple(self.notes),
         )
 
     # --- files
 
-    def _scope(self, loaded: LoadedSettings) -> _Scope:
+    def _scope(self, loaded: LoadedSettings, folder: str = "") -> _Scope:
         known = self._scopes.get(id(loaded))
         if known is None:
-            known = self._scopes[id(loaded)] = _Scope(loaded, self._rules, self._load)
+            known = self._scopes[id(loaded)] = _Scope(loaded, folder, self._rules, self._load)
         return known
 
     def _text(self, absolute: str) -> str:
         """The text of a file. Raises `OSError` or `DecodeError`."""
-        content = self._given.get(absolute)
-        if content is None:
-            content = Path(absolute).read_bytes()
+        content = self.contents.read(absolute)
         return decode(content) if isinstance(content, bytes) else content
 
     def _source(self, absolute: str, text: str) -> SourceFile:
@@ -184,12 +252,41 @@ class Engine:
         return SourceFile(self._shown[absolute], text, module=module, is_package=is_package)
 
     def _facts(self, source: SourceFile, absolute: str) -> ModuleFacts:
-        """The facts of a file. Raises `DecodeError` or `LowerError`, again each time it is asked."""
+        """The facts of a file. Raises `DecodeError`, again each time it is asked."""
         lowered = self._lowered.get(absolute)
         if lowered is None:
             check_length(source.text)
-            lowered = self._lowered[absolute] = (source, lower_module(source))
+            lowered = self._lowered[absolute] = (source, self._lower(source, absolute))
+            self.weight += len(source.text)
         return lowered[1]
+
+    def _lower(self, source: SourceFile, absolute: str) -> ModuleFacts:
+        if self._fact_store is None:
+            return lower_module(source)
+        content = self.contents.digest(absolute)
+        facts = self._fact_store.get(source, content)
+        if facts is None:
+            try:
+                facts = lower_module(source)
+            except ParseError as error:
+                self._fact_store.put(source, content, error)
+                raise
+            self._fact_store.put(source, content, facts)
+        return facts
+
+    def lower(self, file: InputFile) -> None:
+        """Have a file's facts kept. What is wrong with it is said where it is checked."""
+        self._shown.setdefault(file.absolute, file.path)
+        try:
+            text = self._text(file.absolute)
+            if file.loaded.settings.skip_generated and _is_generated(file.path, text):
+                return
+            source = self._source(file.absolute, text)
+            if self._fact_store is not None and not self._fact_store.has(source, self.contents.digest(file.absolute)):
+                check_length(source.text)
+                self._lower(source, file.absolute)
+        except (OSError, DecodeError):
+            return
 
     def _load(self, name: str, near: str) -> Lowered | None:
         """The file that a module's name stands for in the file shown as `near`; None if there is none, or it cannot be
@@ -198,14 +295,141 @@ class Engine:
         if absolute is None:
             return None
         if absolute not in self._lowered:
-            if absolute not in self._shown:
-                self._shown[absolute] = absolute if os.path.isabs(near) else _relative(absolute)
+            self._show(absolute, near)
             try:
                 source = self._source(absolute, self._text(absolute))
                 self._facts(source, absolute)
-            except (OSError, DecodeError, LowerError):
+            except (OSError, DecodeError):
                 self._lowered[absolute] = None
         return self._lowered[absolute]
+
+    def _show(self, absolute: str, near: str) -> str:
+        """The path under which a file is shown that the file shown as `near` led to."""
+        shown = self._shown.get(absolute)
+        if shown is None:
+            as_it_is = self._all_absolute if self._all_absolute is not None else os.path.isabs(near)
+            shown = self._shown[absolute] = absolute if as_it_is else _relative(absolute)
+        return shown
+
+    # --- what is known from earlier runs
+
+    def recall(self, file: InputFile) -> list[Finding] | None:
+        """The findings of a file from an earlier run, if they still hold. Raises `ConfigError`."""
+        if not self.recalls or self.contents.is_given(file.absolute) or not self.contents.digest(file.absolute):
+            return None
+        self._shown.setdefault(file.absolute, file.path)
+        scope = self._scope(file.loaded, os.path.dirname(file.absolute))
+        recall = self._recall(scope)
+        findings = recall.findings(file.absolute, self._how(scope, file.absolute))
+        if findings is None:
+            return None
+        if findings:
+            try:
+                text = self._text(file.absolute)
+            except (OSError, DecodeError):
+                text = ""
+            self._sources[file.path] = SourceFile(file.path, text)
+        return list(findings) if self.contents.steady else None
+
+    def remember(self, file: InputFile, findings: Sequence[Finding]) -> None:
+        """Keep the findings of a file that was checked without a failure."""
+        if not self.recalls or file.absolute in self.failed or self.contents.is_given(file.absolute):
+            return
+        if self.contents.digest(file.absolute):
+            scope = self._scope(file.loaded, os.path.dirname(file.absolute))
+            self._recall(scope).keep(file.absolute, self._how(scope, file.absolute), findings)
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether another process would find the same: with the package's rules, and files as they are on the disk."""
+        return self._rules == RULES and self._noqa and not self.contents.has_given
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether it is time to `forget`: the facts take much memory, and are kept elsewhere."""
+        return self.weight > MAX_WEIGHT and self.store is not None
+
+    def take(
+        self, file: InputFile, findings: Sequence[Finding], failures: Sequence[RunError], text: str | None
+    ) -> None:
+        """Take in what another process has found in a file."""
+        if failures:
+            self.errors.extend(failures)
+            self.failed.add(file.absolute)
+        if findings and text is not None:
+            self._sources[file.path] = SourceFile(file.path, text)
+
+    def give_up_text(self, file: InputFile) -> str | None:
+        """The text of a file that has findings, which is no longer kept here."""
+        source = self._sources.pop(file.path, None)
+        return source.text if source is not None else None
+
+    def forget(self) -> None:
+        """Drop the facts of all files."""
+        for scope in self._scopes.values():
+            self._learn(scope)
+            scope.new_project()
+        self._lowered.clear()
+        self.weight = 0
+
+    def asked(self) -> list[tuple[str, Asked]]:
+        """Which modules were looked for, since the last time this was asked: for each set of settings, by the folder of
+        a file for which they hold."""
+        return [(scope.folder, scope.take_asked()) for scope in self._scopes.values()]
+
+    def prepare(self, files: Sequence[InputFile]) -> None:
+        """Raises `ConfigError`, the same each time, where the settings of one of the files are wrong."""
+        for file in files:
+            self._scope(file.loaded, os.path.dirname(file.absolute))
+
+    def learn(self, folder: str, asked: Asked) -> None:
+        """Take in what another process has asked for."""
+        if self.recalls:
+            self._recall(self._scope(self.finder.for_folder(Path(folder)), folder)).learn(asked)
+
+    def close(self) -> None:
+        """Write down what is to be kept."""
+        if self.store is None:
+            return
+        if self.recalls and self.contents.steady:
+            for scope in self._scopes.values():
+                self._learn(scope)
+                if scope.recall is not None:
+                    scope.recall.store()
+        self.store.flush()
+        if self.store.problem:
+            self.notes.append(self.store.problem)
+
+    def _learn(self, scope: _Scope) -> None:
+        if self.recalls:
+            self._recall(scope).learn(scope.take_asked())
+
+    def _recall(self, scope: _Scope) -> Recall:
+        if scope.recall is None:
+            assert self.store is not None
+            seen: dict[str, Seen] = {}
+
+            def look(absolute: str) -> Seen:
+                known = seen.get(absolute)
+                if known is None:
+                    known = seen[absolute] = self._look(scope, absolute)
+                return known
+
+            scope.recall = Recall(self.store, scope.digest, look, self._modules.find)
+        return scope.recall
+
+    def _look(self, scope: _Scope, absolute: str) -> Seen:
+        module, is_package = self._modules.name(absolute, self.finder.for_folder(Path(absolute).parent))
+        shown = self._show(absolute, "")
+        content = self.contents.digest(absolute)
+        return Seen(
+            shown.encode("utf-8", "surrogatepass"), module, is_package, scope.is_test(os.path.abspath(shown)), content
+        )
+
+    def _how(self, scope: _Scope, absolute: str) -> bytes:
+        """A digest of what decides on a file's findings besides texts and settings."""
+        codes = [rule.code for rule in scope.rules_for(absolute)]
+        return digest(*(code.encode() for code in codes), b"noqa" if self._noqa else b"")
 
     # --- findings
 
@@ -296,17 +520,26 @@ class _Scope:
     def __init__(
         self,
         loaded: LoadedSettings,
+        folder: str,
         rules: Sequence[Rule],
         load: Callable[[str, str], Lowered | None],
     ) -> None:
         settings = loaded.settings
         self.loaded = loaded
+        self.folder = folder
+        self.recall: Recall | None = None
+        self._load = load
         self.selection = Selection(loaded, rules)
         try:
-            self.catalog = Catalog(settings.api, versions_of(loaded.root))
+            versions = versions_of(loaded.root)
+            self.catalog = Catalog(settings.api, versions)
         except CatalogError as error:
             raise ConfigError(f"{loaded.where}: {error}") from None
-        self.project = Project(self.catalog, settings, load)
+        self.new_project()
+        # everything that the rules are told, besides the files
+        known = msgspec.msgpack.encode((settings, sorted(versions.items())))
+        # the root keeps apart what is known under the same settings in two projects of a run
+        self.digest = digest(known, _relative(str(loaded.root)).encode("utf-8", "surrogatepass"))
         self.skips_generated = settings.skip_generated
         self._tests = self._patterns("test-files", settings.test_files)
         self._ignores = [
@@ -316,6 +549,17 @@ class _Scope:
             )
             for pattern, selectors in settings.per_file_ignores.items()
         ]
+
+    def new_project(self) -> None:
+        """Begin afresh, with no file known."""
+        self.project = AskingProject(
+            self.catalog, self.loaded.settings, self._load, lambda shown: self.is_test(os.path.abspath(shown))
+        )
+
+    def take_asked(self) -> Asked:
+        """Which modules were looked for since the last time, by the absolute path of the file that did."""
+        asked, self.project.asked = self.project.asked, {}
+        return {os.path.abspath(shown): names for shown, names in asked.items()}
 
     def _patterns(self, key: str, lines: Sequence[str]) -> Patterns:
         try:

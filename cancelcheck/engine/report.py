@@ -28,7 +28,7 @@ class Report:
     """Findings in order of path, line and column, and everything a reporter may want to say about them.
 
     `files` counts the files that were checked. `rules` are all rules there are. `sources` holds the text of the files
-    that have findings, by path.
+    that have findings, by path. `notes` are for the user, and no errors: what went slower than it might have.
     """
 
     findings: tuple[Finding, ...]
@@ -36,3 +36,4 @@ class Report:
     files: int = 0
     rules: tuple[Rule, ...] = ()
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

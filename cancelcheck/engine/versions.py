@@ -1,0 +1,68 @@
+"""What made the things that are kept: the code of this program, its parser, and the Python that runs it.
+
+A digest of the code itself, not of a version's number, so that a checkout that was changed never finds what the code
+before the change has made.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import cancelcheck
+from cancelcheck.engine.store import digest
+
+_SUFFIXES = (".py", ".toml")
+_LOWERING = ("lower", os.path.join("model", "facts.py"), os.path.join("model", "source.py"))
+"""What facts are made by."""
+
+
+@cache
+def lowering() -> bytes:
+    """Stands for everything that makes a file's facts out of its text."""
+    return digest(_python(), _parser(), *_contents(_LOWERING), *_contents((os.path.join("engine", "decode.py"),)))
+
+
+@cache
+def everything() -> bytes:
+    """Stands for everything that makes a file's findings."""
+    return digest(_python(), _parser(), *_contents(("",)))
+
+
+def _python() -> bytes:
+    # the codecs, the standard library's names, and Unicode's tables are Python's
+    return f"{cancelcheck.__version__} {sys.implementation.name} {sys.version_info[:3]}".encode()
+
+
+def _parser() -> bytes:
+    """LibCST's version, without importing it."""
+    spec = importlib.util.find_spec("libcst")
+    folder = os.path.dirname(spec.origin) if spec is not None and spec.origin is not None else ""
+    try:
+        return Path(folder, "_version.py").read_bytes()
+    except OSError:
+        from importlib.metadata import version
+
+        return version("libcst").encode()
+
+
+def _contents(parts: tuple[str, ...]) -> Iterator[bytes]:
+    """Names and contents of the package's files below some of its folders; nothing if it is no folder."""
+    root = os.path.dirname(os.path.abspath(cancelcheck.__file__))
+    for part in parts:
+        for path in _files(os.path.join(root, part) if part else root):
+            yield os.path.relpath(path, root).replace(os.sep, "/").encode()
+            yield Path(path).read_bytes()
+
+
+def _files(path: str) -> Iterator[str]:
+    if os.path.isfile(path):
+        yield path
+        return
+    for folder, inner, names in os.walk(path):
+        inner[:] = sorted(name for name in inner if name != "__pycache__")
+        yield from (os.path.join(folder, name) for name in sorted(names) if name.endswith(_SUFFIXES))
