@@ -455,6 +455,16 @@ class FunctionView:
             pending += view.children
         return found
 
+    def is_set_inside(self, name: str) -> bool:
+        """Whether a function nested in this one binds its local: another path may set it meanwhile."""
+        pending = list(self.children)
+        while pending:
+            inner = pending.pop()
+            if name in inner.facts.nonlocal_names and name in inner.facts.bound:
+                return True
+            pending += inner.children
+        return False
+
     @cached_property
     def names_read(self) -> dict[str, list[int]]:
         """The names that it reads itself, each with its nodes in order."""

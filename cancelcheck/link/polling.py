@@ -193,17 +193,6 @@ def _looks_out(view: FunctionView, node: Test, poll: CallSite) -> bool:
             isinstance(view.nodes[inner.parent], Attr) if inner.parent >= 0 else False
         ):
             scope, _ = view.bindings(inner.id)
-            if scope is not None and (scope is not view or _is_set_inside(view, inner.id)):
+            if scope is not None and (scope is not view or view.is_set_inside(inner.id)):
                 return True
-    return False
-
-
-def _is_set_inside(view: FunctionView, name: str) -> bool:
-    """Whether a function nested in this one binds its local: another path may set it meanwhile."""
-    pending = list(view.children)
-    while pending:
-        inner = pending.pop()
-        if name in inner.facts.nonlocal_names and name in inner.facts.bound:
-            return True
-        pending += inner.children
     return False

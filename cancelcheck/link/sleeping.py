@@ -275,7 +275,7 @@ class _FixedSleeps:
         scope, nodes = view.bindings(node.id)
         if scope is None:
             return False
-        if any(holder is not scope for holder, _ in nodes) or _is_set_within(scope, node.id):
+        if any(holder is not scope for holder, _ in nodes) or scope.is_set_inside(node.id):
             return True
         if scope.facts.kind is FunctionKind.CLASS:
             return False
@@ -327,17 +327,6 @@ def _is_plain(view: FunctionView, index: int) -> bool:
     return member is None or (
         member.has_role("property") and all(_only_looks(call) for call in member.calls) and not member.is_async
     )
-
-
-def _is_set_within(scope: FunctionView, name: str) -> bool:
-    """Whether a function nested in `scope` sets its local."""
-    pending = list(scope.children)
-    while pending:
-        inner = pending.pop()
-        if name in inner.facts.nonlocal_names and name in inner.facts.bound:
-            return True
-        pending += inner.children
-    return False
 
 
 _CONTAINERS = frozenset(

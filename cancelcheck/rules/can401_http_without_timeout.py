@@ -35,10 +35,11 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Api, Client, Kind
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.advice import constant_in_reach, library_of, spelled, timeout_to_pass
-from cancelcheck.link.passing import Endless, endless_calls
+from cancelcheck.link.advice import library_of, timeout_to_pass
+from cancelcheck.link.passing import endless_calls
 from cancelcheck.link.waits import Verdict, judge, judge_client
-from cancelcheck.model.finding import Finding, Step
+from cancelcheck.link.wrappers import left_endless
+from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
 
@@ -58,7 +59,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             (found for found in endless_calls(call) if found.api.kind is Kind.HTTP and not found.given), None
         )
         if endless is not None:
-            yield _left_endless(call, endless, ctx)
+            yield left_endless(call, endless, ctx)
 
 
 def _untimed(call: CallSite, ctx: Context) -> Api | Client | None:
@@ -70,31 +71,6 @@ def _untimed(call: CallSite, ctx: Context) -> Api | Client | None:
     if client is None or client.kind is not Kind.HTTP or not client.bounds_all:
         return None
     return client if judge_client(call, client).verdict is Verdict.UNTIMED else None
-
-
-def _left_endless(call: CallSite, endless: Endless, ctx: Context) -> Finding:
-    last = endless.chain[-1]
-    if endless.value is None:
-        left = f"`{call.text}(…)` has no timeout"
-        step = f"`{endless.param}` is left out"
-    else:
-        value = spelled(endless.value)
-        left = f"`{call.text}(…)` leaves `{endless.param}` at {value if value == 'None' else f'`{value}`'}"
-        step = f"`{endless.param}` is left at {value}"
-    constant = constant_in_reach(call.fn, endless.api.kind, endless.api.unit, library_of(last.target))
-    wanted = f"`{endless.param}={constant.name}`" if constant is not None else f"`{endless.param}=`, in seconds,"
-    return ctx.report(
-        call.fn,
-        call.index,
-        f"{left}: `{last.text}(…)` then waits forever",
-        help=f"Pass {wanted} or give it a finite default.",
-        trace=(ctx.step(call.fn, call.index, step), *_steps(endless, ctx)),
-    )
-
-
-def _steps(endless: Endless, ctx: Context) -> Iterator[Step]:
-    for call in endless.chain:
-        yield ctx.step(call.fn, call.index, f"`{call.text}(…)` is given it")
 
 
 RULE = Rule(

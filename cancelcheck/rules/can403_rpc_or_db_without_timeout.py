@@ -37,6 +37,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.advice import library_of, timeout_to_pass
 from cancelcheck.link.connecting import open_wait
 from cancelcheck.link.passing import endless_calls
+from cancelcheck.link.wrappers import left_endless
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -66,17 +67,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             continue
         endless = next((at for at in endless_calls(call) if at.api.kind in _KINDS and not at.given), None)
         if endless is not None:
-            last = endless.chain[-1]
-            yield ctx.report(
-                fn,
-                call.index,
-                f"`{call.text}(…)` leaves `{endless.param}` without a limit: `{last.text}(…)` then waits forever",
-                help=f"Pass `{endless.param}=`, or give it a finite default.",
-                trace=(
-                    ctx.step(fn, call.index, f"`{endless.param}` is left without a limit"),
-                    *(ctx.step(at.fn, at.index, f"`{at.text}(…)` is given it") for at in endless.chain),
-                ),
-            )
+            yield left_endless(call, endless, ctx)
 
 
 RULE = Rule(
