@@ -102,7 +102,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     `socket_default`: where nothing is given, `socket.setdefaulttimeout()` bounds it. A timeout that only the server
     keeps to bounds nothing here: it stands in the note. `until`: older releases, see `Until`. `at_once`: constants
     that, among its arguments, make it return without waiting (`os.WNOHANG`). `only_if`: it waits only where this
-    argument is given (the host of `ftplib.FTP`).
+    argument is given (the host of `ftplib.FTP`). `local`: it waits for this machine's disk only, whatever its kind.
     """
 
     call: Names
@@ -119,6 +119,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     coroutine: bool = True
     socket_default: bool = False
     at_once: tuple[str, ...] = ()
+    local: bool = False
     only_if: str = ""
     only_if_position: int = -1
     until: tuple[Until, ...] = ()

@@ -33,7 +33,7 @@ def hold_of(call: CallSite) -> Hold | None:
     api = catalog.api(call.target)
     if api is None or api.mode is not schema.Mode.SYNC or call.is_awaited or _only_asks(call, api):
         return None
-    if api.kind in _SHORT_KINDS:
+    if api.kind in _SHORT_KINDS or api.local:
         return Hold.SHORT
     owner = call.target.rpartition(".")[0]
     if catalog.lock(owner) is not None and call.member == "acquire":
@@ -59,6 +59,8 @@ def _only_asks(call: CallSite, api: schema.Api) -> bool:
         if is_poll(call, entry) and (not entry.named or not_yet_handler(call.fn, call.index, entry) is not None):
             return True
     if api.at_once and _mentions(call, api.at_once):
+        return True
+    if api.only_if and call.argument(api.only_if, api.only_if_position) is None:
         return True
     argument = call.argument(api.timeout, api.timeout_position) if api.timeout or api.timeout_position >= 0 else None
     if argument is None or argument < 0:
@@ -116,13 +118,18 @@ def asked_on_the_way(chain: tuple[CallSite, ...]) -> bool:
     return any(at.fn.owner is last.fn.owner and _asks(at.fn, key, at.index) for at in chain[:-1])
 
 
-def _asks(fn: FunctionView, key: str, until: int) -> bool:
+def _asks(fn: FunctionView, key: str, until: int, hops: int = 1) -> bool:
     catalog = fn.module.project.catalog
     for earlier in fn.calls:
         if earlier.index >= until:
             break
         if earlier.receiver >= 0 and fn.key(earlier.receiver) == key:
             if earlier.member in _PUTS or any(entry.state for entry in catalog.polls(earlier.target)):
+                return True
+        # the question may stand in another method of the same object
+        callee = earlier.callee if hops else None
+        if callee is not None and callee is not fn and callee.owner is not None and callee.owner is fn.owner:
+            if callee.self_name == fn.self_name and _asks(callee, key, len(callee.nodes), hops - 1):
                 return True
     return False
 
