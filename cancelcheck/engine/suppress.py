@@ -3,6 +3,7 @@
     # noqa                                   everything that is reported on this line
     # noqa: CAN101,CAN2                      these codes, or codes that begin so
     # noqa: RUF006                           another linter's code for the same defect
+    # type: ignore[unused-coroutine]         mypy's
     # cancelcheck: ignore[lost-task] reason  these rules: codes, prefixes, names, families
     # cancelcheck: ignore-file               everything in this file
 
@@ -23,7 +24,7 @@ from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
 from cancelcheck.model.source import SourceFile
 
-_WORDS = re.compile(r"noqa|cancelcheck:", re.IGNORECASE)
+_WORDS = re.compile(r"noqa|cancelcheck:|unused-coroutine", re.IGNORECASE)
 
 # A string that has no end stops at its line's end (or, with three quotes, at the file's), so that one mistake in a file
 # does not hide the comments below it.
@@ -43,6 +44,8 @@ _SCAN = re.compile(
 _NOQA = re.compile(r"# noqa(?::\s?(?P<codes>(?:[A-Z]+[0-9]+(?:[,\s]+)?)+))?", re.IGNORECASE)
 _OURS = re.compile(r"#\s*cancelcheck:\s*(?P<word>[\w-]+)\s*(?P<rules>\[[^\]]*\])?", re.IGNORECASE)
 _CODE = re.compile(r"CAN\d{0,3}")
+
+_UNUSED_COROUTINE = re.compile(r"#\s*type:\s*ignore\[[^\]]*\bunused-coroutine\b")
 
 _SAME_DEFECT = {
     "ASYNC102": ("CAN107",),  # await in a finally or in a handler for cancellations
@@ -177,6 +180,16 @@ class Suppressions:
                 selectors={**ours, **{code: found for code, found in others.items() if found}},
                 foreign={code: frozenset(_SAME_DEFECT[code]) for code in codes if code in _SAME_DEFECT},
                 problems=[f"`{code}` is no rule" for code, found in ours.items() if not found],
+            )
+        if noqa and _UNUSED_COROUTINE.search(comment):
+            yield Directive(
+                place.line,
+                place.column,
+                place.end_column,
+                place.first,
+                place.last,
+                is_noqa=True,
+                foreign={"unused-coroutine": frozenset({"CAN112"})},
             )
         match = _OURS.search(comment)
         if match is None:

@@ -63,6 +63,16 @@ def context_params(view: FunctionView) -> list[Param]:
     return [param for param in view.facts.params if _is_context(view, param)]
 
 
+def says_bound(view: FunctionView, param: Param) -> bool:
+    """Whether a context parameter says by its name that it carries a bound or a cancellation, and not by its type alone
+    (a `job` that can be cancelled)."""
+    name = param.name.lower()
+    return name in view.module.project.settings.context_parameters or any(word in name for word in _BOUNDS)
+
+
+_BOUNDS = ("timeout", "deadline", "cancel", "stop", "token", "scope", "ctx", "context")
+
+
 def _is_context(view: FunctionView, param: Param) -> bool:
     if param.kind in (ParamKind.VAR_POSITIONAL, ParamKind.VAR_KEYWORD) or view.facts.kind is not FunctionKind.DEF:
         return False

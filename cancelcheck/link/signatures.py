@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.flow import always_raises
@@ -77,3 +78,27 @@ def _is_value(view: FunctionView) -> bool:
         if not (isinstance(parent, Call) and parent.func == index):
             return True
     return False
+
+
+def may_be_shared(view: FunctionView, name: str) -> bool:
+    """Whether a signature may be another's all the same: its docstring says that the parameter is ignored or there for
+    compatibility, or a method of its class takes just the same parameters and reads this one, so that one caller may
+    choose between them by name."""
+    docstring = _DOCSTRING.match(view.module.source.text, view.facts.head, view.facts.end)
+    if docstring is not None and any(word in docstring["text"].lower() for word in _IGNORED):
+        return True
+    own = [param.name for param in view.facts.params]
+    siblings = view.owner.children if view.owner is not None else []
+    return len(own) >= MANY and any(
+        sibling is not view and [param.name for param in sibling.facts.params] == own and bool(sibling.reads(name))
+        for sibling in siblings
+    )
+
+
+MANY = 4
+"""Parameters, `self` among them, that two methods do not share by chance."""
+
+_DOCSTRING = re.compile(r"\s*[rRuU]?(?P<quote>\"{3}|'{3}|\"|')(?P<text>.*?)(?P=quote)", re.DOTALL)
+
+_IGNORED = ("ignored", "unused", "not used", "compatib")
+"""Words of a docstring that say that a parameter is there for others."""

@@ -19,7 +19,8 @@ There is no fix: the bound is to be built, or the parameter to go.
 
 ## Known limits
 A function that is used as a value, decorated in an unknown way, or a method of a class with a base that cannot be
-resolved is left alone: its signature may be somebody else's. In fakes of test files it is silent.
+resolved is left alone: its signature may be somebody else's. In fakes of test files it is silent. With `--strict` only: where the docstring
+says that it is ignored, where another method takes just the same parameters, and what bounds by its type alone.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.contexts import context_params
-from cancelcheck.link.signatures import signature_is_free
+from cancelcheck.link.contexts import context_params, says_bound
+from cancelcheck.link.signatures import may_be_shared, signature_is_free
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -45,6 +46,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             (param.start, param.end),
             f"`{fn.name}` takes `{param.name}` and never uses it: callers believe in a bound that is not there",
             help="Pass it on to what waits, or remove it.",
+            strict=not says_bound(fn, param) or may_be_shared(fn, param.name),
         )
 
 

@@ -156,3 +156,11 @@ def test_strings_hide_what_looks_like_a_comment(line: str) -> None:
 
 def test_a_string_without_end_hides_nothing_below() -> None:
     assert read("x = 'open\nf()  # noqa\n").silence(finding(2))
+
+
+def test_mypy_is_heard_too() -> None:
+    suppressions = read("f()  # type: ignore[unused-coroutine]\ng()  # type: ignore[arg-type]\n")
+    assert suppressions.silence(finding(1, code="CAN112"))
+    assert not suppressions.silence(finding(1, code="CAN101"))
+    assert not suppressions.silence(finding(2, code="CAN112"))
+    assert not list(suppressions.unused(CODES))
