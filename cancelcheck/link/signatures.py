@@ -98,7 +98,7 @@ def may_be_shared(view: FunctionView, name: str) -> bool:
 MANY = 4
 """Parameters, `self` among them, that two methods do not share by chance."""
 
-_DOCSTRING = re.compile(r"\s*[rRuU]?(?P<quote>\"{3}|'{3}|\"|')(?P<text>.*?)(?P=quote)", re.DOTALL)
+_DOCSTRING = re.compile(r"(?:\s++|#[^\r\n]*+)*+[rRuU]?(?P<quote>\"{3}|'{3}|\"|')(?P<text>.*?)(?P=quote)", re.DOTALL)
 
 _IGNORED = ("ignored", "unused", "not used", "compatib")
 """Words of a docstring that say that a parameter is there for others."""

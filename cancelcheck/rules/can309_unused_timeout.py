@@ -19,8 +19,9 @@ There is no fix: the bound is to be built, or the parameter to go.
 
 ## Known limits
 A function that is used as a value, decorated in an unknown way, or a method of a class with a base that cannot be
-resolved is left alone: its signature may be somebody else's. In fakes of test files it is silent. With `--strict` only: where the docstring
-says that it is ignored, where another method takes just the same parameters, and what bounds by its type alone.
+resolved is left alone: its signature may be somebody else's. In fakes of test files it is silent. With `--strict` only:
+where the docstring says that it is ignored, where another method takes just the same parameters and reads this one, and
+what bounds by its type alone.
 """
 
 from __future__ import annotations
