@@ -260,18 +260,22 @@ def _settling(view: FunctionView, reads: list[int]) -> Settling:
         read = read_of(view, at, TASK)
         if read.fate in (Fate.AWAITED, Fate.WAITED_FOR, Fate.HANDED_OVER, Fate.ENTERED) or _is_waited_for(view, at):
             nodes.add(read.node)
-        elif _is_asked_in_loop(view, at):
+        elif _is_asked(view, at):
             nodes.add(at)
     return lambda index: Settles.AT_ONCE if index in nodes else Settles.NO
 
 
-def _is_asked_in_loop(view: FunctionView, index: int) -> bool:
-    """Whether a `while` asks on each turn if the task is done."""
+def _is_asked(view: FunctionView, index: int) -> bool:
+    """Whether a read decides by whether the task is done, in an `if` or in a `while`: where it is, there is nothing to
+    wait for."""
+    use = view.use(index)
+    attr = view.nodes[use.node] if use.kind == "receiver" else None
+    if not isinstance(attr, Attr) or attr.attr not in ("done", "cancelled"):
+        return False
     at = index
     while at >= 0 and not isinstance(view.nodes[at], Test):
         at = view.nodes[at].parent
-    node = view.nodes[at] if at >= 0 else None
-    return isinstance(node, Test) and node.kind == "while"
+    return at >= 0
 
 
 def _is_waited_for(view: FunctionView, index: int) -> bool:
