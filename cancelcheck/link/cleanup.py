@@ -511,7 +511,8 @@ def _exposed(view: FunctionView, index: int, depth: int) -> tuple[tuple[Function
     if call is None:
         return ()
     catalog = view.module.project.catalog
-    if call.member.startswith("aclose") and _may_close_at_once(view):
+    name = call.target.rpartition(".")[2] or call.member
+    if name.startswith("aclose") and _may_close_at_once(view):
         return None
     waiter = catalog.waiter(call.target)
     if waiter is not None and waiter.timeout and call.argument(waiter.timeout, waiter.timeout_position) is not None:
