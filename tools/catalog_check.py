@@ -317,7 +317,8 @@ def check(data: schema.LibraryFile, python: str, *, pinned: bool = False) -> Che
     with tempfile.TemporaryDirectory(prefix="catalog-") as folder:
         wanted = f"{package}=={library.version}" if pinned else package
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary"]
-        done = subprocess.run([*pip, "--target", folder, wanted], capture_output=True, text=True, check=False)
+        command = [*pip, "--target", folder, wanted, *library.needs]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
             return Checked(library.name, library.version, failed=(last or ["pip failed"])[-1].removeprefix("ERROR: "))

@@ -663,12 +663,14 @@ class ServingClass(_Entry, frozen=True, kw_only=True):
 
 class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """Head of a file. `name` is the package that is imported, `package` its name on PyPI (empty: standard library),
-    `version` the release on which the entries were checked, `source` where."""
+    `version` the release on which the entries were checked, `source` where. `needs` are packages that parts of it need,
+    and that are not installed with it."""
 
     name: str
     version: str
     source: str
     package: str = ""
+    needs: tuple[str, ...] = ()
 
 
 class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
