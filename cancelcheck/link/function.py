@@ -392,6 +392,12 @@ class FunctionView:
                 # a statement ends the expression
                 break
 
+    def outwards(self, index: int) -> Iterator[int]:
+        """A node, then what uses its value, and so on outwards."""
+        while index >= 0:
+            yield index
+            index = self.nodes[index].parent
+
     # --- what becomes of a value
 
     def use(self, index: int) -> Use:

@@ -6,8 +6,7 @@ A project function that passes its `timeout` on is an API of its own, with its o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 MAX_HOPS = 6
 """Functions through which a parameter is followed."""
 
-_Asks = Callable[[int], bool]
-"""Whether a node is what is followed."""
-
 Entry = schema.Api | schema.Client
 """What a timeout reaches in the end: a call that waits, or the constructor of a client."""
 
@@ -61,7 +57,18 @@ class Endless(NamedTuple):
 
 
 def endless_calls(call: CallSite) -> list[Endless]:
-    """The timeouts of a project function, or class, that a call leaves endless, or sets so."""
+    """The timeouts of a project function, or class, that a call leaves endless, or sets so; looked up once."""
+    kept = call.fn.module.left_endless
+    key = (call.fn.index, call.index)
+    known = kept.get(key)
+    if known is None:
+        known = _endless_calls(call)
+        if call.fn.module.project.guard.is_settled:
+            kept[key] = known
+    return known
+
+
+def _endless_calls(call: CallSite) -> list[Endless]:
     callee = call.callee
     if callee is None or len(callee.alternatives) > 1 or _may_bound(callee):
         return []
@@ -171,17 +178,20 @@ def _look_up(view: FunctionView, name: str, hops: int) -> Reached | None:
         return None
     if name not in view.names_read:
         return None
-    if any(isinstance(node, Test) and _reads(view, node.value, name) for node in view.nodes):
+    if _is_tested(view, name):
         return None
-    return _handed_on(view, lambda index: _is_name(view, index, name), hops)
+    return _handed_on(view, name, hops)
 
 
-def _handed_on(view: FunctionView, is_it: _Asks, hops: int) -> Reached | None:
-    """The calls through which something in a function that is None reaches a library's call."""
-    for call in view.calls:
-        passed = [arg.value for arg in call.node.args if not arg.star and _carries(view, arg.value, is_it)]
-        if not passed:
-            continue
+def _is_tested(view: FunctionView, name: str) -> bool:
+    """Whether a test looks at a name."""
+    return any(isinstance(view.nodes[outer], Test) for index in view.names_read[name] for outer in view.outwards(index))
+
+
+def _handed_on(view: FunctionView, key: str, hops: int) -> Reached | None:
+    """The calls through which what is in a place of a function (`timeout`, `self.timeout`) reaches a library's call,
+    where it is None."""
+    for call, passed in _givings(view).get(key, ()):
         reached = _at_library(call, passed)
         if reached is not None:
             return reached
@@ -191,7 +201,7 @@ def _handed_on(view: FunctionView, is_it: _Asks, hops: int) -> Reached | None:
         if callee is None or callee.facts.kind is not FunctionKind.DEF or callee is view or _may_bound(callee):
             continue
         for param, argument in matched(call, callee):
-            if argument in passed and is_it(argument):
+            if argument in passed and view.key(argument) == key:
                 further = _reached(callee, param.name, hops - 1)
                 if further is not None:
                     return (call, *further[0]), further[1]
@@ -217,24 +227,42 @@ def _at_library(call: CallSite, passed: list[int]) -> Reached | None:
     return ((call,), client) if not every_call_timed(call) else None
 
 
-def _carries(view: FunctionView, index: int, is_it: _Asks) -> bool:
-    """Whether an argument is what is asked for, or a tuple or a timeout object that bounds nothing else."""
-    if is_it(index):
-        return True
+def _givings(view: FunctionView) -> dict[str, list[tuple[CallSite, list[int]]]]:
+    """The calls of a function by the places that they are given, each with the arguments that carry it; looked up
+    once."""
+    known = view.module.givings.get(view.index)
+    if known is None:
+        known = view.module.givings[view.index] = {}
+        for call in view.calls:
+            given: dict[str, list[int]] = {}
+            for arg in call.node.args:
+                if not arg.star:
+                    for key in dict.fromkeys(_carried(view, arg.value)):
+                        given.setdefault(key, []).append(arg.value)
+            for key, passed in given.items():
+                known.setdefault(key, []).append((call, passed))
+    return known
+
+
+def _carried(view: FunctionView, index: int) -> Iterator[str]:
+    """The places that an argument is, or carries in a tuple or in a timeout object that bounds nothing else."""
+    key = view.key(index)
+    if key:
+        yield key
+    index = _local_value(view, index)
     node = view.nodes[index]
-    if isinstance(node, Name):
-        index = _local_value(view, index)
-        node = view.nodes[index]
     if isinstance(node, Display) and node.kind == "tuple":
-        return any(is_it(item) for item in node.items)
+        yield from filter(None, (view.key(item) for item in node.items))
+    if not isinstance(node, Call) or len(node.args) != 1:
+        return
     call = view.call_at(index)
-    if call is None or len(call.node.args) != 1 or not isinstance(node, Call):
-        return False
+    assert call is not None
     entry = view.module.project.catalog.timeout_object(call.target)
     if entry is None or schema.Value.NONE not in entry.forever:
-        return False
+        return
     total = call.argument(entry.total, entry.total_position)
-    return total is not None and total >= 0 and is_it(total)
+    if total is not None and total >= 0 and view.key(total):
+        yield view.key(total)
 
 
 def _local_value(view: FunctionView, index: int) -> int:
@@ -254,10 +282,6 @@ def _is_name(view: FunctionView, index: int, name: str) -> bool:
     return isinstance(node, Name) and node.id == name
 
 
-def _reads(view: FunctionView, index: int, name: str) -> bool:
-    return any(_is_name(view, at, name) for at in view.operands_within(index))
-
-
 # --- what an object keeps
 
 
@@ -268,8 +292,10 @@ def _reaching_attributes(cls: FunctionView) -> dict[str, Reached]:
     if known is None:
         known = {}
         cls.module.reaching_attributes[cls.index] = known
+        # one that is looked at anywhere may be replaced there
+        looked_at = _tested_attributes(cls)
         for attribute in _read_attributes(cls):
-            reached = _attribute_reached(cls, attribute)
+            reached = _attribute_reached(cls, attribute) if attribute not in looked_at else None
             if reached is not None:
                 known[attribute] = reached
     return known
@@ -296,27 +322,26 @@ def _read_attributes(cls: FunctionView) -> list[str]:
     return list(found)
 
 
+def _tested_attributes(cls: FunctionView) -> set[str]:
+    """The attributes of `self` that a test in a method reads."""
+    return {
+        inner.attr
+        for method in _methods(cls)
+        for node in method.nodes
+        if isinstance(node, Test)
+        for inner in (method.nodes[at] for at in method.operands_within(node.value))
+        if isinstance(inner, Attr) and _is_name(method, inner.value, method.self_name)
+    }
+
+
 def _attribute_reached(cls: FunctionView, attribute: str) -> Reached | None:
-    methods = _methods(cls)
-    for method in methods:
-        # one that is looked at anywhere may be replaced there
-        for node in method.nodes:
-            if isinstance(node, Test) and any(
-                _is_attribute(method, attribute, at) for at in method.operands_within(node.value)
-            ):
-                return None
-    for method in methods:
+    for method in _methods(cls):
         if method.facts.is_generator or method.name == "__init__":
             continue
-        reached = _handed_on(method, partial(_is_attribute, method, attribute), MAX_HOPS)
+        reached = _handed_on(method, f"{method.self_name}.{attribute}", MAX_HOPS)
         if reached is not None:
             return reached
     return None
-
-
-def _is_attribute(method: FunctionView, attribute: str, index: int) -> bool:
-    node = method.nodes[index]
-    return isinstance(node, Attr) and node.attr == attribute and _is_name(method, node.value, method.self_name)
 
 
 # --- what is left out of `**kwargs`

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from cancelcheck.link.advice import Constant
     from cancelcheck.link.cleanup import Missed
     from cancelcheck.link.exceptions import Handler
+    from cancelcheck.link.function import CallSite
     from cancelcheck.link.outlasting import Span
-    from cancelcheck.link.passing import Hidden, Reached
+    from cancelcheck.link.passing import Endless, Hidden, Reached
     from cancelcheck.link.reaching import Chain
     from cancelcheck.link.serving import Serving
     from cancelcheck.link.spawning import Started
@@ -111,6 +112,8 @@ class ModuleView:
         self.functions = [FunctionView(self, index, function) for index, function in enumerate(facts.functions)]
         self.raising: dict[int, bool] = {}
         self.failing: dict[int, bool] = {}
+        self.givings: dict[int, dict[str, list[tuple[CallSite, list[int]]]]] = {}
+        self.left_endless: dict[tuple[int, int], list[Endless]] = {}
         self.watched: dict[int, frozenset[str]] = {}
         self.skipping: dict[int, bool] = {}
         self.daemons: dict[int, bool] = {}
