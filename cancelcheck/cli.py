@@ -140,11 +140,12 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     import msgspec
 
     from cancelcheck.config import ConfigError, Overrides, RunOptions, SettingsFinder
-    from cancelcheck.engine.pipeline import STDIN, check
+    from cancelcheck.engine.pipeline import STDIN, check, rarely_collect
 
     given = {name: value for name, value in values.items() if value is not None}
     run = msgspec.convert(given, RunOptions)
     paths = paths or (".",)
+    rarely_collect()
     if STDIN in paths and len(paths) > 1:
         raise click.UsageError("`-` reads one file from standard input: it cannot stand beside other paths")
     if run.stdin_filename is not None and STDIN not in paths:

@@ -51,6 +51,9 @@ _TABLES: tuple[tuple[str, str], ...] = (
 )
 """Tables that hold one entry per name, with the field that names it. Those in `_MANY` may hold several."""
 
+_READ: dict[str, schema.LibraryFile] = {}
+"""Files that were read in this process: they are the package's own, and each takes a millisecond."""
+
 _MANY: tuple[str, ...] = ("poll", "clock_sink", "duration")
 
 
@@ -131,10 +134,16 @@ class Catalog:
     def read(self, library: str) -> schema.LibraryFile:
         """The file of one library, whole. Raises `CatalogError` where it is malformed, `KeyError` where there is
         none."""
+        item = self._available[library]
+        known = _READ.get(str(item))
+        if known is not None:
+            return known
         try:
-            return msgspec.convert(tomllib.loads(self._available[library].read_text("utf-8")), schema.LibraryFile)
+            found = msgspec.convert(tomllib.loads(item.read_text("utf-8")), schema.LibraryFile)
         except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
             raise CatalogError(f"{library}.toml: {error}") from error
+        _READ[str(item)] = found
+        return found
 
     def _load(self, package: str) -> None:
         """Read what there is on a top-level package, the first time that it is asked for."""

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from cancelcheck.config import SettingsFinder
 from cancelcheck.engine.discover import InputFile
-from cancelcheck.engine.pipeline import Engine
+from cancelcheck.engine.pipeline import Engine, rarely_collect
 from cancelcheck.engine.recall import Asked
 from cancelcheck.engine.report import RunError
 from cancelcheck.engine.store import Store
@@ -168,6 +168,7 @@ _engines: list[Engine] = []
 def _begin(finder: SettingsFinder, shown: Sequence[tuple[str, str]], folder: Path) -> None:
     # Ctrl-C ends the process that asked; it ends this one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    rarely_collect()
     engine = Engine(finder, store=Store(folder))
     engine.announce([_file(engine, path, absolute) for path, absolute in shown])
     _engines.append(engine)

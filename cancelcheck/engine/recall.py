@@ -235,7 +235,7 @@ class Recall:
 
     def _names_key(self, absolute: str) -> bytes:
         seen = self._look(absolute)
-        return digest(self._context, _ENCODER.encode((seen.module, seen.is_package, seen.is_test, seen.content)))
+        return digest(self._context, _ENCODER.encode(seen))
 
     def _names_of(self, absolute: str) -> tuple[str, ...] | None:
         """What was looked for from a file with this very content; None if it is not known."""
