@@ -1,4 +1,5 @@
-"""Compares cancelcheck with flake8-async and ruff: whole processes, on the same pinned packages, on one core, in turn.
+"""Compares cancelcheck with flake8-async, ruff and the bare LibCST parse: whole processes, on the same pinned packages,
+on one core, in turn.
 
     python benchmarks/run.py                 download once, measure, print
     python benchmarks/run.py --write         write benchmarks/RESULTS.md too
@@ -43,12 +44,15 @@ class Sample:
 
 @dataclass
 class Case:
-    """Something to measure. `prepare` is run before each process, and not measured."""
+    """Something to measure. `prepare` is run before each process, and not measured. `all_cores`: the process is not
+    kept to one; `long`: it needs no run to warm up."""
 
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     prepare: Sequence[_Step] = ()
+    all_cores: bool = False
+    long: bool = False
     samples: list[Sample] = field(default_factory=list)
 
     @property
@@ -70,6 +74,7 @@ class Case:
         """Run it once."""
         for step in self.prepare:
             step.do()
+        pin(one_core=not self.all_cores)
         with tempfile.TemporaryFile() as errors:
             started = time.perf_counter()
             process = subprocess.Popen(
@@ -120,7 +125,6 @@ def main() -> int:
     source = options.source.resolve() if options.source else unpacked(cache, PACKAGES)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
         cases = make_cases(source, tools, Path(scratch))
-        pin()
         measure(cases, options.runs)
         report = describe(cases, source, options.runs)
     print(report)
@@ -186,10 +190,13 @@ def count_lines(files: Sequence[Path]) -> int:
     return sum(file.read_bytes().count(b"\n") for file in files)
 
 
-def pin() -> None:
-    """Keep this process, and with it those that it starts, to one core, where the system can."""
+def pin(*, one_core: bool) -> None:
+    """Keep this process, and with it those that it starts, to one core or to all, where the system can."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        os.sched_setaffinity(0, {max(_CORES)} if one_core else _CORES)
+
+
+_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
 # --- the cases -------------------------------------------------------------------------------------------------------
@@ -201,63 +208,81 @@ def make_cases(source: Path, tools: Path, scratch: Path) -> list[Case]:
     checkout = {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "cancelcheck"]
     check = [*command, "check", "--isolated", "--strict", "--exit-zero", "--quiet", "--format=json"]
-    cases = [
+    kept, fresh, edited, shared = scratch / "kept", scratch / "fresh", scratch / "edited", scratch / "shared"
+    copy, twice = scratch / "copy", scratch / "twice"
+    shutil.copytree(source, copy)
+    for name in ("one", "two"):
+        shutil.copytree(source, twice / name)
+    files = python_files(copy)
+    changed = max(files, key=lambda file: file.stat().st_size)
+    three = [str(file) for file in files[:: max(1, len(files) // 3)][:3]]
+    one = "--jobs=1"
+    return [
         Case(
             "flake8 with flake8-async",
             [str(tools), "-m", "flake8", "--isolated", "--select=ASYNC", "--exit-zero", "-j1", tree],
+            long=True,
         ),
+        Case(PARSE, [sys.executable, "-c", _PARSE, tree]),
         Case(
-            "ruff, ASYNC rules",
+            "ruff, ASYNC rules, no cache",
             [str(tools.parent / "ruff"), "check", "--isolated", "--no-cache", "--select=ASYNC", "--exit-zero", tree],
         ),
-    ]
-    if has_cache(command, checkout):
-        kept, fresh, edited = scratch / "kept", scratch / "fresh", scratch / "edited"
-        copy, twice = scratch / "copy", scratch / "twice"
-        shutil.copytree(source, copy)
-        for name in ("one", "two"):
-            shutil.copytree(source, twice / name)
-        changed = max(python_files(copy), key=lambda file: file.stat().st_size)
-        one_core_only = ["--jobs=1"]
-        cases += [
-            Case(COLD, [*check, *one_core_only, f"--cache-dir={fresh}", tree], checkout, [_Step(remove=fresh)]),
-            Case("cancelcheck, unchanged tree", [*check, f"--cache-dir={kept}", tree], checkout),
-            Case(
-                "cancelcheck, one changed file",
-                [*check, f"--cache-dir={edited}", str(copy)],
-                checkout,
-                [_Step(change=changed)],
-            ),
-            Case(TWICE, [*check, *one_core_only, f"--cache-dir={fresh}", str(twice)], checkout, [_Step(remove=fresh)]),
-        ]
-        check.append("--no-cache")
-    else:
-        cases.append(Case(COLD, [*check, tree], checkout))
-    three = [str(file) for file in python_files(source)[:: max(1, len(python_files(source)) // 3)][:3]]
-    cases += [
-        Case("cancelcheck, three files", [*check, *three], checkout),
+        Case(
+            "ruff, ASYNC rules, unchanged tree",
+            [
+                *(str(tools.parent / "ruff"), "check", "--isolated", f"--cache-dir={scratch / 'ruff'}"),
+                *("--select=ASYNC", "--exit-zero", tree),
+            ],
+        ),
+        Case(COLD, [*check, one, f"--cache-dir={fresh}", tree], checkout, [_Step(remove=fresh)]),
+        Case(ALL_CORES, [*check, f"--cache-dir={shared}", tree], checkout, [_Step(remove=shared)], all_cores=True),
+        Case("cancelcheck, without a cache", [*check, one, "--no-cache", tree], checkout),
+        Case("cancelcheck, unchanged tree", [*check, one, f"--cache-dir={kept}", tree], checkout),
+        Case(
+            "cancelcheck, one changed file",
+            [*check, one, f"--cache-dir={edited}", str(copy)],
+            checkout,
+            [_Step(change=changed)],
+        ),
+        Case(
+            "cancelcheck, three files, one of them changed",
+            [*check, one, f"--cache-dir={edited}", *three],
+            checkout,
+            [_Step(change=Path(three[1]))],
+        ),
+        Case("cancelcheck, three files, without a cache", [*check, one, "--no-cache", *three], checkout),
+        Case(TWICE, [*check, one, f"--cache-dir={fresh}", str(twice)], checkout, [_Step(remove=fresh)]),
         Case("cancelcheck --version", [*command, "--version"], checkout),
         Case("python -c pass", [sys.executable, "-c", "pass"], checkout),
     ]
-    return cases
 
 
-COLD = "cancelcheck, all rules, no cache"
-TWICE = "cancelcheck, the tree twice"
+PARSE = "LibCST's parse of all files, and nothing else"
+COLD = "cancelcheck, empty cache"
+ALL_CORES = "cancelcheck, empty cache, all cores"
+TWICE = "cancelcheck, empty cache, the tree twice"
 
-
-def has_cache(command: list[str], environment: dict[str, str]) -> bool:
-    """Whether this version of the command knows `--cache-dir`."""
-    done = subprocess.run(
-        [*command, "check", "--help"], env={**os.environ, **environment}, capture_output=True, text=True, check=True
-    )
-    return "--cache-dir" in done.stdout
+_PARSE = """
+import gc, sys
+from pathlib import Path
+import libcst
+gc.disable()  # as cancelcheck does while it parses
+for file in sorted(Path(sys.argv[1]).rglob("*.py")):
+    try:
+        libcst.parse_module(file.read_bytes())
+    except (libcst.ParserSyntaxError, UnicodeDecodeError):
+        pass
+"""
 
 
 def measure(cases: Sequence[Case], runs: int) -> None:
-    """Run every case once to warm up, then all of them in turn, so that what else the machine does hits all alike."""
+    """Run every case once to warm up, but for the long ones, then all of them in turn, so that what else the machine
+    does hits all alike."""
     for round_number in range(runs + 1):
         for case in cases:
+            if case.long and not round_number:
+                continue
             sample = case.measure()
             if round_number:
                 case.samples.append(sample)
@@ -272,30 +297,35 @@ def describe(cases: Sequence[Case], source: Path, runs: int) -> str:
     files = python_files(source)
     lines = count_lines(files)
     base = cases[0]
+    parse = next(case for case in cases if case.name == PARSE)
     pinned = ", ".join(PACKAGES.read_text("utf-8").split()) if source.name.startswith("packages-") else source.name
     rows = [
         "# Results",
         "",
-        f"Measured by `python benchmarks/run.py`: medians of {runs} runs of each process, in turn, pinned to one core.",
+        f"Measured by `python benchmarks/run.py --write`: medians of {runs} runs of each process, in turn, pinned to",
+        "one core but where it says all. Read the ratios: the machine may be shared.",
         "",
         f"- on: {pinned}: {len(files):,} files, {lines:,} lines",
         f"- against: {', '.join(TOOLS.read_text('utf-8').split())}",
         f"- machine: {cpu_model()}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}",
         "",
-        "| process | CPU s | wall s | peak MB | µs CPU per line | CPU, first row = 1 |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| process | CPU s | wall s | peak MB | µs CPU per line | CPU, flake8-async = 1 | CPU, parse = 1 |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for case in cases:
         per_line = f"{case.cpu / lines * 1e6:.1f}" if base.command[-1] == case.command[-1] else ""
-        ratio = case.cpu / base.cpu
-        shown = f"1/{1 / ratio:,.{0 if ratio < 0.1 else 1}f}" if ratio < 1 else f"{ratio:.1f}"
         rows.append(
-            f"| {case.name} | {case.cpu:.3f} | {case.wall:.3f} | {case.memory / 1e6:.0f} | {per_line} | {shown} |"
+            f"| {case.name} | {case.cpu:.3f} | {case.wall:.3f} | {case.memory / 1e6:.0f} | {per_line} "
+            f"| {_ratio(case.cpu / base.cpu)} | {case.cpu / parse.cpu:.2f} |"
         )
     known = {case.name: case for case in cases}
-    if TWICE in known:
-        rows += ["", f"Twice the files: {known[TWICE].cpu / known[COLD].cpu:.2f} times the CPU time."]
+    rows += ["", f"Twice the files: {known[TWICE].cpu / known[COLD].cpu:.2f} times the CPU time."]
+    rows += ["", f"All cores: {known[ALL_CORES].wall / known[COLD].wall:.2f} of the wall time of one."]
     return "\n".join(rows)
+
+
+def _ratio(ratio: float) -> str:
+    return f"1/{1 / ratio:,.{0 if ratio < 0.1 else 1}f}" if ratio < 1 else f"{ratio:.1f}"
 
 
 def cpu_model() -> str:
