@@ -41,6 +41,8 @@ def hold_of(call: CallSite) -> Hold | None:
     if was_asked_before(call):
         return None
     match api.kind:
+        case schema.Kind.SLEEP if _is_blink(call, api):
+            return Hold.SHORT
         case schema.Kind.QUEUE if call.member == "put":
             return _of_put(call)
         case schema.Kind.SOCKET if catalog.knows_type(owner):
@@ -67,6 +69,16 @@ def _only_asks(call: CallSite, api: schema.Api) -> bool:
         return False
     value = evaluate(call.fn, argument)
     return value.kind is ValueKind.NUMBER and value.number == 0
+
+
+BLINK = 0.01
+"""Seconds of a sleep that holds nobody up."""
+
+
+def _is_blink(call: CallSite, api: schema.Api) -> bool:
+    argument = call.argument(api.timeout, api.timeout_position)
+    value = evaluate(call.fn, argument) if argument is not None and argument >= 0 else None
+    return value is not None and value.kind is ValueKind.NUMBER and 0 < value.number <= BLINK
 
 
 def _mentions(call: CallSite, constants: tuple[str, ...]) -> bool:
@@ -230,3 +242,9 @@ def waits_for_thread(call: CallSite) -> bool:
     """Whether a call waits for another thread or process of this program, not for anything outside."""
     api = call.fn.module.project.catalog.api(call.target)
     return api is not None and api.kind is schema.Kind.THREAD
+
+
+def asks_resolver(call: CallSite) -> bool:
+    """Whether a call asks a name server: a moment for most names, and long for some."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and api.kind is schema.Kind.DNS

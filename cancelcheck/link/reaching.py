@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cancelcheck.model.facts import FunctionKind, RegionKind
+from cancelcheck.link.values import ValueKind, evaluate
+from cancelcheck.model.facts import Attr, Const, FunctionKind, Name, Operation, RegionKind, Test
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -106,6 +107,32 @@ _CONDITIONAL = frozenset({RegionKind.BRANCH, RegionKind.HANDLER, RegionKind.LOOP
 def is_conditional(call: CallSite) -> bool:
     """Whether a call stands in an arm of a condition, or in a handler."""
     return any(call.fn.regions[region].kind in _CONDITIONAL for region in call.fn.regions_around(call.index))
+
+
+def is_dead(call: CallSite) -> bool:
+    """Whether a call stands in an arm that a constant of the program rules out (`if _IS_SYNC:`)."""
+    fn = call.fn
+    for region in fn.regions_around(call.index):
+        facts = fn.regions[region]
+        if facts.kind is not RegionKind.BRANCH:
+            continue
+        for block in fn.blocks:
+            test = fn.nodes[block.end - 1] if block.end > block.start else None
+            if isinstance(test, Test) and test.kind == "if" and len(block.next) == 2 and facts.entry in block.next:
+                truth = _constant(fn, test.value)
+                if truth is not None and block.next[0 if truth else 1] != facts.entry:
+                    return True
+    return False
+
+
+def _constant(fn: FunctionView, index: int) -> bool | None:
+    """Whether a condition is true, where a constant says it."""
+    node = fn.nodes[index]
+    if isinstance(node, Operation) and node.op == "not":
+        inner = _constant(fn, node.operands[0])
+        return None if inner is None else not inner
+    value = evaluate(fn, index) if isinstance(node, (Name, Attr, Const)) else None
+    return bool(value.number) if value is not None and value.kind is ValueKind.BOOL else None
 
 
 def _trail(came: dict[FunctionView, tuple[FunctionView, CallSite] | None], view: FunctionView) -> Chain:

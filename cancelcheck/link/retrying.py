@@ -366,7 +366,8 @@ def _may_end(view: FunctionView, nodes: Iterable[int], handler: Handler, skip: i
             continue
         callee = call.callee
         if callee is not None and callee.facts.kind is FunctionKind.DEF:
-            if not any(isinstance(node, Raise) for node in callee.nodes):
+            raises = any(isinstance(node, Raise) for node in callee.nodes)
+            if not raises and not chain_of(call, "network", _is_network):
                 continue
         return True
     return False

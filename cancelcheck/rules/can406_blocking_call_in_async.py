@@ -65,10 +65,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.blocking import Hold, asked_on_the_way, hold_of, waits_for_thread
+from cancelcheck.link.blocking import Hold, asked_on_the_way, asks_resolver, hold_of, waits_for_thread
 from cancelcheck.link.offloading import offload_edits, sleep_edits
 from cancelcheck.link.programs import is_whole_program
-from cancelcheck.link.reaching import Chain, body_of, chain_of
+from cancelcheck.link.reaching import Chain, body_of, chain_of, is_dead
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -84,7 +84,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if call.is_awaited:
             continue
         chain, strict = _blocking_chain(call)
-        if not chain or asked_on_the_way(chain) or is_whole_program(fn):
+        if not chain or asked_on_the_way(chain) or any(is_dead(at) for at in chain) or is_whole_program(fn):
             continue
         last = chain[-1]
         if len(chain) > 1:
@@ -112,12 +112,17 @@ def _blocking_chain(call: CallSite) -> tuple[Chain, bool]:
     further down under a condition."""
     chain = chain_of(call, "holds-surely", _holds_long, surely=True)
     if not chain and (body := body_of(call)) is not None:
-        near = next((inner for inner in body.calls if _holds_long(inner) and not waits_for_thread(inner)), None)
+        near = next((inner for inner in body.calls if _holds_long(inner) and not _is_brief(inner)), None)
         chain = (call, near) if near is not None else ()
     if chain and (len(chain) <= 2 or not waits_for_thread(chain[-1])):
         return chain, False
     chain = chain_of(call, "holds-long", _holds_long) or chain_of(call, "holds", _holds)
     return chain, True
+
+
+def _is_brief(call: CallSite) -> bool:
+    """Whether what stands under a condition one function down is a moment's wait as often as not."""
+    return waits_for_thread(call) or asks_resolver(call)
 
 
 def _holds_long(call: CallSite) -> bool:
