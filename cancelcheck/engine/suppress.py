@@ -48,6 +48,8 @@ _CODE = re.compile(r"CAN\d{0,3}")
 _UNUSED_COROUTINE = re.compile(r"#\s*type:\s*ignore\[[^\]]*\bunused-coroutine\b")
 
 _SAME_DEFECT = {
+    "ARG001": ("CAN309",),  # on a parameter that carries a bound: it is not used
+    "ARG002": ("CAN309",),
     "ASYNC102": ("CAN107",),  # await in a finally or in a handler for cancellations
     "ASYNC103": ("CAN201", "CAN202"),  # a handler that takes a cancellation, and does not raise it again
     "ASYNC104": ("CAN201", "CAN202"),  # the same, where it returns or goes on

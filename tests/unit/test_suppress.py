@@ -158,6 +158,12 @@ def test_a_string_without_end_hides_nothing_below() -> None:
     assert read("x = 'open\nf()  # noqa\n").silence(finding(2))
 
 
+def test_an_unused_argument_is_an_unused_timeout() -> None:
+    suppressions = read("def f(\n    timeout,  # noqa: ARG001\n): ...\n")
+    assert suppressions.silence(finding(2, code="CAN309"))
+    assert not suppressions.silence(finding(2, code="CAN101"))
+
+
 def test_mypy_is_heard_too() -> None:
     suppressions = read("f()  # type: ignore[unused-coroutine]\ng()  # type: ignore[arg-type]\n")
     assert suppressions.silence(finding(1, code="CAN112"))
