@@ -597,6 +597,7 @@ def leak_of(
     name: str = "",
     holds: frozenset[str] = frozenset(),
     branch: int = -1,
+    over: Callable[[int], bool | None] | None = None,
 ) -> Leak | None:
     """The nearest way from behind the node `start` to an exit of the function that passes no node that settles; None
     if there is none, and where a function is too large to tell. With `branch` it begins with this block, into which
@@ -605,10 +606,11 @@ def leak_of(
     A path knows what is in flight on it, so that a cancellation goes to the handler that catches one and past those
     that do not; and which plain conditions it has passed, so that what is made under a condition and used under the
     same one is one path and not two. `name` is the local that holds the thing: it is true and not None while it does,
-    and binding it anew is an exit too; `holds` are other conditions that are true meanwhile. A call that never returns
-    ends a path quietly.
+    and binding it anew is an exit too; `holds` are other conditions that are true meanwhile. `over` says of the node of
+    a plain condition with which outcome the thing is at its end: such a path ends quietly, as does one at a call that
+    never returns.
     """
-    return _Search(view, settles, raising, name, holds).run(start, branch)
+    return _Search(view, settles, raising, name, holds, over).run(start, branch)
 
 
 def _watched(view: FunctionView) -> frozenset[str]:
@@ -629,9 +631,16 @@ def _watched(view: FunctionView) -> frozenset[str]:
 
 class _Search:
     def __init__(
-        self, view: FunctionView, settles: Settling, raising: Raising, name: str, holds: frozenset[str]
+        self,
+        view: FunctionView,
+        settles: Settling,
+        raising: Raising,
+        name: str,
+        holds: frozenset[str],
+        over: Callable[[int], bool | None] | None,
     ) -> None:
         self.view = view
+        self.over = over
         self.settles = settles
         self.raising = raising
         self.name = name
@@ -704,7 +713,7 @@ class _Search:
         if self.raising is Raising.CANCEL:
             return ("cancel",) if cancels else ()
         if cancels:
-            return ("cancel", "error")
+            return ("cancel",) if _only_waits(view, index) else ("cancel", "error")
         node = view.nodes[index]
         if isinstance(node, Yield):
             return ("closed",)
@@ -762,6 +771,8 @@ class _Search:
         constant = self.view.nodes[value]
         if isinstance(constant, Const) and constant.kind in ("bool", "int", "none"):
             return known if bool(constant.value) is branch else None
+        if self.over is not None and any(self.over(leaf) is truth for leaf, truth in _told(self.view, value, branch)):
+            return None
         for key, positive in conditions(self.view, value, branch):
             truth = positive is branch
             if key == self.name and not truth:
@@ -818,6 +829,14 @@ def _denies(view: FunctionView, node: Raise) -> bool:
         return False
     raised = view.nodes[node.exc]
     return view.target_of(raised.func if isinstance(raised, Call) else node.exc) == "builtins.AssertionError"
+
+
+def _only_waits(view: FunctionView, index: int) -> bool:
+    """Whether a node awaits a call that fails with nothing that it waits for."""
+    node = view.nodes[index]
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
+    return waiter is not None and waiter.pair
 
 
 def _is_timeout(view: FunctionView, index: int) -> bool:
@@ -891,6 +910,19 @@ def conditions(view: FunctionView, index: int, branch: bool | None = None) -> It
         key = view.key(index)
         if key:
             yield key, True
+
+
+def _told(view: FunctionView, index: int, outcome: bool) -> Iterator[tuple[int, bool]]:
+    """The clauses of a condition whose outcome follows from that of the whole, each with its own."""
+    node = view.nodes[index]
+    if isinstance(node, Operation) and node.op == "not":
+        yield from _told(view, node.operands[0], not outcome)
+    elif isinstance(node, Operation) and node.op in ("and", "or"):
+        if outcome is (node.op == "and"):
+            for operand in node.operands:
+                yield from _told(view, operand, outcome)
+    else:
+        yield index, outcome
 
 
 _COMPARING = ("==", "!=", "is", "is not", "in", "not in", "<", ">", "<=", ">=")

@@ -4,7 +4,7 @@ waits for it, stops it or gives it back, or hands it to another owner."""
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
@@ -16,14 +16,17 @@ from cancelcheck.model.facts import (
     Await,
     Call,
     Comprehension,
+    Display,
     Enter,
     Expr,
+    Name,
     Operation,
     Raise,
     Starred,
     Store,
     Subscript,
     Test,
+    Unpack,
 )
 
 if TYPE_CHECKING:
@@ -63,10 +66,17 @@ class Stops(NamedTuple):
     """Whether a `with` on it does."""
     by_waiting: frozenset[str] = frozenset()
     """Those of `methods` that do so only once they return."""
+    tells_end: frozenset[str] = frozenset()
+    """Methods that come back only where it has come to its end by itself."""
+    asks_end: frozenset[str] = frozenset()
+    """Methods that say whether it has."""
 
 
 TASK = Stops(frozenset({"cancel"}))
 """What stops a task or a future."""
+
+TASK_OR_ENDED = TASK._replace(tells_end=frozenset({"result", "exception"}), asks_end=frozenset({"done", "cancelled"}))
+"""The same, and what tells that it needs no stopping any more."""
 
 
 def read_of(view: FunctionView, index: int, stops: Stops) -> Read:
@@ -101,6 +111,8 @@ def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
         # the bound method goes where the thing is to be stopped from: a callback, an exit stack
         return Read(Fate.HANDED_OVER if node.attr in stops.methods else Fate.LOOKED_AT, attr)
     at = node.parent
+    if node.attr in stops.tells_end:
+        return Read(Fate.WAITED_FOR, at)
     if node.attr not in stops.methods:
         return Read(Fate.LOOKED_AT, at)
     made = view.nodes[at].parent
@@ -213,13 +225,88 @@ def settled_by(view: FunctionView, reads: Iterable[int], stops: Stops) -> Settli
     """For a path query: the reads that settle what becomes of a thing. Handing over and stopping do so before anything
     can be raised; waiting without owning only once the wait is over."""
     when: dict[int, Settles] = {}
-    for at in reads:
+    for at in _followed(view, reads, MAX_COLLECTIONS):
         read = read_of(view, at, stops)
         if read.fate is Fate.WAITED_FOR:
             when.setdefault(read.node, Settles.AFTER)
         elif read.fate is not Fate.LOOKED_AT:
             when[read.node] = Settles.AT_ONCE
     return lambda index: when.get(index, Settles.NO)
+
+
+MAX_COLLECTIONS = 3
+"""Collections inside each other that a thing is followed into."""
+
+
+def _followed(view: FunctionView, reads: Iterable[int], depth: int) -> Iterator[int]:
+    """The reads of a thing; for one that puts it into a display that a local holds, those of the local."""
+    for at in reads:
+        use = view.use(at)
+        holder = view.nodes[use.node] if use.kind == "element" else None
+        inner: list[int] | None = None
+        if isinstance(holder, Display) and holder.kind != "dict" and depth > 0:
+            held = held_in(view, use.node)
+            if held is not None and view.bindings(held[1]).nodes == ((view, held[0]),):
+                inner = own_reads(view, held[1])
+        if inner:
+            yield from _followed(view, inner, depth - 1)
+        else:
+            yield at
+            yield from _in_sets(view, at)
+
+
+def _in_sets(view: FunctionView, at: int) -> Iterator[int]:
+    """The reads of the two sets that a wait makes of what it is given, where a read gives it to one."""
+    use = view.use(at)
+    if use.kind == "element":
+        use = view.use(use.node)
+    call = view.call_at(use.node) if use.kind == "argument" else None
+    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
+    if call is None or waiter is None or not waiter.pair:
+        return
+    value = call.node.parent if call.is_awaited else call.index
+    assign = view.nodes[view.nodes[value].parent] if view.nodes[value].parent >= 0 else None
+    for target in assign.targets if isinstance(assign, Assign) else ():
+        unpacked = view.nodes[target]
+        for item in unpacked.items if isinstance(unpacked, Unpack) else ():
+            name = view.nodes[item]
+            if isinstance(name, Store):
+                yield from own_reads(view, name.id) or ()
+
+
+def over_by(view: FunctionView, name: str, stops: Stops) -> Callable[[int], bool | None]:
+    """For a path query: with which outcome a condition says that what a local holds has come to its end: it is asked
+    itself, or looked for among what a wait has found done, or pending."""
+
+    def over(leaf: int) -> bool | None:
+        node = view.nodes[leaf]
+        call = view.call_at(leaf)
+        if call is not None and call.receiver >= 0 and call.member in stops.asks_end:
+            return True if view.key(call.receiver) == name else None
+        if not isinstance(node, Operation) or node.op not in ("in", "not in"):
+            return None
+        if view.key(node.operands[0]) != name:
+            return None
+        found = _found_by_wait(view, node.operands[1])
+        return None if found < 0 else (found == 0) is (node.op == "in")
+
+    return over
+
+
+def _found_by_wait(view: FunctionView, index: int) -> int:
+    """Which of the two sets of a wait a local holds: 0 what is done, 1 what is pending; -1 where it is neither, or
+    bound elsewhere too."""
+    node = view.nodes[index]
+    scope, bound = view.bindings(node.id) if isinstance(node, Name) else (None, ())
+    at = bound[0][1] if scope is view and len(bound) == 1 else -1
+    target = view.nodes[view.nodes[at].parent] if at >= 0 and view.nodes[at].parent >= 0 else None
+    assign = view.nodes[target.parent] if isinstance(target, Unpack) and target.parent >= 0 else None
+    if not isinstance(target, Unpack) or not isinstance(assign, Assign) or assign.value < 0:
+        return -1
+    value = view.nodes[assign.value]
+    call = view.call_at(value.value if isinstance(value, Await) else assign.value)
+    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
+    return target.items.index(at) if waiter is not None and waiter.pair else -1
 
 
 def enters(view: FunctionView, index: int) -> int:

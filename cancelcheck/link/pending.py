@@ -13,6 +13,7 @@ from cancelcheck.link.ownership import TASK, Fate, comes_back_early, read_of
 from cancelcheck.link.spawning import calls_coroutine, spawner_of
 from cancelcheck.model.facts import (
     Assign,
+    Await,
     Call,
     Comprehension,
     Const,
@@ -23,6 +24,7 @@ from cancelcheck.model.facts import (
     Starred,
     Store,
     Subscript,
+    Test,
     Unpack,
 )
 
@@ -79,9 +81,45 @@ def left_by_failure(view: FunctionView) -> Iterator[Left]:
         if not waiter.cancels or not call.is_awaited or _collects_failures(call):
             continue
         tasks = _tasks(view, call, waiter)
-        if tasks is None or not tasks.names or _is_guarded(view, call):
+        if tasks is None or _is_guarded(view, call):
             continue
-        yield Left(call, tasks.made, "it raises when the first one fails", True)
+        made = tasks.made if tasks.names else _workers(view, tasks.made)
+        if made:
+            # what is nested in this function shares its locals, and is to end with it
+            strict = bool(tasks.names) or not all(
+                (callee := _coroutine(view, index)) is not None and callee.parent is view for index in tasks.made
+            )
+            yield Left(call, made, "it raises when the first one fails", strict)
+
+
+def _workers(view: FunctionView, made: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of several coroutines that go round and round until something tells them to end: nobody else holds them,
+    and none ends by itself when another one has failed. None where all are torn down with the program."""
+    if len(made) < 2 or is_program(view):
+        return ()
+    return tuple(index for index in made if (callee := _coroutine(view, index)) is not None and _turns_round(callee))
+
+
+def _coroutine(view: FunctionView, index: int) -> FunctionView | None:
+    """The project's coroutine function that a call makes a coroutine of, at once or as the work of a task."""
+    call = view.call_at(index)
+    assert call is not None
+    spawner = spawner_of(call)
+    work = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else index
+    inner = view.call_at(work) if work is not None and work >= 0 else None
+    callee = inner.callee if inner is not None else None
+    return callee if callee is not None and callee.is_coroutine and len(callee.alternatives) == 1 else None
+
+
+def _turns_round(view: FunctionView) -> bool:
+    """Whether a function waits in a loop whose condition is a constant."""
+    for index, region in enumerate(view.regions):
+        node = view.nodes[region.node] if region.kind is RegionKind.LOOP and region.node >= 0 else None
+        value = view.nodes[node.value] if isinstance(node, Test) else None
+        if isinstance(value, Const) and value.value and region.entry in view.live_blocks:
+            if any(isinstance(view.nodes[at], Await) for at in view.nodes_in(index)):
+                return True
+    return False
 
 
 def _waits(view: FunctionView) -> Iterator[tuple[CallSite, schema.Waiter]]:

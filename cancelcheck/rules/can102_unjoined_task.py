@@ -45,8 +45,9 @@ from cancelcheck.link.cancellation import is_program
 from cancelcheck.link.cleanup import is_left_by_cleanup
 from cancelcheck.link.flow import Raising, innermost, leak_of, settled_at
 from cancelcheck.link.ownership import (
-    TASK,
+    TASK_OR_ENDED,
     held_in,
+    over_by,
     own_reads,
     settled_by,
     steps_to_exit,
@@ -79,7 +80,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if leak is not None and leak.node == store and _is_conditional(fn, store):
             strict = True  # what makes it make one again may well be that the last one is done
         if leak is None:
-            leak, strict = leak_of(fn, store, settled_by(fn, reads, TASK), raising=Raising.ALL, name=name), True
+            settles, over = settled_by(fn, reads, TASK_OR_ENDED), over_by(fn, name, TASK_OR_ENDED)
+            leak, strict = leak_of(fn, store, settles, raising=Raising.ALL, name=name, over=over), True
         if leak is None or is_left_by_cleanup(fn, leak, name):
             continue
         if pending is None:

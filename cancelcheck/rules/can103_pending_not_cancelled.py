@@ -30,7 +30,8 @@ There is no fix yet.
 ## Known limits
 Only tasks that the function itself has made: others have an owner elsewhere. Any later use of the tasks, or of the set
 they are in, counts as seeing to them. With `--strict` a `gather` of tasks that this function holds counts too, where a
-failure of one leaves the others running.
+failure of one leaves the others running; so does one of coroutines that loop until they are told to end. By default
+only where these are nested functions of the one that gathers them: it is over, and they go on in its locals.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"where one of the tasks of `{left.call.text}(…)` fails, the others are not cancelled: they run on",
             help="Start them in a task group, or cancel the others in a `finally`.",
             trace=(ctx.step(fn, left.made[0], "a task is made here"), ctx.step(fn, left.call.index, left.why)),
-            strict=True,
+            strict=left.strict,
         )
 
 

@@ -30,7 +30,11 @@ There is no fix: whether a `with` or a `finally` is right is for the author to s
 ## Known limits
 What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
 counts as handed over. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a
-file, a socket), what only an error out of a call that waits for nothing leaves open, and what a whole program holds.
+file, a socket), what only an error out of a call that waits for nothing leaves open, and what a whole program holds;
+and two releases in a row where the second is not run if the first is cancelled, or fails in a `try` that goes on.
+
+A generator that closes what it was given at its end, and not in a `finally`, is reported at that `close`: by default
+where the catalogue knows what it was given.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ from cancelcheck.link.cancellation import is_program
 from cancelcheck.link.cleanup import is_left_by_cleanup
 from cancelcheck.link.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.link.resources import forgotten
+from cancelcheck.link.skipping import released_at_end, skipped_releases
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -64,6 +69,32 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
             ),
             strict=strict or is_program(fn),
+        )
+    for skipped in skipped_releases(fn):
+        past = fn.text(skipped.past)
+        goes = "fails: the handler goes on without it" if skipped.handled else "is cancelled: nothing else does it"
+        yield ctx.report(
+            fn,
+            skipped.past,
+            f"`{skipped.release.text}(…)` is not run where `{past}` {goes}",
+            help=f"Call `{skipped.release.text}()` in a `finally`.",
+            trace=(
+                ctx.step(fn, skipped.past, f"this can {'raise' if skipped.handled else 'be cancelled'}"),
+                ctx.step(fn, skipped.release.index, "this is then passed over"),
+            ),
+            strict=True,
+        )
+    for ending in released_at_end(fn):
+        yield ctx.report(
+            fn,
+            ending.release.index,
+            f"`{ending.param}` is given back at the generator's end only, not {when_it_leaves(fn, ending.leak)}",
+            help=f"Call `{ending.release.text}()` in a `finally`.",
+            trace=(
+                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, ending.leak)),
+                ctx.step(fn, ending.release.index, "this is then passed over"),
+            ),
+            strict=not ending.known,
         )
 
 
