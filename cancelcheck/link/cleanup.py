@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +31,7 @@ from cancelcheck.model.facts import (
     Display,
     Enter,
     Exit,
+    Import,
     Name,
     Raise,
     RegionKind,
@@ -120,13 +122,13 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
     """What a handler for errors undoes, on its way to raise again, that is left undone where a cancellation goes past
     it; None where there is nothing of the kind, or something else sees to it."""
     node = handler.excepts(view)
-    if handler.catch.cancels or handler.catch.unknown or node.caught < 0 or node.is_group:
+    if node.caught < 0 or node.is_group:
         return None
     if not any(leaf.name == _ERRORS for leaf in exception_types(view, [node.caught])):
         return None
-    if any(other.catch.cancels or other.catch.unknown for other in handlers_of(view, handler.statement)):
+    if any(_may_take_cancellations(view, other) for other in handlers_of(view, handler.statement)):
         return None
-    points = points_reaching(view, handler, _is_point)
+    points = points_leaving(view, protected(view, handler.statement), _is_point)
     if not points or _names_cancellations(view, handler) or escapes_of(view, handler, lambda leaf: None):
         return None
     found: Missed | None = None
@@ -143,6 +145,36 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
         if found is None or (found.doubtful and not doubtful):
             found = Missed(undoing.node, point, doubtful)
     return found if found is not None and not _cancels_with_errors(view.module) else None
+
+
+def _may_take_cancellations(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler catches cancellations, or names a type that is not known and may do so: not a class of
+    another file by a name that says something else (`except Redirected`)."""
+    caught = handler.excepts(view).caught
+    if handler.catch.cancels or caught < 0 or not handler.catch.unknown:
+        return handler.catch.cancels or caught < 0
+    for leaf in exception_types(view, [caught]):
+        if leaf.name and not isinstance(leaf.view.nodes[leaf.node], Call):
+            continue
+        name = _original_name(leaf.view, leaf.node)
+        if not _CLASS.fullmatch(name) or "cancel" in name.lower():
+            return True
+    return False
+
+
+def _original_name(view: FunctionView, index: int) -> str:
+    """The last part of a name or an attribute, as the file that it is imported from spells it."""
+    node = view.nodes[index]
+    if isinstance(node, Name):
+        for holder, at in view.bindings(node.id).nodes:
+            bound = holder.nodes[at] if at >= 0 else None
+            if isinstance(bound, Import):
+                return next((path for local, path in bound.names if local == node.id), "").rpartition(".")[2]
+    return view.key(index).rpartition(".")[2]
+
+
+_CLASS = re.compile(r"(?:[A-Z][a-z0-9]+){2,}")
+"""How a class is spelled, and no constant is."""
 
 
 def _answers(view: FunctionView, index: int, handler: Handler) -> bool:
@@ -289,7 +321,7 @@ def _cover(view: FunctionView, undoing: Undoing, handler: Handler) -> bool | Non
                     continue
                 if other.kind is RegionKind.HANDLER:
                     around = next(found for found in handlers_of(view, region) if found.region == index)
-                    if not (around.catch.cancels or around.catch.unknown):
+                    if not _may_take_cancellations(view, around):
                         continue
                 elif other.kind is not RegionKind.FINALLY:
                     continue
@@ -427,7 +459,7 @@ class Unshielded(NamedTuple):
 def unshielded_cleanups(view: FunctionView) -> Iterator[Unshielded]:
     """The waits in the cleanup of a coroutine that a second cancellation skips, and that may never end: the first one
     of each cleanup. Not those whose cancellation the cleanup itself deals with."""
-    if not view.is_async:
+    if not view.is_async or _cancels_with_errors(view.module):
         return
     inside: list[int] = []
     for where, region in _cleanups(view):

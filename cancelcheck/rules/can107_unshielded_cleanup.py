@@ -58,6 +58,7 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup import unshielded_cleanups
+from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -65,11 +66,12 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports the first wait of each cleanup that neither a shield nor a timeout is around."""
     for found in unshielded_cleanups(fn):
+        entered = "async with " if isinstance(fn.nodes[found.node], Enter) else ""
         yield ctx.report(
             fn,
             found.node,
-            f"`{fn.text(found.node)}` in {found.where} has neither a shield nor a timeout: a second cancellation skips "
-            "it and what follows, and a peer that hangs makes it wait forever",
+            f"`{entered}{fn.text(found.node)}` in {found.where} has neither a shield nor a timeout: "
+            "a second cancellation skips it and what follows, and a peer that hangs makes it wait forever",
             help="Give it a shield and a deadline.",
             trace=(
                 ctx.step(fn, found.node, "the cleanup waits here"),
