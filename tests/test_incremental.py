@@ -13,6 +13,7 @@ import pytest
 
 from cancelcheck.config import Overrides, SettingsFinder
 from cancelcheck.engine import pool
+from cancelcheck.engine.contents import Contents
 from cancelcheck.engine.pipeline import Engine, check
 from cancelcheck.engine.store import Store
 from cancelcheck.reporting import REPORTERS
@@ -111,6 +112,27 @@ def test_what_was_not_found_is_looked_for_again(root: Path, tmp_path: Path, look
     write(root, {"app/work.py": PROJECT["app/work.py"]})
     assert '"app/main.py"' in report(tmp_path / "cache")
     assert sorted(looked_at) == ["app/main.py", "app/work.py"]
+
+
+def test_a_file_that_looks_the_same_is_not_read(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(root, PROJECT)
+    # the files were made just now, which is why nobody would trust their times
+    monkeypatch.setattr("cancelcheck.engine.store._RACY", 0)
+    cold = report(tmp_path / "cache")
+    read: list[str] = []
+    real = Contents._read
+
+    def reads(self: Contents, absolute: str) -> tuple[bytes, bytes]:
+        read.append(Path(absolute).name)
+        return real(self, absolute)
+
+    monkeypatch.setattr(Contents, "_read", reads)
+    assert report(tmp_path / "cache") == cold
+    assert sorted(read) == ["alone.py", "main.py"], "those with findings, whose text is shown"
+    read.clear()
+    os.utime(root / "app" / "other.py", ns=(1, 1))
+    assert report(tmp_path / "cache") == cold
+    assert sorted(read) == ["alone.py", "main.py", "other.py"]
 
 
 def test_settings_are_part_of_what_is_known(root: Path, tmp_path: Path, looked_at: list[str]) -> None:
