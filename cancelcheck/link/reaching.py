@@ -118,11 +118,23 @@ def is_dead(call: CallSite) -> bool:
             continue
         for block in fn.blocks:
             test = fn.nodes[block.end - 1] if block.end > block.start else None
-            if isinstance(test, Test) and test.kind == "if" and len(block.next) == 2 and facts.entry in block.next:
+            if not isinstance(test, Test) or test.kind != "if" or len(block.next) != 2:
+                continue
+            arms = [_landing(fn, target) for target in block.next]
+            if facts.entry in arms:
                 truth = _constant(fn, test.value)
-                if truth is not None and block.next[0 if truth else 1] != facts.entry:
+                if truth is not None and arms[0 if truth else 1] != facts.entry:
                     return True
     return False
+
+
+def _landing(fn: FunctionView, block: int) -> int:
+    """The first block with something in it on a plain way from a block."""
+    seen: set[int] = set()
+    while block not in seen and fn.blocks[block].start == fn.blocks[block].end and len(fn.blocks[block].next) == 1:
+        seen.add(block)
+        block = fn.blocks[block].next[0]
+    return block
 
 
 def _constant(fn: FunctionView, index: int) -> bool | None:
