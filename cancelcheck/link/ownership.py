@@ -276,21 +276,49 @@ def _in_sets(view: FunctionView, at: int) -> Iterator[int]:
 
 def over_by(view: FunctionView, name: str, stops: Stops) -> Callable[[int], bool | None]:
     """For a path query: with which outcome a condition says that what a local holds has come to its end: it is asked
-    itself, or looked for among what a wait has found done, or pending."""
+    itself, or looked for among what a wait has found done, or pending. Of two that are waited for until one is done,
+    the other one's not being so says the same."""
+    others = _raced(view, name)
 
     def over(leaf: int) -> bool | None:
         node = view.nodes[leaf]
         call = view.call_at(leaf)
         if call is not None and call.receiver >= 0 and call.member in stops.asks_end:
-            return True if view.key(call.receiver) == name else None
-        if not isinstance(node, Operation) or node.op not in ("in", "not in"):
+            asked, outcome = view.key(call.receiver), True
+        elif isinstance(node, Operation) and node.op in ("in", "not in"):
+            found = _found_by_wait(view, node.operands[1])
+            if found < 0:
+                return None
+            asked, outcome = view.key(node.operands[0]), (found == 0) is (node.op == "in")
+        else:
             return None
-        if view.key(node.operands[0]) != name:
-            return None
-        found = _found_by_wait(view, node.operands[1])
-        return None if found < 0 else (found == 0) is (node.op == "in")
+        if asked == name:
+            return outcome
+        return not outcome if others.get(asked, leaf) < leaf else None
 
     return over
+
+
+def _raced(view: FunctionView, name: str) -> dict[str, int]:
+    """What is waited for together with a local, until one of the two is done: its key, and the wait."""
+    found: dict[str, int] = {}
+    for call in view.calls:
+        waiter = view.module.project.catalog.waiter(call.target) if call.target else None
+        if waiter is None or not waiter.pair or not call.positional or not comes_back_early(call, waiter):
+            continue
+        if call.argument(waiter.timeout, waiter.timeout_position) is not None:
+            continue
+        given = view.nodes[call.positional[0]]
+        if isinstance(given, Name):
+            scope, bound = view.bindings(given.id)
+            at = bound[0][1] if scope is view and len(bound) == 1 else -1
+            value = view.assigned_value(at) if at >= 0 and isinstance(view.nodes[at], Store) else None
+            given = view.nodes[value] if value is not None else given
+        keys = [view.key(item) for item in given.items] if isinstance(given, Display) else []
+        if len(keys) == 2 and name in keys and keys[0] != keys[1]:
+            found.setdefault(keys[1 - keys.index(name)], call.index)
+    found.pop("", None)
+    return found
 
 
 def _found_by_wait(view: FunctionView, index: int) -> int:
