@@ -47,5 +47,5 @@ def test_code_that_nobody_here_wrote(tmp_path: Path, names: tuple[str, ...]) -> 
             shutil.copy(home / name, tmp_path / name)
     (tmp_path / "pyproject.toml").write_text(SETTINGS, encoding="utf-8")
     ours = lines(command("--format=concise", ".", cwd=tmp_path))
-    assert bool(ours) == (names is STANDARD_LIBRARY)
+    assert ours
     assert lines(flake8("-j", "4", ".", cwd=tmp_path)) == ours

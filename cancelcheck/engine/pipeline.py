@@ -157,6 +157,7 @@ class Engine:
         self._scopes: dict[int, _Scope] = {}
         self._programs: dict[bytes, _Program] = {}
         self._shown: dict[str, str] = {}
+        self._absolutes: dict[str, str] = {}
         self._all_absolute: bool | None = None
         self._lowered: dict[str, Lowered | None] = {}
         self._sources: dict[str, SourceFile] = {}
@@ -177,7 +178,7 @@ class Engine:
     def announce(self, files: Sequence[InputFile]) -> None:
         """Say how the files are to be shown, also where another one's trace leads through them."""
         for file in files:
-            self._shown[file.absolute] = file.path
+            self._name(file.absolute, file.path)
         self.announced = tuple(files)
         self._all_absolute = all(os.path.isabs(file.path) for file in files)
 
@@ -195,7 +196,8 @@ class Engine:
 
     def _check(self, file: InputFile) -> list[Finding]:
         scope = self._scope(file.loaded, os.path.dirname(file.absolute))
-        self._shown.setdefault(file.absolute, file.path)
+        if file.absolute not in self._shown:
+            self._name(file.absolute, file.path)
         active = scope.rules_for(file.absolute)
         codes = frozenset(rule.code for rule in active)
         try:
@@ -259,7 +261,7 @@ class Engine:
             except CatalogError as error:
                 raise ConfigError(f"{loaded.where}: {error}") from None
             known = self._programs[key] = _Program(
-                key, folder, settings, catalog, self._load, lambda shown: self._is_test(os.path.abspath(shown))
+                key, folder, settings, catalog, self._load, lambda shown: self._is_test(self._absolute(shown))
             )
         return known
 
@@ -306,7 +308,8 @@ class Engine:
 
     def lower(self, file: InputFile) -> None:
         """Have a file's facts kept. What is wrong with it is said where it is checked."""
-        self._shown.setdefault(file.absolute, file.path)
+        if file.absolute not in self._shown:
+            self._name(file.absolute, file.path)
         try:
             text = self._text(file.absolute)
             if file.loaded.settings.skip_generated and _is_generated(file.path, text):
@@ -321,7 +324,7 @@ class Engine:
     def _load(self, name: str, near: str) -> Lowered | None:
         """The file that a module's name stands for in the file shown as `near`; None if there is none, or it cannot be
         read or parsed: that is reported where the file itself is checked."""
-        absolute = self._modules.find(name, os.path.abspath(near))
+        absolute = self._modules.find(name, self._absolute(near))
         if absolute is None:
             return None
         if absolute not in self._lowered:
@@ -333,12 +336,22 @@ class Engine:
                 self._lowered[absolute] = None
         return self._lowered[absolute]
 
+    def _name(self, absolute: str, shown: str) -> None:
+        """Show a file under this path."""
+        self._shown[absolute] = shown
+        self._absolutes[shown] = absolute
+
+    def _absolute(self, shown: str) -> str:
+        """The absolute path of a file that is shown under a path."""
+        return self._absolutes.get(shown) or os.path.abspath(shown)
+
     def _show(self, absolute: str, near: str) -> str:
         """The path under which a file is shown that the file shown as `near` led to."""
         shown = self._shown.get(absolute)
         if shown is None:
             as_it_is = self._all_absolute if self._all_absolute is not None else os.path.isabs(near)
-            shown = self._shown[absolute] = absolute if as_it_is else _relative(absolute)
+            shown = absolute if as_it_is else _relative(absolute)
+            self._name(absolute, shown)
         return shown
 
     # --- what is known from earlier runs
@@ -347,7 +360,8 @@ class Engine:
         """The findings of a file from an earlier run, if they still hold. Raises `ConfigError`."""
         if not self.recalls or self.contents.is_given(file.absolute) or not self.contents.digest(file.absolute):
             return None
-        self._shown.setdefault(file.absolute, file.path)
+        if file.absolute not in self._shown:
+            self._name(file.absolute, file.path)
         scope = self._scope(file.loaded, os.path.dirname(file.absolute))
         recall = self._recall(scope.program)
         findings = recall.findings(file.absolute, self._how(scope, file.absolute))
@@ -407,7 +421,7 @@ class Engine:
     def asked(self) -> list[tuple[str, Asked]]:
         """Which modules were looked for, since the last time this was asked: for each set of settings, by a folder for
         which they hold."""
-        return [(program.folder, program.take_asked()) for program in self._programs.values()]
+        return [(program.folder, self._take_asked(program)) for program in self._programs.values()]
 
     def prepare(self, files: Sequence[InputFile]) -> None:
         """Raises `ConfigError`, the same each time, where the settings of one of the files are wrong."""
@@ -434,7 +448,11 @@ class Engine:
 
     def _learn(self, program: _Program) -> None:
         if self.recalls:
-            self._recall(program).learn(program.take_asked())
+            self._recall(program).learn(self._take_asked(program))
+
+    def _take_asked(self, program: _Program) -> Asked:
+        """Which modules were looked for since the last time, by the absolute path of the file that did."""
+        return {self._absolute(shown): names for shown, names in program.take_asked().items()}
 
     def _recall(self, program: _Program) -> Recall:
         if program.recall is None:
@@ -566,9 +584,9 @@ class _Program:
         self.project = AskingProject(self.catalog, self._settings, self._load, self._is_test)
 
     def take_asked(self) -> Asked:
-        """Which modules were looked for since the last time, by the absolute path of the file that did."""
+        """Which modules were looked for since the last time, by the path under which the file that did is shown."""
         asked, self.project.asked = self.project.asked, {}
-        return {os.path.abspath(shown): names for shown, names in asked.items()}
+        return asked
 
 
 class _Scope:

@@ -91,7 +91,7 @@ def _parse_apart(text: str) -> cst.Module:
         thread.start()
     finally:
         threading.stack_size(before)
-    thread.join()
+    thread.join()  # cancelcheck: ignore[CAN404] the parse ends, in a result or an error
     if isinstance(done[0], Exception):
         raise done[0]
     return done[0]
