@@ -17,12 +17,10 @@ from cancelcheck.model.facts import (
     Call,
     Comprehension,
     Display,
-    Enter,
     Expr,
     Name,
     Operation,
     Raise,
-    Starred,
     Store,
     Subscript,
     Test,
@@ -209,16 +207,12 @@ def _element(view: FunctionView, holder: int, stops: Stops) -> Read:
 
 
 def _other(view: FunctionView, index: int, node: int) -> Read:
+    """What becomes of it in any other use: tested, compared or called itself, it is looked at; unpacked or bound in
+    another way, somebody else may have it."""
     if node < 0:
         return Read(Fate.LOOKED_AT, index)
-    user = view.nodes[node]
-    if isinstance(user, (Test, Operation, Subscript, Expr)):
-        return Read(Fate.LOOKED_AT, node)
-    if isinstance(user, Call):
-        return Read(Fate.LOOKED_AT, node)  # it is called itself
-    if isinstance(user, Assign) and all(isinstance(view.nodes[at], (Store, Starred)) for at in user.targets):
-        return Read(Fate.HANDED_OVER, node)
-    return Read(Fate.HANDED_OVER, node)
+    looks = isinstance(view.nodes[node], (Test, Operation, Subscript, Expr, Call))
+    return Read(Fate.LOOKED_AT if looks else Fate.HANDED_OVER, node)
 
 
 def settled_by(view: FunctionView, reads: Iterable[int], stops: Stops) -> Settling:
@@ -335,13 +329,6 @@ def _found_by_wait(view: FunctionView, index: int) -> int:
     call = view.call_at(value.value if isinstance(value, Await) else assign.value)
     waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
     return target.items.index(at) if waiter is not None and waiter.pair else -1
-
-
-def enters(view: FunctionView, index: int) -> int:
-    """The region of the `with` whose item a node is; -1 if it is none."""
-    use = view.use(index)
-    node = view.nodes[use.node] if use.kind == "entered" else None
-    return node.region if isinstance(node, Enter) else -1
 
 
 def held_in(view: FunctionView, value: int) -> tuple[int, str] | None:
