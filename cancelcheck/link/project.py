@@ -31,15 +31,15 @@ from cancelcheck.model.facts import (
 from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
-    from cancelcheck.link.advice import Constant
-    from cancelcheck.link.cleanup import Missed
-    from cancelcheck.link.exceptions import Handler
+    from cancelcheck.link.cleanup.cleanup import Missed
     from cancelcheck.link.function import CallSite
-    from cancelcheck.link.outlasting import Span
-    from cancelcheck.link.passing import Endless, Hidden, Reached
-    from cancelcheck.link.reaching import Chain
-    from cancelcheck.link.serving import Serving
-    from cancelcheck.link.spawning import Started
+    from cancelcheck.link.paths.exceptions import Handler
+    from cancelcheck.link.paths.reaching import Chain
+    from cancelcheck.link.promises.serving import Serving
+    from cancelcheck.link.tasks.spawning import Started
+    from cancelcheck.link.threads.outlasting import Span
+    from cancelcheck.link.timeouts.advice import Constant
+    from cancelcheck.link.timeouts.passing import Endless, Hidden, Reached
     from cancelcheck.link.values import Value
 
 Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]

@@ -54,7 +54,14 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.spawning import loss_of, may_be_forgotten, runs_in_one_step, spawner_of, started_in, work_text
+from cancelcheck.link.tasks.spawning import (
+    loss_of,
+    may_be_forgotten,
+    runs_in_one_step,
+    spawner_of,
+    started_in,
+    work_text,
+)
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

@@ -41,10 +41,9 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import is_program
-from cancelcheck.link.cleanup import is_left_by_cleanup
-from cancelcheck.link.flow import Raising, innermost, leak_of, settled_at
-from cancelcheck.link.ownership import (
+from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
+from cancelcheck.link.paths.flow import Raising, innermost, leak_of, settled_at
+from cancelcheck.link.paths.ownership import (
     TASK_OR_ENDED,
     held_in,
     over_by,
@@ -53,8 +52,9 @@ from cancelcheck.link.ownership import (
     steps_to_exit,
     when_it_leaves,
 )
-from cancelcheck.link.pending import abandoned
-from cancelcheck.link.spawning import spawner_of, work_text
+from cancelcheck.link.swallowing.cancellation import is_program
+from cancelcheck.link.tasks.pending import abandoned
+from cancelcheck.link.tasks.spawning import spawner_of, work_text
 from cancelcheck.model.facts import FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -39,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.pending import abandoned, left_by_failure
+from cancelcheck.link.tasks.pending import abandoned, left_by_failure
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

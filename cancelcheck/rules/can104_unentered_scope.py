@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Entering, Scope
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.function import Use
-from cancelcheck.link.spawning import loss_of
+from cancelcheck.link.tasks.spawning import loss_of
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import Enter, StoreAttr
 from cancelcheck.model.finding import Finding

@@ -42,11 +42,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import is_program
-from cancelcheck.link.cleanup import is_left_by_cleanup
-from cancelcheck.link.ownership import steps_to_exit, when_it_leaves
-from cancelcheck.link.resources import forgotten
-from cancelcheck.link.skipping import released_at_end, skipped_releases
+from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
+from cancelcheck.link.cleanup.resources import forgotten
+from cancelcheck.link.cleanup.skipping import released_at_end, skipped_releases
+from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
+from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

@@ -35,11 +35,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cleanup import is_left_by_cleanup
-from cancelcheck.link.flow import Leak, Raising, innermost, leak_of, settled_at
+from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
+from cancelcheck.link.cleanup.locks import Taking, bracket, is_own, is_released_elsewhere, takings
 from cancelcheck.link.layout import begins_line, indent_edits, lines_of
-from cancelcheck.link.locks import Taking, bracket, is_own, is_released_elsewhere, takings
-from cancelcheck.link.ownership import steps_to_exit, when_it_leaves
+from cancelcheck.link.paths.flow import Leak, Raising, innermost, leak_of, settled_at
+from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding

@@ -57,7 +57,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cleanup import unshielded_cleanups
+from cancelcheck.link.cleanup.cleanup import unshielded_cleanups
 from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -40,10 +40,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancels import Unjoined, statement_of, unjoined
 from cancelcheck.link.imports import access_to
 from cancelcheck.link.layout import line_behind
-from cancelcheck.link.ownership import steps_to_exit, when_it_leaves
+from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
+from cancelcheck.link.tasks.cancels import Unjoined, statement_of, unjoined
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -57,8 +57,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancels import Again, cancelled_again, statement_of
 from cancelcheck.link.layout import lines_of
+from cancelcheck.link.tasks.cancels import Again, cancelled_again, statement_of
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -39,7 +39,7 @@ import math
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.threadwork import Orphan, orphans
+from cancelcheck.link.threads.threadwork import Orphan, orphans
 from cancelcheck.model.facts import Call
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule

@@ -41,8 +41,8 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Scope, ScopeKind
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.generators import Purpose, purpose_of
-from cancelcheck.link.scopes import Held, is_disarmed, scopes_open_at
+from cancelcheck.link.cleanup.generators import Purpose, purpose_of
+from cancelcheck.link.paths.scopes import Held, is_disarmed, scopes_open_at
 from cancelcheck.model.facts import Yield
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule

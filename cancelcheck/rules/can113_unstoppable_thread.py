@@ -44,7 +44,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.threads import unstoppable_threads
+from cancelcheck.link.threads.threads import unstoppable_threads
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

@@ -36,9 +36,9 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Entering, ScopeKind
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.checkpoints import checkpoint_in, waitless_callee
-from cancelcheck.link.scopes import scope_of
-from cancelcheck.link.spawning import spawner_of
+from cancelcheck.link.paths.checkpoints import checkpoint_in, waitless_callee
+from cancelcheck.link.paths.scopes import scope_of
+from cancelcheck.link.tasks.spawning import spawner_of
 from cancelcheck.model.facts import Await, Enter
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

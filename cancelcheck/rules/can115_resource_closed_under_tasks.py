@@ -36,8 +36,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.lending import lent_to_tasks
-from cancelcheck.link.spawning import work_text
+from cancelcheck.link.tasks.lending import lent_to_tasks
+from cancelcheck.link.tasks.spawning import work_text
 from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -37,9 +37,9 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Clock, Entering, Mode, Scope, ScopeKind
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.checkpoints import may_wait
-from cancelcheck.link.flow import way_through
-from cancelcheck.link.scopes import bound_of_scope, is_deadline_of
+from cancelcheck.link.paths.checkpoints import may_wait
+from cancelcheck.link.paths.flow import way_through
+from cancelcheck.link.paths.scopes import bound_of_scope, is_deadline_of
 from cancelcheck.link.values import Bound
 from cancelcheck.model.facts import Await, Call, Enter, Iterate, Store
 from cancelcheck.model.finding import Finding

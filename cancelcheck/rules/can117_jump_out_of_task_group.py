@@ -40,8 +40,8 @@ from itertools import islice
 
 from cancelcheck.catalog.schema import Spawner
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.flow import all_reached, never_returns, reaches_after
-from cancelcheck.link.groups import (
+from cancelcheck.link.paths.flow import all_reached, never_returns, reaches_after
+from cancelcheck.link.tasks.groups import (
     MAX_STARTS,
     Group,
     groups_in,
@@ -50,7 +50,7 @@ from cancelcheck.link.groups import (
     starts_in,
     stops_or_joins,
 )
-from cancelcheck.link.spawning import work_text
+from cancelcheck.link.tasks.spawning import work_text
 from cancelcheck.model.facts import Jump, Return
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

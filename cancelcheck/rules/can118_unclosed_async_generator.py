@@ -55,7 +55,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.generators import Cleanup, cleanup_of, generator_made
+from cancelcheck.link.cleanup.generators import Cleanup, cleanup_of, generator_made
 from cancelcheck.link.imports import access_to_member
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import Enter, Iterate, Jump, Raise, RegionKind, Return, Yield

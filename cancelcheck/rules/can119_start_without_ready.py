@@ -45,8 +45,8 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.readiness import Unready, used_unready
-from cancelcheck.link.spawning import spawner_of, work_text
+from cancelcheck.link.tasks.readiness import Unready, used_unready
+from cancelcheck.link.tasks.spawning import spawner_of, work_text
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule
 

@@ -45,7 +45,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.processes import Outliving, kill_edits, outliving_processes
+from cancelcheck.link.threads.processes import Outliving, kill_edits, outliving_processes
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding

@@ -58,8 +58,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cleanup import missed_cleanups, raises_the_same
-from cancelcheck.link.exceptions import Handler, exception_types, handlers_of
+from cancelcheck.link.cleanup.cleanup import missed_cleanups, raises_the_same
+from cancelcheck.link.paths.exceptions import Handler, exception_types, handlers_of
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import Yield
 from cancelcheck.model.finding import Finding

@@ -51,7 +51,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.holding import Shared, shared_awaits, spelling
+from cancelcheck.link.tasks.holding import Shared, shared_awaits, spelling
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

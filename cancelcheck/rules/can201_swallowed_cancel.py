@@ -58,10 +58,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import eating_escapes, is_quiet_root, may_be_meant
-from cancelcheck.link.catching import indent_of_last, points_reaching
-from cancelcheck.link.exceptions import Handler, handlers
-from cancelcheck.link.flow import Escape
+from cancelcheck.link.paths.exceptions import Handler, handlers
+from cancelcheck.link.paths.flow import Escape
+from cancelcheck.link.swallowing.cancellation import eating_escapes, is_quiet_root, may_be_meant
+from cancelcheck.link.swallowing.catching import indent_of_last, points_reaching
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -41,9 +41,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import eating_escapes, goes_round, is_quiet_root, may_be_join
-from cancelcheck.link.catching import points_reaching
-from cancelcheck.link.exceptions import handlers
+from cancelcheck.link.paths.exceptions import handlers
+from cancelcheck.link.swallowing.cancellation import eating_escapes, goes_round, is_quiet_root, may_be_join
+from cancelcheck.link.swallowing.catching import points_reaching
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

@@ -38,11 +38,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cancellation import is_root_region, joins_own_cancel, waits_for_others
-from cancelcheck.link.catching import is_raised_anyway, points_leaving
-from cancelcheck.link.exceptions import caught_by, suppressed_types
-from cancelcheck.link.exits import swallowing_return
-from cancelcheck.link.flow import innermost
+from cancelcheck.link.paths.exceptions import caught_by, suppressed_types
+from cancelcheck.link.paths.exits import swallowing_return
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.swallowing.cancellation import is_root_region, joins_own_cancel, waits_for_others
+from cancelcheck.link.swallowing.catching import is_raised_anyway, points_leaving
 from cancelcheck.model.facts import Enter, RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -35,9 +35,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.catching import keeps
-from cancelcheck.link.exceptions import handlers_of, is_cancellation_point, protected
-from cancelcheck.link.flow import innermost
+from cancelcheck.link.paths.exceptions import handlers_of, is_cancellation_point, protected
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.swallowing.catching import keeps
 from cancelcheck.model.facts import Call, Jump, RegionKind, Return
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

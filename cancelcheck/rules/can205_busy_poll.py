@@ -40,7 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.polling import busy_poll, polls_by_loop
+from cancelcheck.link.loops.polling import busy_poll, polls_by_loop
 from cancelcheck.model.facts import RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -41,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.sleeping import sleep_polls
+from cancelcheck.link.loops.sleeping import sleep_polls
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

@@ -62,8 +62,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.flow import branch_of
-from cancelcheck.link.starving import Starving, starving_loops
+from cancelcheck.link.loops.starving import Starving, starving_loops
+from cancelcheck.link.paths.flow import branch_of
 from cancelcheck.model.facts import Jump
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule

@@ -39,9 +39,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.catching import points_reaching
-from cancelcheck.link.exceptions import handlers
-from cancelcheck.link.translating import Raised, translations
+from cancelcheck.link.paths.exceptions import handlers
+from cancelcheck.link.swallowing.catching import points_reaching
+from cancelcheck.link.swallowing.translating import Raised, translations
 from cancelcheck.model.facts import Call, Raise
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -43,7 +43,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Clock
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.clocks import Deadline, clock_of, deadlines, monotonic_edits
+from cancelcheck.link.contexts.clocks import Deadline, clock_of, deadlines, monotonic_edits
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule

@@ -29,8 +29,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.contexts import context_params, says_bound
-from cancelcheck.link.signatures import may_be_shared, signature_is_free
+from cancelcheck.link.cleanup.signatures import may_be_shared, signature_is_free
+from cancelcheck.link.contexts.parameters import context_params, says_bound
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

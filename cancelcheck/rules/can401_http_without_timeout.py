@@ -35,10 +35,10 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Api, Client, Kind
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.advice import library_of, timeout_to_pass
-from cancelcheck.link.passing import endless_calls
-from cancelcheck.link.waits import Verdict, judge, judge_client
-from cancelcheck.link.wrappers import left_endless
+from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
+from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.waits import Verdict, judge, judge_client
+from cancelcheck.link.timeouts.wrappers import left_endless
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

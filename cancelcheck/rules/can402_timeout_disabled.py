@@ -40,11 +40,11 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Entering, Kind, ScopeKind
 from cancelcheck.catalog.schema import Value as Endless
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.advice import constant_in_reach, library_of, spelled
-from cancelcheck.link.passing import endless_calls
-from cancelcheck.link.scopes import is_bounded
+from cancelcheck.link.paths.scopes import is_bounded
+from cancelcheck.link.timeouts.advice import constant_in_reach, library_of, spelled
+from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.waits import NETWORK, Verdict, client_of, every_call_timed, given, judge
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, bound_of_answer, evaluate
-from cancelcheck.link.waits import NETWORK, Verdict, client_of, every_call_timed, given, judge
 from cancelcheck.model.facts import Attr, Const, Define, Display, Enter, FunctionKind, Lambda, Name, Store
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

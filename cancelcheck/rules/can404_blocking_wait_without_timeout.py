@@ -44,13 +44,13 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Kind, Mode
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.blocking import Hold, asked_on_the_way, hold_of, was_ended_before
-from cancelcheck.link.locks import takings
-from cancelcheck.link.passing import endless_calls
-from cancelcheck.link.reaching import chain_of
-from cancelcheck.link.serving import serving_of
-from cancelcheck.link.sla import promise_of
-from cancelcheck.link.waits import Verdict, judge
+from cancelcheck.link.cleanup.locks import takings
+from cancelcheck.link.paths.reaching import chain_of
+from cancelcheck.link.promises.serving import serving_of
+from cancelcheck.link.promises.sla import promise_of
+from cancelcheck.link.threads.blocking import Hold, asked_on_the_way, hold_of, was_ended_before
+from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

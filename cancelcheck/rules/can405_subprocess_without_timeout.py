@@ -32,9 +32,9 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Kind
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.blocking import was_asked_before, was_ended_before, was_waited_for_before
-from cancelcheck.link.passing import endless_calls
-from cancelcheck.link.waits import Verdict, judge
+from cancelcheck.link.threads.blocking import was_asked_before, was_ended_before, was_waited_for_before
+from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

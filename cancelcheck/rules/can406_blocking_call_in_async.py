@@ -65,10 +65,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.blocking import Hold, asked_on_the_way, asks_resolver, hold_of, waits_for_thread
-from cancelcheck.link.offloading import offload_edits, sleep_edits
-from cancelcheck.link.programs import is_whole_program
-from cancelcheck.link.reaching import Chain, body_of, chain_of, is_dead
+from cancelcheck.link.paths.reaching import Chain, body_of, chain_of, is_dead
+from cancelcheck.link.threads.blocking import Hold, asked_on_the_way, asks_resolver, hold_of, waits_for_thread
+from cancelcheck.link.threads.offloading import offload_edits, sleep_edits
+from cancelcheck.link.threads.programs import is_whole_program
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

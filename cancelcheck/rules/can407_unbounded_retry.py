@@ -63,7 +63,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.retrying import Retry, endless_retries, is_endless
+from cancelcheck.link.timeouts.retrying import Retry, endless_retries, is_endless
 from cancelcheck.model.facts import Call, Define
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -34,11 +34,11 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Kind
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.advice import library_of, timeout_to_pass
-from cancelcheck.link.connecting import open_wait
-from cancelcheck.link.passing import endless_calls
-from cancelcheck.link.serving import handles_connection
-from cancelcheck.link.wrappers import left_endless
+from cancelcheck.link.promises.serving import handles_connection
+from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
+from cancelcheck.link.timeouts.connecting import open_wait
+from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.wrappers import left_endless
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

@@ -36,7 +36,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Kind
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.units import Length, Sink, converted, length_of_value, sinks_of
+from cancelcheck.link.timeouts.units import Length, Sink, converted, length_of_value, sinks_of
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule

@@ -39,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.sla import is_compensated, only_reads, place_of, promise_of
+from cancelcheck.link.promises.sla import is_compensated, only_reads, place_of, promise_of
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cancelcheck.link.advice import library_of
+from cancelcheck.link.timeouts.advice import library_of
 from tests.support.runs import run, write
 
 CALL = "import requests\n{more}\n\n\ndef get(url):\n    return requests.get(url)\n"

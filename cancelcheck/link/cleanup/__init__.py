@@ -1,0 +1,1 @@
+"""What is taken and given back, and what a cancellation leaves behind."""

@@ -1,0 +1,600 @@
+"""Where a function cleans up after an error, and whether a cancellation is cleaned up after too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog.schema import Framework, Kind, ScopeKind
+from cancelcheck.link.paths.checkpoints import may_wait
+from cancelcheck.link.paths.exceptions import (
+    Handler,
+    exception_types,
+    handler_in,
+    handlers,
+    handlers_of,
+    protected,
+)
+from cancelcheck.link.paths.flow import Leak, innermost, meets, never_returns
+from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scope_of
+from cancelcheck.link.swallowing.cancellation import is_task_root, joins_own_cancel, places
+from cancelcheck.link.swallowing.catching import escapes_of, is_shielded, points_leaving, points_reaching
+from cancelcheck.link.timeouts.waits import Verdict, judge
+from cancelcheck.link.undoing import undoes
+from cancelcheck.link.values import Bound
+from cancelcheck.model.facts import (
+    Attr,
+    Await,
+    Call,
+    Delete,
+    Display,
+    Enter,
+    Exit,
+    Import,
+    Name,
+    Raise,
+    RegionKind,
+    Starred,
+    Store,
+    Subscript,
+    Unpack,
+    Yield,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.link.project import ModuleView
+
+
+class Undoing(NamedTuple):
+    """A node that undoes something, and the keys of what it undoes: `self` for a method of its own (`self._abort()`),
+    none where that is not a plain place."""
+
+    node: int
+    keys: frozenset[str]
+
+
+class Missed(NamedTuple):
+    """A cleanup that a cancellation goes past: what undoes something, and the cancellation point after which it does
+    not run. `doubtful`: a `finally` undoes something of the same owner in another way, or it is an answer to the error,
+    or whoever cancels can undo it."""
+
+    undoing: int
+    point: int
+    doubtful: bool
+
+
+def undoings(view: FunctionView, region: int) -> Iterator[Undoing]:
+    """What undoes something in a region, in order."""
+    for index in view.nodes_in(region):
+        node = view.nodes[index]
+        call = view.call_at(index)
+        if call is not None and undoes(call):
+            if isinstance(view.nodes[call.node.parent] if call.node.parent >= 0 else None, Raise):
+                continue
+            yield Undoing(index, _undone(view, call))
+        elif call is not None and call.member in _REMOVING and call.use.kind == "dropped" and call.receiver >= 0:
+            keys = frozenset(places(view, call.receiver))
+            if any("." in key for key in keys):
+                yield Undoing(index, keys)
+        elif isinstance(node, Delete):
+            for operand in node.operands:
+                target = view.nodes[operand]
+                if isinstance(target, Subscript) and isinstance(view.nodes[target.value], Attr):
+                    yield Undoing(index, frozenset(places(view, target.value)))
+                    break
+
+
+_REMOVING = frozenset({"pop"})
+"""Methods of a container that take something out of it, where their result is dropped."""
+
+
+def _undone(view: FunctionView, call: CallSite) -> frozenset[str]:
+    if call.receiver >= 0 and view.path_of(call.receiver) == "":
+        return frozenset(places(view, call.receiver))
+    # a function: of what it is given
+    return frozenset(key for arg in call.node.args[:1] for key in places(view, arg.value))
+
+
+def missed_cleanups(view: FunctionView) -> tuple[tuple[Handler, Missed], ...]:
+    """The handlers of a coroutine whose cleanup a cancellation goes past."""
+    known = view.module.missed.get(view.index)
+    if known is None:
+        found = ((handler, missed_cleanup(view, handler)) for handler in (handlers(view) if view.is_async else ()))
+        known = tuple((handler, missed) for handler, missed in found if missed is not None)
+        view.module.missed[view.index] = known
+    return known
+
+
+def is_left_by_cleanup(view: FunctionView, leak: Leak, key: str) -> bool:
+    """Whether a path leaves something behind because a cancellation goes past the handler that would undo it: the
+    defect is the handler's."""
+    return leak.kind == "cancel" and any(
+        not missed.doubtful
+        and view.is_inside(view.region_of(leak.node), protected(view, handler.statement))
+        and any(key in undoing.keys for undoing in undoings(view, handler.region))
+        for handler, missed in missed_cleanups(view)
+    )
+
+
+def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
+    """What a handler for errors undoes, on its way to raise again, that is left undone where a cancellation goes past
+    it; None where there is nothing of the kind, or something else sees to it."""
+    node = handler.excepts(view)
+    if node.caught < 0 or node.is_group:
+        return None
+    if not any(leaf.name == _ERRORS for leaf in exception_types(view, [node.caught])):
+        return None
+    if any(_may_take_cancellations(view, other) for other in handlers_of(view, handler.statement)):
+        return None
+    points = points_leaving(view, protected(view, handler.statement), _is_point)
+    if not points or _names_cancellations(view, handler) or escapes_of(view, handler, lambda leaf: None):
+        return None
+    found: Missed | None = None
+    for undoing in undoings(view, handler.region):
+        point = next(
+            (at for at in points if _is_held(view, undoing, handler, at) and not _ends_with(view, undoing, at)), -1
+        )
+        if point < 0:
+            continue
+        cover = _cover(view, undoing, handler)
+        if cover is None:
+            continue
+        doubtful = cover or _answers(view, undoing.node, handler) or _belongs_to_canceller(view, undoing, handler)
+        if found is None or (found.doubtful and not doubtful):
+            found = Missed(undoing.node, point, doubtful)
+    return found if found is not None and not _cancels_with_errors(view.module) else None
+
+
+def _may_take_cancellations(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler catches cancellations, or names a type that is not known and may do so: not a class of
+    another file by a name that says something else (`except Redirected`)."""
+    caught = handler.excepts(view).caught
+    if handler.catch.cancels or caught < 0 or not handler.catch.unknown:
+        return handler.catch.cancels or caught < 0
+    for leaf in exception_types(view, [caught]):
+        if leaf.name and not isinstance(leaf.view.nodes[leaf.node], Call):
+            continue
+        name = _original_name(leaf.view, leaf.node)
+        if not _CLASS.fullmatch(name) or "cancel" in name.lower():
+            return True
+    return False
+
+
+def _original_name(view: FunctionView, index: int) -> str:
+    """The last part of a name or an attribute, as the file that it is imported from spells it."""
+    node = view.nodes[index]
+    if isinstance(node, Name):
+        for holder, at in view.bindings(node.id).nodes:
+            bound = holder.nodes[at] if at >= 0 else None
+            if isinstance(bound, Import):
+                return next((path for local, path in bound.names if local == node.id), "").rpartition(".")[2]
+    return view.key(index).rpartition(".")[2]
+
+
+_CLASS = re.compile(r"(?:[A-Z][a-z0-9]+){2,}")
+"""How a class is spelled, and no constant is."""
+
+
+def _answers(view: FunctionView, index: int, handler: Handler) -> bool:
+    """Whether what undoes something is an answer to this error: it says what was wrong (`close(code=1011)`), or is
+    given the error itself."""
+    call = view.call_at(index)
+    caught = handler.excepts(view).name
+    for arg in call.node.args if call is not None else ():
+        if arg.keyword in _REASONS:
+            return True
+        node = view.nodes[arg.value]
+        if isinstance(node, Name) and node.id in (caught, *_REASONS):
+            return True
+    return False
+
+
+_REASONS = ("code", "reason", "message", "error")
+"""Arguments that say what was wrong."""
+
+
+def _belongs_to_canceller(view: FunctionView, undoing: Undoing, handler: Handler) -> bool:
+    """Whether what is undone is the instance's, in the loop of a task that the instance runs: whoever cancels the task
+    can undo it too, and mostly does."""
+    own = view.self_name
+    if not own or not any(key.partition(".")[0] == own for key in undoing.keys):
+        return False
+    return innermost(view, handler.node, RegionKind.LOOP) >= 0 and is_task_root(view)
+
+
+def _names_cancellations(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler looks for a cancellation among the errors: one of a framework where it is an error."""
+    for index in view.nodes_in(handler.region):
+        node = view.nodes[index]
+        name = view.path_of(index) if isinstance(node, (Attr, Name)) else ""
+        if name.endswith(("CancelledError", "Cancelled")):
+            return True
+    return False
+
+
+def _cancels_with_errors(module: ModuleView) -> bool:
+    """Whether the coroutines of a file are those of a framework that cancels with an ordinary exception: it imports
+    one, or a file of the project that does, and none of the others."""
+    own = _kinds(module)
+    return own == {True} or (not own and any(_kinds(imported) == {True} for imported in module.imported_modules))
+
+
+def _kinds(module: ModuleView) -> set[bool]:
+    """Of the frameworks that a file imports: whether a cancellation is an ordinary exception."""
+    catalog = module.project.catalog
+    found = (catalog.framework(library) for library in module.facts.libraries)
+    return {framework.as_error for framework in found if framework is not None}
+
+
+def raises_the_same(view: FunctionView, handler: Handler) -> bool:
+    """Whether every `raise` in a handler raises what it caught, and nothing else in it raises for it."""
+    name = handler.excepts(view).name
+    for index in view.nodes_in(handler.region):
+        node = view.nodes[index]
+        if never_returns(view, index):
+            return False
+        if isinstance(node, Raise) and node.exc >= 0:
+            raised = view.nodes[node.exc]
+            if not (name and isinstance(raised, Name) and raised.id == name):
+                return False
+    return True
+
+
+_ERRORS = "builtins.Exception"
+
+
+def _is_point(view: FunctionView, index: int) -> bool:
+    """Whether a cancellation can be raised at a node; in a context manager also where it yields: that of its block."""
+    if isinstance(view.nodes[index], Yield):
+        return view.is_async and view.has_role("contextmanager")
+    return may_wait(view, index)
+
+
+def _is_held(view: FunctionView, undoing: Undoing, handler: Handler, point: int) -> bool:
+    """Whether what is undone may be there already when a cancellation comes in at a point: it was not made in the same
+    `try` after it."""
+    judged = False
+    for key in undoing.keys:
+        regions = [(at, view.region_of(at) if at >= 0 else -1) for at in _stores(view, key)]
+        if any(view.is_inside(region, handler.region) for _, region in regions):
+            continue  # a name of the handler's own, for one of the others
+        if not regions or any(at < point or not view.is_inside(region, handler.statement) for at, region in regions):
+            return True
+        judged = True
+    return not judged
+
+
+def _stores(view: FunctionView, key: str) -> Iterator[int]:
+    """The nodes that store something in a plain place, -1 for a parameter; `None` is nothing. An attribute may also be
+    stored elsewhere."""
+    root = key.partition(".")[0]
+    if root == key:
+        for at in view.facts.bound.get(key, ()):
+            if at < 0 or not view.stores_none(at):
+                yield at
+    else:
+        for at in view.attributes_stored.get(key, ()):
+            yield at
+
+
+def _ends_with(view: FunctionView, undoing: Undoing, point: int) -> bool:
+    """Whether what is undone is a task or future that is cancelled with the wait for it."""
+    call = view.call_at(undoing.node)
+    node = view.nodes[point]
+    if call is None or "cancel" not in call.member or not isinstance(node, Await):
+        return False
+    catalog = view.module.project.catalog
+    pending = [node.value]
+    while pending:
+        at = pending.pop()
+        inner = view.nodes[at]
+        made = view.call_at(at)
+        if isinstance(inner, (Display, Starred)):
+            pending += inner.items if isinstance(inner, Display) else [inner.value]
+        elif made is None:
+            if not undoing.keys.isdisjoint(places(view, at)):
+                return True
+        elif (waiter := catalog.waiter(made.target)) is not None:
+            pending += made.positional if waiter.cancels and waiter.many else []
+            pending += [arg.value for arg in made.node.args if arg.star == 1 and waiter.cancels]
+        elif (scope := catalog.scope(made.target)) is not None and scope.wraps >= 0 and scope.kind != "shield":
+            pending += made.positional[scope.wraps : scope.wraps + 1]
+    return False
+
+
+def _cover(view: FunctionView, undoing: Undoing, handler: Handler) -> bool | None:
+    """None where something around a handler undoes the same when a cancellation passes: a `with` that owns it, a
+    `finally`, a handler for cancellations. Else whether a `finally` undoes something else of the same owner."""
+    partly = False
+    owned = _owners(view, undoing.keys)
+    region = handler.statement
+    while region >= 0:
+        facts = view.regions[region]
+        if facts.kind is RegionKind.WITH and not owned.isdisjoint(_entered(view, facts.node)):
+            return None
+        if facts.kind is RegionKind.TRY:
+            inner = [handler.statement, *view.regions_around(handler.node)]
+            for index, other in enumerate(view.regions):
+                if other.parent != region or index in inner:
+                    continue
+                if other.kind is RegionKind.HANDLER:
+                    around = next(found for found in handlers_of(view, region) if found.region == index)
+                    if not _may_take_cancellations(view, around):
+                        continue
+                elif other.kind is not RegionKind.FINALLY:
+                    continue
+                for found in undoings(view, index):
+                    how = _covers(view, found, undoing)
+                    if how is None:
+                        return None
+                    partly |= how
+        region = facts.parent
+    return None if _is_deferred(view, owned) else partly
+
+
+def _covers(view: FunctionView, outer: Undoing, inner: Undoing) -> bool | None:
+    """None where one cleanup does what another does; else whether they are of the same owner."""
+    if not outer.keys:
+        return None
+    same = False
+    for key in inner.keys:
+        for other in outer.keys:
+            if other == key:
+                if key != view.self_name or _name(view, outer.node) == _name(view, inner.node):
+                    return None
+                same = True
+            elif key.startswith(f"{other}.") or (other.startswith(f"{key}.") and key != view.self_name):
+                return None
+            elif other.partition(".")[0] == view.self_name == key.partition(".")[0]:
+                same = True
+    return same
+
+
+def _name(view: FunctionView, index: int) -> str:
+    call = view.call_at(index)
+    return call.member if call is not None else ""
+
+
+def _owners(view: FunctionView, keys: frozenset[str]) -> set[str]:
+    """Keys, and what they come from: `tx = conn.transaction()` is the connection's."""
+    found = set(keys)
+    pending = [key.partition(".")[0] for key in keys]
+    while pending:
+        name = pending.pop()
+        found.add(name) if name != view.self_name else None
+        scope, bound = view.bindings(name)
+        for holder, at in bound if scope is view else ():
+            value = (
+                view.assigned_value(at) if holder is view and at >= 0 and isinstance(view.nodes[at], Store) else None
+            )
+            if value is None:
+                continue
+            node = view.nodes[value]
+            if isinstance(node, Await):
+                value = node.value
+                node = view.nodes[value]
+            source = -1
+            if isinstance(node, Call):
+                call = view.call_at(value)
+                source = call.receiver if call is not None else -1
+            elif isinstance(node, Attr):
+                source = node.value
+            key = view.key(source) if source >= 0 else ""
+            if key and key not in found:
+                found.add(key)
+                pending.append(key.partition(".")[0])
+    return found
+
+
+def _entered(view: FunctionView, enter: int) -> Iterator[str]:
+    """Keys of what a `with` item enters, and of what it binds."""
+    node = view.nodes[enter]
+    assert isinstance(node, Enter)
+    key = view.key(node.context)
+    if key:
+        yield key
+    pending = [node.target] if node.target >= 0 else []
+    while pending:
+        at = pending.pop()
+        target = view.nodes[at]
+        if isinstance(target, Unpack):
+            pending += target.items
+        else:
+            yield view.key(at)
+    call = view.call_at(node.context)
+    if call is not None:
+        # `closing(conn)`, `conn.transaction()`
+        for arg in call.node.args:
+            yield view.key(arg.value)
+        if call.receiver >= 0:
+            yield view.key(call.receiver)
+
+
+def _is_deferred(view: FunctionView, owned: set[str]) -> bool:
+    """Whether something is handed to what calls it at an exit: an exit stack, a finalizer."""
+    for call in view.calls:
+        if call.member in _DEFERRING:
+            use = call.use
+            if use.kind == "awaited":
+                use = view.use(use.node)
+            if use.kind == "bound" and use.name in owned:
+                return True
+            for arg in call.node.args:
+                for at in view.operands_within(arg.value):
+                    node = view.nodes[at]
+                    if isinstance(node, (Name, Attr)) and view.key(at) in owned:
+                        return True
+    return False
+
+
+_DEFERRING = frozenset(
+    {
+        "callback",
+        "push",
+        "push_async_callback",
+        "push_async_exit",
+        "enter_context",
+        "enter_async_context",
+        "defer",
+        "finalize",
+    }
+)
+
+
+# --- cleanup that a second cancellation skips
+
+
+class Unshielded(NamedTuple):
+    """A wait in cleanup that neither a shield nor a timeout is around: the node, where it stands (`finally`, a handler
+    for cancellations, an exit), and the chain of calls that leads to what waits without a bound, where the project's
+    own functions do."""
+
+    node: int
+    where: str
+    chain: tuple[tuple[FunctionView, int], ...]
+
+
+def unshielded_cleanups(view: FunctionView) -> Iterator[Unshielded]:
+    """The waits in the cleanup of a coroutine that a second cancellation skips, and that may never end: the first one
+    of each cleanup. Not those whose cancellation the cleanup itself deals with."""
+    if not view.is_async or _cancels_with_errors(view.module):
+        return
+    inside: list[int] = []
+    for where, region in _cleanups(view):
+        if any(view.is_inside(region, outer) for outer in inside):
+            continue
+        for index in points_leaving(view, region, may_wait):
+            chain = _exposed(view, index, MAX_CHAIN)
+            if chain is None or _is_looked_after(view, index, region):
+                continue
+            if region != 0 or _has_more_to_do(view, index):
+                inside.append(region)
+                yield Unshielded(index, where, chain)
+                break
+
+
+MAX_CHAIN = 3
+"""Functions of the project that are followed into each other to the wait without a bound."""
+
+
+def _cleanups(view: FunctionView) -> Iterator[tuple[str, int]]:
+    """The regions of a function in which it cleans up after a cancellation, outermost first."""
+    if view.name == "__aexit__" and view.owner is not None:
+        yield f"`{view.owner.name}.__aexit__`", 0
+        return
+    for index, region in enumerate(view.regions):
+        if region.kind is RegionKind.FINALLY:
+            points = points_leaving(view, region.parent, _is_interrupted)
+            if any(not view.is_inside(view.region_of(at), index) for at in points):
+                yield "this `finally`", index
+        elif region.kind is RegionKind.HANDLER:
+            handler = handler_in(view, index)
+            if handler.catch.named and view.raises_within(index) and points_reaching(view, handler, _is_interrupted):
+                yield "this handler for cancellations", index
+
+
+def _is_looked_after(view: FunctionView, index: int, region: int) -> bool:
+    """Whether a `try` of the cleanup itself has a handler for the cancellation of a wait in it, whatever it does."""
+    for around in view.regions_around(index):
+        if around == region:
+            return False
+        if view.regions[around].kind is RegionKind.TRY and any(
+            handler.catch.cancels and not view.is_inside(view.region_of(index), handler.region)
+            for handler in handlers_of(view, around)
+        ):
+            return True
+    return False
+
+
+def _has_more_to_do(view: FunctionView, index: int) -> bool:
+    """Whether a path goes on from a wait to something else that waits or undoes, and no `finally` makes sure of it."""
+    around = set(view.regions_around(index))
+
+    def is_more(at: int) -> bool:
+        call = view.call_at(at)
+        if not may_wait(view, at) and (call is None or not undoes(call)):
+            return False
+        final = innermost(view, at, RegionKind.FINALLY)
+        return final < 0 or view.regions[final].parent not in around
+
+    return meets(view, index, is_more, lambda at: False) >= 0
+
+
+def _is_interrupted(view: FunctionView, index: int) -> bool:
+    """Whether a cancellation, or the end of a generator, can come in at a node."""
+    return isinstance(view.nodes[index], Yield) or may_wait(view, index)
+
+
+def _exposed(view: FunctionView, index: int, depth: int) -> tuple[tuple[FunctionView, int], ...] | None:
+    """The chain of calls from a wait to what has no bound; None where it is no wait, shielded, timed, or a join of what
+    was cancelled just before."""
+    node = view.nodes[index]
+    if isinstance(node, (Yield, Exit)) or not may_wait(view, index):
+        return None
+    if isinstance(node, Enter) and scope_of(view, node.context) is not None:
+        return None  # entering a scope waits for nothing
+    if is_shielded(view, index) or _is_behind_shield(view, index) or joins_own_cancel(view, [index]):
+        return None
+    if not _delivers_again(view) and is_bounded(view, index, 1):
+        return None
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    if call is None:
+        return ()
+    catalog = view.module.project.catalog
+    name = call.target.rpartition(".")[2] or call.member
+    if name.startswith("aclose") and _may_close_at_once(view):
+        return None
+    waiter = catalog.waiter(call.target)
+    if waiter is not None and waiter.timeout and call.argument(waiter.timeout, waiter.timeout_position) is not None:
+        return None
+    immediate = catalog.immediate(call.target)
+    if immediate is not None and not immediate.unless:
+        return None
+    api = catalog.api(call.target)
+    if api is not None and (api.kind is Kind.SLEEP or judge(call, api).verdict is Verdict.TIMED):
+        return None
+    callee = call.callee
+    if callee is None or not callee.is_coroutine:
+        return ()
+    if depth == 0 or callee.facts.is_stub:
+        return None
+    for at in range(len(callee.nodes)):
+        chain = _exposed(callee, at, depth - 1)
+        if chain is not None:
+            return ((callee, at), *chain)
+    return None
+
+
+def _is_behind_shield(view: FunctionView, index: int) -> bool:
+    """Whether an `await` waits for a shield, or with a timeout."""
+    node = view.nodes[index]
+    at = node.value if isinstance(node, Await) else -1
+    catalog = view.module.project.catalog
+    while at >= 0:
+        call = view.call_at(at)
+        scope = catalog.scope(call.target) if call is not None else None
+        if scope is None or call is None:
+            return False
+        if scope.kind is ScopeKind.SHIELD or bound_of_scope(scope, call) is not Bound.FOREVER:
+            return True
+        at = call.positional[scope.wraps] if 0 <= scope.wraps < len(call.positional) else -1
+    return False
+
+
+def _frameworks(view: FunctionView) -> list[Framework]:
+    catalog = view.module.project.catalog
+    found = (catalog.framework(library) for library in view.module.facts.libraries)
+    return [framework for framework in found if framework is not None]
+
+
+def _delivers_again(view: FunctionView) -> bool:
+    """Whether a cancellation is raised again at every wait of the cleanup: a timeout alone does not help there."""
+    frameworks = _frameworks(view)
+    return bool(frameworks) and all(framework.until_left for framework in frameworks)
+
+
+def _may_close_at_once(view: FunctionView) -> bool:
+    """Whether `aclose` may be that of a framework whose streams close at once when they are cancelled."""
+    return any(framework.until_left for framework in _frameworks(view))

@@ -1,0 +1,216 @@
+"""Locks that a function takes by hand: where, under which condition it holds them, and where it gives them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.paths.exceptions import is_cancellation_point
+from cancelcheck.link.paths.flow import branch_of, reaches, start_at
+from cancelcheck.link.paths.ownership import held_in
+from cancelcheck.model.facts import Attr, Await, Call, Enter, Expr, FunctionKind, Name, Operation, RegionKind, Yield
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Taking(NamedTuple):
+    """A lock that is acquired by hand. `key` is the place that it is in, `at` the node from which on it is held: the
+    call, its `await`, or what binds its result to `name`; `branch` the block that is entered where it was got, -1 where
+    nothing asks. `released` are the nodes that give it back."""
+
+    call: CallSite
+    key: str
+    at: int
+    name: str
+    branch: int
+    released: tuple[int, ...]
+
+
+def takings(view: FunctionView) -> Iterator[Taking]:
+    """The locks that a function acquires by hand and gives back itself. The receiver is a lock of the catalogue, or the
+    same place is released in the same function."""
+    for call in view.calls:
+        if call.receiver < 0 or "acquire" not in call.member:
+            continue
+        key = view.key(call.receiver)
+        entry = _entry(view, call)
+        if not key or entry is None or call.member not in entry.acquire:
+            continue
+        released = tuple(
+            at
+            for at, node in enumerate(view.nodes)
+            if isinstance(node, Attr) and node.attr in entry.release and view.key(node.value) == key
+        )
+        if not released or _is_shared_with_nested(view, key):
+            continue
+        released += _handed_on(view, key)
+        held = _held(view, call)
+        if held is not None:
+            yield Taking(call, key, *held, released)
+
+
+_PLAIN = schema.Lock(type=())
+"""What a lock is taken to be when only its use is seen."""
+
+
+def _entry(view: FunctionView, call: CallSite) -> schema.Lock | None:
+    instance = view.instance(call.receiver)
+    if instance is None:
+        return _PLAIN
+    return view.module.project.catalog.lock(instance.catalog_type())
+
+
+def _held(view: FunctionView, call: CallSite) -> tuple[int, str, int] | None:
+    """From where on the lock is held: the node, the name that says so, and the block that is entered where it was got.
+    None where the result goes elsewhere."""
+    taken = call.node.parent if call.is_awaited else call.index
+    if (
+        view.is_async
+        and not isinstance(view.nodes[taken], Await)
+        and "nowait" not in call.member
+        and _waits(view, call)
+    ):
+        return None
+    use = view.use(taken)
+    if use.kind == "dropped":
+        return taken, "", -1
+    if use.kind == "bound":
+        held = held_in(view, call.index)
+        return (held[0], held[1], -1) if held is not None else None
+    test, _ = branch_of(view, view.block_of(taken))
+    if test < 0:
+        return None
+    block = view.blocks[view.block_of(test)]
+    value = getattr(view.nodes[test], "value", -1)
+    node = view.nodes[value]
+    if value == taken and len(block.next) == 2:
+        return test, "", block.next[0]
+    if isinstance(node, Operation) and node.op == "not" and node.operands[0] == taken and len(block.next) == 2:
+        return test, "", block.next[1]
+    return None
+
+
+def _waits(view: FunctionView, call: CallSite) -> bool:
+    """Whether an `acquire` in async code that is not awaited is a coroutine that somebody else runs."""
+    instance = view.instance(call.receiver)
+    entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None
+    parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
+    return entry is None or entry.awaited or isinstance(parent, Call)
+
+
+def _handed_on(view: FunctionView, key: str) -> tuple[int, ...]:
+    """Where the lock itself is given to something that may give it back (`MaybeUnlock(lock)`)."""
+    return tuple(
+        use.node
+        for at, node in enumerate(view.nodes)
+        if isinstance(node, (Name, Attr)) and view.key(at) == key and (use := view.use(at)).kind == "argument"
+    )
+
+
+def _is_shared_with_nested(view: FunctionView, key: str) -> bool:
+    """Whether a lock in a local is mentioned in a nested function, which may be what gives it back."""
+    return "." not in key and any(reader is not view for reader, _ in view.reads(key))
+
+
+def is_own(view: FunctionView, call: CallSite) -> bool:
+    """Whether the lock is made in this very function and kept in a local: nobody else waits for it."""
+    instance = view.instance(call.receiver)
+    return (
+        instance is not None
+        and bool(instance.origins)
+        and all(origin.fn is view for origin in instance.origins)
+        and isinstance(view.nodes[call.receiver], Name)
+    )
+
+
+def is_released_elsewhere(view: FunctionView, key: str, released: tuple[int, ...]) -> bool:
+    """Whether another method of the class gives back the same lock."""
+    owner = view.owner
+    if owner is None or not view.self_name or not key.startswith(f"{view.self_name}."):
+        return False
+    names = {node.attr for node in (view.nodes[at] for at in released) if isinstance(node, Attr)}
+    place = key.partition(".")[2]
+    return any(
+        isinstance(node, Attr) and node.attr in names and method.key(node.value) == f"{method.self_name}.{place}"
+        for method in owner.children
+        if method is not view and method.facts.kind is FunctionKind.DEF
+        for node in method.nodes
+    )
+
+
+def bracket(view: FunctionView, taking: Taking) -> tuple[int, int] | None:
+    """The statements, as nodes, that take a lock and give it back in the same run of statements, with something in
+    between; None where they do not bracket a block."""
+    if taking.name or taking.branch >= 0 or taking.call.node.args:
+        return None
+    first = _statement(view, taking.call.index)
+    releases = [_statement(view, at) for at in taking.released]
+    if first < 0 or len(releases) != 1 or releases[0] <= first + 1:
+        return None
+    last = releases[0]
+    return (first, last) if view.region_of(first) == view.region_of(last) else None
+
+
+def _statement(view: FunctionView, index: int) -> int:
+    """The expression statement that a node is all of; -1 if there is none."""
+    while view.nodes[index].parent >= 0:
+        index = view.nodes[index].parent
+    return index if isinstance(view.nodes[index], Expr) else -1
+
+
+class WaitUnderLock(NamedTuple):
+    """A wait that is made while a thread's lock is held. `lock` is where a context manager of the project takes it,
+    None where the `with` itself does."""
+
+    wait: int
+    lock: tuple[FunctionView, int] | None
+
+
+def wait_under_lock(view: FunctionView, index: int) -> WaitUnderLock | None:
+    """The first cancellation point that is reached with the thread's lock held that a plain `with` item takes; None
+    where the item is no such lock, or is given back before."""
+    enter = view.nodes[index]
+    assert isinstance(enter, Enter)
+    entry = _thread_lock(view, enter.context)
+    lock = None if entry is not None else _taken_by_manager(view, enter.context)
+    if entry is None and lock is None:
+        return None
+    key = view.key(enter.context)
+    release = entry.release if entry is not None else ()
+    inside = frozenset(view.nodes_in(enter.region))
+
+    def waits(at: int) -> bool:
+        return at in inside and is_cancellation_point(view, at)
+
+    def gives_back(at: int) -> bool:
+        call = view.call_at(at)
+        if call is None or call.receiver < 0:
+            return False
+        return bool(key) and call.member in release and view.key(call.receiver) == key
+
+    wait = reaches(view, start_at(view, view.regions[enter.region].entry), waits, gives_back)
+    return WaitUnderLock(wait, lock) if wait >= 0 else None
+
+
+def _thread_lock(view: FunctionView, index: int) -> schema.Lock | None:
+    instance = view.instance(index)
+    entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None
+    return entry if entry is not None and entry.thread else None
+
+
+def _taken_by_manager(view: FunctionView, index: int) -> tuple[FunctionView, int] | None:
+    """Where a `@contextmanager` of the project takes a thread's lock that it holds while it yields."""
+    call = view.call_at(index)
+    callee = call.callee if call is not None else None
+    if callee is None or callee.is_async or not callee.has_role("contextmanager"):
+        return None
+    for at, node in enumerate(callee.nodes):
+        if isinstance(node, Yield):
+            for region in callee.regions_around(at):
+                facts = callee.regions[region]
+                enter = callee.nodes[facts.node] if facts.kind is RegionKind.WITH else None
+                if isinstance(enter, Enter) and _thread_lock(callee, enter.context) is not None:
+                    return callee, enter.context
+    return None

@@ -1,0 +1,161 @@
+"""What a function takes that has to be given back: where it is held, and whether some path forgets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.paths.flow import Leak, Raising, Settles, Settling, leak_of
+from cancelcheck.link.paths.ownership import Fate, Stops, held_in, own_reads, read_of, settled_by
+from cancelcheck.model.facts import Assign, Attr, Call, Const, FunctionKind, Name, Store, Test, Unpack
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Held(NamedTuple):
+    """A resource in a local: the call that took it, its entry, the node that binds the local, and the local's name.
+    `beside` are the locals that the same assignment binds: they are there where it is."""
+
+    call: CallSite
+    entry: schema.Resource
+    store: int
+    name: str
+    beside: frozenset[str]
+
+
+class Forgotten(NamedTuple):
+    """A resource that a path leaves open. `released`: another path gives it back. `strict`: only an error out of a
+    call that waits for nothing leads there, or Python gives it back by itself."""
+
+    held: Held
+    leak: Leak
+    released: bool
+    strict: bool
+
+
+def resource_of(call: CallSite) -> schema.Resource | None:
+    """The catalogue's resource that a call takes; None where it takes none, or only with an argument that is not
+    there."""
+    entry = call.fn.module.project.catalog.resource(call.target) if call.target else None
+    if entry is None or entry.context_only or (entry.awaited and not call.is_awaited):
+        return None
+    if entry.only_if:
+        argument = call.argument(entry.only_if)
+        value = call.fn.nodes[argument] if argument is not None and argument >= 0 else None
+        if not (isinstance(value, Const) and value.value is True):
+            return None
+    return entry
+
+
+def held_resources(view: FunctionView) -> Iterator[Held]:
+    """The resources that a function takes and keeps in a local of its own."""
+    if view.facts.kind is not FunctionKind.DEF or view.has_role("fixture"):
+        return
+    for call in view.calls:
+        entry = resource_of(call)
+        if entry is None:
+            continue
+        held = _item(view, call, entry.item) if entry.item >= 0 else held_in(view, call.index)
+        if held is not None:
+            yield Held(call, entry, *held, _beside(view, held[0]))
+
+
+def _item(view: FunctionView, call: CallSite, item: int) -> tuple[int, str] | None:
+    """The local that one item of a tuple is unpacked to."""
+    value = call.node.parent if call.is_awaited else call.index
+    parent = view.nodes[value].parent
+    assign = view.nodes[parent] if parent >= 0 else None
+    if not isinstance(assign, Assign) or len(assign.targets) != 1:
+        return None
+    target = view.nodes[assign.targets[0]]
+    if not isinstance(target, Unpack) or len(target.items) <= item:
+        return None
+    place = view.nodes[target.items[item]]
+    if not isinstance(place, Store) or place.id in (*view.facts.global_names, *view.facts.nonlocal_names):
+        return None
+    # the path begins where all of the tuple is bound
+    return max(target.items), place.id
+
+
+def _beside(view: FunctionView, store: int) -> frozenset[str]:
+    """The names that the tuple binds which a store is an item of."""
+    parent = view.nodes[store].parent
+    unpack = view.nodes[parent] if parent >= 0 else None
+    if not isinstance(unpack, Unpack):
+        return frozenset()
+    return frozenset(item.id for item in (view.nodes[at] for at in unpack.items) if isinstance(item, Store))
+
+
+def stops_of(entry: schema.Resource, *, sharp: bool = False) -> Stops:
+    """What gives a resource back; `sharp`: a wait does so only once it returns."""
+    waiting = frozenset(entry.by_waiting if sharp else ())
+    return Stops(frozenset(entry.release), frozenset(entry.given_back), entry.entered, waiting)
+
+
+def forgotten(view: FunctionView) -> Iterator[Forgotten]:
+    """The resources in a function's locals that a path to an exit does not give back, nor hand to another owner."""
+    for held in held_resources(view):
+        reads = own_reads(view, held.name)
+        if reads is None:
+            continue
+        start = _opened(view, held, reads)
+        if start < 0:
+            continue
+        stops = stops_of(held.entry)
+        fates = {read_of(view, at, stops).fate for at in reads}
+        released = not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED))
+        quiet = _with_tests(view, reads, settled_by(view, reads, stops))
+        sharp = _with_tests(view, reads, settled_by(view, reads, stops_of(held.entry, sharp=True)))
+        searches = ((Raising.NONE, quiet), (Raising.WAITS, quiet), (Raising.ALL, quiet), (Raising.CANCEL, sharp))
+        for raising, settles in searches:
+            if raising is not Raising.NONE and held.entry.collected:
+                break  # what is collected outlives no exception
+            leak = leak_of(view, start, settles, raising=raising, name=held.name, holds=held.beside)
+            if leak is not None:
+                strict = held.entry.collected or raising in _SHARP or not _counts(held.entry, leak)
+                yield Forgotten(held, leak, released, strict)
+                break
+
+
+def _opened(view: FunctionView, held: Held, reads: list[int]) -> int:
+    """The node behind which a resource is held: where the local is bound, or where the first method is called that
+    opens it; -1 where none is."""
+    if not held.entry.opened_by:
+        return held.store
+    for at in reads:
+        call = view.call_at(view.nodes[view.nodes[at].parent].parent) if view.nodes[at].parent >= 0 else None
+        if call is not None and call.receiver == at and call.member in held.entry.opened_by:
+            return call.node.parent if call.is_awaited else call.index
+    return -1
+
+
+_SHARP = (Raising.ALL, Raising.CANCEL)
+"""Searches whose answer is worth a look: an error out of any call, a cancellation of the very wait for the end."""
+
+
+def _counts(entry: schema.Resource, leak: Leak) -> bool:
+    """Whether this way out is reported by default for such a resource."""
+    match entry.counts:
+        case schema.Counts.ALL:
+            return True
+        case schema.Counts.EXITS:
+            return leak.kind not in ("error", "closed")
+        case schema.Counts.CANCELLED:
+            return leak.kind == "cancel"
+
+
+def _with_tests(view: FunctionView, reads: list[int], settles: Settling) -> Settling:
+    """The same, and what asks the thing about itself before it gives it back (`if not writer.is_closing():`)."""
+    asked: set[int] = set()
+    for at in reads:
+        node = at
+        member = False
+        while node >= 0 and not isinstance(view.nodes[node], Test):
+            parent = view.nodes[node].parent
+            member |= parent >= 0 and isinstance(view.nodes[parent], (Attr, Call)) and isinstance(view.nodes[at], Name)
+            node = parent
+        if node >= 0 and member:
+            asked.add(at)
+    return lambda index: Settles.AT_ONCE if index in asked else settles(index)

@@ -1,0 +1,1 @@
+"""Loops: which poll, which sleep between two looks, which never wait."""

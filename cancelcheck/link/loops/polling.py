@@ -1,0 +1,198 @@
+"""Loops that ask without waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cancelcheck.catalog import schema
+from cancelcheck.catalog.loader import names_of
+from cancelcheck.link.paths.exceptions import Handler, handlers_of, is_cancellation_point
+from cancelcheck.link.paths.flow import names_read, turn
+from cancelcheck.link.values import ValueKind, evaluate
+from cancelcheck.model.facts import Assign, Attr, Call, Const, Iterate, Name, RegionKind, Store, Test, Yield
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+_STOP = ("stop", "cancel", "shut", "quit", "exit", "clos", "term", "abort", "kill", "finish", "done", "end", "halt")
+"""Parts of the name of an event that says that the work is over."""
+
+_QUIET = ("builtins.", "logging.", "time.", "datetime.", "math.", "json.", "struct.", "collections.")
+"""Modules whose functions do not wait, the catalogue's waits apart."""
+
+_RUNS_OTHERS = frozenset({"builtins.next", "builtins.exec", "builtins.eval", "builtins.__import__"})
+"""Builtins that run code which is not seen here."""
+
+
+def polls_by_loop(view: FunctionView) -> dict[int, list[tuple[CallSite, schema.Poll]]]:
+    """The calls that ask in a form that does not wait, by the loop that they stand in directly."""
+    catalog = view.module.project.catalog
+    found: dict[int, list[tuple[CallSite, schema.Poll]]] = {}
+    for call in view.calls:
+        entries = catalog.polls(call.target)
+        loop = next(view.loops_around(call.index), -1) if entries else -1
+        if loop < 0:
+            continue
+        for entry in entries:
+            if is_poll(call, entry) and not (entry.state and _is_stop_signal(call)):
+                found.setdefault(loop, []).append((call, entry))
+                break
+    return found
+
+
+def busy_poll(view: FunctionView, loop: int, polls: list[tuple[CallSite, schema.Poll]]) -> CallSite | None:
+    """The poll for which a loop has a turn that gives way nowhere and looks at nothing that could end it."""
+    return next((call for call, poll in polls if polling_turn(view, loop, call, poll) is not None), None)
+
+
+def is_poll(call: CallSite, entry: schema.Poll) -> bool:
+    """Whether a call has the form that does not wait."""
+    if entry.position < 0 and not entry.keyword:
+        return True
+    argument = call.argument(entry.keyword, entry.position)
+    if argument is None:
+        return "missing" in entry.values
+    if argument < 0:
+        return False
+    value = evaluate(call.fn, argument)
+    match value.kind:
+        case ValueKind.NUMBER:
+            return value.number == 0 and "zero" in entry.values
+        case ValueKind.BOOL:
+            return not value.number and "false" in entry.values
+        case ValueKind.NONE:
+            return "none" in entry.values
+    return False
+
+
+def _is_stop_signal(call: CallSite) -> bool:
+    name = call.fn.key(call.receiver).rpartition(".")[2].lower()
+    return any(part in name for part in _STOP)
+
+
+def polling_turn(
+    view: FunctionView, loop: int, call: CallSite, poll: schema.Poll, rests: frozenset[int] = frozenset()
+) -> tuple[int, ...] | None:
+    """A turn of a loop through the poll's "not yet" that gives way nowhere, but at the nodes `rests`, and looks at
+    nothing that could end it: its blocks. None if there is no such turn."""
+    region = view.regions[loop]
+    header = view.nodes[region.node]
+    if isinstance(header, Iterate):
+        return None  # bounded by what it iterates over
+    after: list[int] = []
+    if poll.raises:
+        catching = not_yet_handler(view, call.index, poll)
+        if catching is None or not view.is_inside(catching.region, loop):
+            return None
+        after = [view.regions[catching.region].entry]
+
+    # the question itself, with what it is asked of and its own await, gives way to nobody
+    asked = {*view.operands_within(call.index), *rests}
+    if call.is_awaited:
+        asked.add(call.node.parent)
+    counters = _tested_names(view, loop)
+
+    def gives_way(index: int) -> bool:
+        return index not in asked and (_gives_way(view, index, call) or _counts(view, index, counters))
+
+    return turn(view, loop, call.index, after, gives_way)
+
+
+def _tested_names(view: FunctionView, loop: int) -> set[str]:
+    """The plain names that the tests of a loop read."""
+    found: set[str] = set()
+    for index in (view.regions[loop].node, *view.nodes_in(loop)):
+        node = view.nodes[index]
+        if isinstance(node, Test):
+            found |= names_read(view, node.value)
+    return found
+
+
+def _counts(view: FunctionView, index: int, names: set[str]) -> bool:
+    """Whether a node counts one of these names up or down: `attempts -= 1`."""
+    node = view.nodes[index]
+    if not isinstance(node, Assign) or node.value < 0:
+        return False
+    stored = {target.id for target in (view.nodes[at] for at in node.targets) if isinstance(target, Store)}
+    return bool(stored & names) and (node.op not in ("", ":=") or bool(stored & names_read(view, node.value)))
+
+
+def not_yet_handler(view: FunctionView, index: int, poll: schema.Poll) -> Handler | None:
+    """The handler that takes the poll's "not yet"."""
+    inner = -1
+    for region in view.regions_around(index):
+        facts = view.regions[region]
+        if facts.kind is RegionKind.TRY and inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
+            for handler in handlers_of(view, region):
+                if _takes(view, handler, poll):
+                    return handler
+        inner = region
+    return None
+
+
+def _takes(view: FunctionView, handler: Handler, poll: schema.Poll) -> bool:
+    node = handler.excepts(view)
+    if node.caught < 0 or handler.catch.broad:
+        return not poll.named
+    catalog = view.module.project.catalog
+    raised = names_of(poll.raises)
+    for index in view.operands_within(node.caught):
+        name = catalog.canonical(view.target_of(index)) if isinstance(view.nodes[index], (Name, Attr)) else ""
+        if name in raised:
+            return True
+        if poll.named or not name:
+            continue
+        if name == "builtins.Exception" or any(name in catalog.bases(exc) for exc in raised):
+            return True
+    return False
+
+
+def _gives_way(view: FunctionView, index: int, poll: CallSite) -> bool:
+    node = view.nodes[index]
+    if is_cancellation_point(view, index) or isinstance(node, Yield):
+        return True
+    if isinstance(node, Test):
+        return _looks_out(view, node, poll)
+    if not isinstance(node, Call):
+        return False
+    call = view.call_at(index)
+    assert call is not None
+    catalog = view.module.project.catalog
+    if not call.target:
+        return True
+    entries = catalog.polls(call.target)
+    if entries and any(is_poll(call, entry) for entry in entries):
+        # taking from the queue that was full, or the reverse, makes room for the next turn
+        return call.member != poll.member and bool(key := view.key(call.receiver)) and key == view.key(poll.receiver)
+    if catalog.is_checkpoint(call.target) or catalog.api(call.target) is not None:
+        return True
+    return call.target in _RUNS_OTHERS or not call.target.startswith(_QUIET)
+
+
+def _looks_out(view: FunctionView, node: Test, poll: CallSite) -> bool:
+    """Whether a test looks at something that others change: a flag attribute, an event, a clock, a variable of an outer
+    scope."""
+    if isinstance(view.nodes[node.value], Const):
+        return False
+    catalog = view.module.project.catalog
+    asked = set(view.operands_within(poll.index))
+    for index in view.operands_within(node.value):
+        inner = view.nodes[index]
+        if index in asked:
+            continue
+        if isinstance(inner, Call):
+            call = view.call_at(index)
+            assert call is not None
+            if catalog.clock(call.target) is not None or not call.target.startswith("builtins."):
+                return True
+        elif isinstance(inner, Attr):
+            parent = view.nodes[inner.parent] if inner.parent >= 0 else None
+            if not (isinstance(parent, Call) and parent.func == index):
+                return True
+        elif isinstance(inner, Name) and not (
+            isinstance(view.nodes[inner.parent], Attr) if inner.parent >= 0 else False
+        ):
+            scope, _ = view.bindings(inner.id)
+            if scope is not None and (scope is not view or view.is_set_inside(inner.id)):
+                return True
+    return False

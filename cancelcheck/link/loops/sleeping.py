@@ -1,0 +1,355 @@
+"""Loops that sleep between two looks at something that another part of the program changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.loops.polling import busy_poll, is_poll, polling_turn, polls_by_loop
+from cancelcheck.link.paths.exceptions import is_cancellation_point
+from cancelcheck.link.paths.flow import branch_of, clauses, turn, turning_blocks
+from cancelcheck.link.values import ValueKind, evaluate
+from cancelcheck.model.facts import (
+    Attr,
+    Await,
+    Call,
+    Const,
+    Display,
+    Enter,
+    FunctionKind,
+    Iterate,
+    Name,
+    Operation,
+    Raise,
+    RegionKind,
+    Store,
+    StoreAttr,
+    StoreItem,
+    Subscript,
+    Test,
+    Yield,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class SleepPoll(NamedTuple):
+    """A loop, what it looks at (a node), and the sleep; `is_spin`: it sleeps for no time at all."""
+
+    loop: int
+    watched: int
+    sleep: CallSite
+    is_spin: bool
+
+
+def sleep_polls(view: FunctionView) -> Iterator[SleepPoll]:
+    """The loops that sleep for a fixed time until something in this process changes: those that do nothing else, and
+    those with a turn on which there was nothing to do. Not those that never sleep on such a turn."""
+    sleeps = _sleeps_by_loop(view)
+    polls = polls_by_loop(view) if sleeps else {}
+    for loop, calls in sorted(sleeps.items()):
+        region = view.regions[loop]
+        if region.kind is not RegionKind.LOOP or region.node < 0 or busy_poll(view, loop, polls.get(loop, [])):
+            continue
+        fixed = _FixedSleeps(view, loop, calls)
+        if not fixed.nodes:
+            continue
+        found = fixed.not_yet(polls.get(loop, [])) or fixed.whole() or fixed.idle()
+        if found is not None:
+            watched, sleep = found
+            yield SleepPoll(loop, watched, sleep, _is_zero(sleep))
+
+
+def _sleeps_by_loop(view: FunctionView) -> dict[int, list[CallSite]]:
+    """The sleeps of a function, by the loop that they stand in directly."""
+    found: dict[int, list[CallSite]] = {}
+    for call in view.calls:
+        api = view.module.project.catalog.api(call.target)
+        if api is None or api.kind is not schema.Kind.SLEEP:
+            continue
+        if api.mode is schema.Mode.ASYNC and not call.is_awaited:
+            continue
+        loop = next(view.loops_around(call.index), -1)
+        if loop >= 0:
+            found.setdefault(loop, []).append(call)
+    return found
+
+
+def _duration(call: CallSite) -> int | None:
+    api = call.fn.module.project.catalog.api(call.target)
+    assert api is not None
+    return call.argument(api.timeout, api.timeout_position)
+
+
+def _is_zero(call: CallSite) -> bool:
+    duration = _duration(call)
+    if duration is None or duration < 0:
+        return False
+    value = evaluate(call.fn, duration)
+    return value.kind is ValueKind.NUMBER and value.number == 0
+
+
+class _FixedSleeps:
+    """A loop and the sleeps in it that last equally long each time."""
+
+    def __init__(self, view: FunctionView, loop: int, calls: list[CallSite]) -> None:
+        self.view = view
+        self.loop = loop
+        self.inside = list(view.nodes_in(loop))
+        self.changed = _changed(view, self.inside)
+        self.calls = [call for call in calls if self._is_fixed(call)]
+        self.nodes = {index for call in self.calls for index in (call.index, call.node.parent)}
+        self.raised = {
+            operand
+            for index in self.inside
+            if isinstance(node := view.nodes[index], Raise)
+            for value in (node.exc, node.cause)
+            if value >= 0
+            for operand in view.operands_within(value)
+        }
+        self.turning = turning_blocks(view, loop)
+
+    def _is_fixed(self, call: CallSite) -> bool:
+        duration = _duration(call)
+        node = self.view.nodes[duration] if duration is not None and duration >= 0 else None
+        if isinstance(node, (Name, Attr)):
+            return self.view.key(duration or 0) not in self.changed
+        return duration is None or isinstance(node, Const)
+
+    # --- the three forms
+
+    def not_yet(self, polls: list[tuple[CallSite, schema.Poll]]) -> tuple[int, CallSite] | None:
+        """A turn through a poll's "not yet" that does nothing but sleep. A state that is asked is looked at like any
+        other."""
+        for call, poll in polls:
+            if poll.state:
+                continue
+            path = polling_turn(self.view, self.loop, call, poll, frozenset(self.nodes))
+            sleep = self._first_on(path) if path is not None else None
+            if path is not None and sleep is not None and self._only_asks(path, call, poll):
+                return call.index, sleep
+        return None
+
+    def _only_asks(self, path: tuple[int, ...], call: CallSite, poll: schema.Poll) -> bool:
+        """Whether a turn does nothing beside the question and the sleep."""
+        asking = self.view.block_of(call.index)
+        asked = {call.index, call.node.parent}
+        for at in path:
+            block = self.view.blocks[at]
+            # what follows the question is passed over where "not yet" is an exception
+            end = call.index if poll.raises and at == asking else block.end
+            if not all(index in asked or self._is_quiet(index) for index in range(block.start, end)):
+                return False
+        return True
+
+    def whole(self) -> tuple[int, CallSite] | None:
+        """A loop that does nothing but sleep until what decides about leaving it changes."""
+        header = self.view.nodes[self.view.regions[self.loop].node]
+        if isinstance(header, Iterate) and not self._counts(header):
+            return None
+        sleep = next((call for call in self.calls if self._turns(call.index)), None)
+        if sleep is None or not all(self._is_quiet(index) for index in self.inside if self._turns(index)):
+            return None
+        for index in self.inside:
+            if isinstance(self.view.nodes[index], Test) and self._turns(index) and self._leaves(index):
+                watched = self._watched(index)
+                if watched >= 0:
+                    return watched, sleep
+        return None
+
+    def idle(self) -> tuple[int, CallSite] | None:
+        """A turn on which a test says that there is nothing to do, and the loop only sleeps."""
+        for call in self.calls:
+            test = self._test_of(call.index)
+            watched = self._watched(test) if test >= 0 else -1
+            if watched >= 0 and turn(self.view, self.loop, call.index, [], lambda index: not self._is_quiet(index)):
+                return watched, call
+        return None
+
+    # --- what lies on a turn
+
+    def _turns(self, index: int) -> bool:
+        return self.view.block_of(index) in self.turning
+
+    def _first_on(self, path: tuple[int, ...]) -> CallSite | None:
+        blocks = set(path)
+        return next((call for call in self.calls if self.view.block_of(call.index) in blocks), None)
+
+    def _leaves(self, test: int) -> bool:
+        """Whether one side of a test leaves the loop."""
+        block = self.view.blocks[self.view.block_of(test)]
+        return any(target not in self.turning for target in block.next)
+
+    def _test_of(self, index: int) -> int:
+        """The test of the innermost `if` of the loop whose arm a node stands in; -1 where it stands in none."""
+        for region in self.view.regions_around(index):
+            if region == self.loop:
+                return -1
+            facts = self.view.regions[region]
+            if facts.kind is RegionKind.BRANCH:
+                return self._test_before(facts.entry)
+            if facts.kind is RegionKind.HANDLER:
+                return -1
+        return -1
+
+    def _test_before(self, block: int) -> int:
+        """The test that decides whether a path comes to a block; blocks with nothing in them may lie between."""
+        for _ in self.view.blocks:
+            before = next((at for at, other in enumerate(self.view.blocks) if block in other.next), -1)
+            if before < 0:
+                return -1
+            test, _constant = branch_of(self.view, before)
+            if test >= 0 or self.view.blocks[before].end > self.view.blocks[before].start:
+                return test
+            block = before
+        return -1
+
+    def _counts(self, header: Iterate) -> bool:
+        call = self.view.call_at(header.iterable)
+        return not header.is_async and call is not None and call.target in _COUNTERS
+
+    def _is_quiet(self, index: int) -> bool:
+        """Whether a node does no work: it looks, counts, or sleeps."""
+        node = self.view.nodes[index]
+        if index in self.nodes or index in self.raised:
+            return True
+        if is_cancellation_point(self.view, index) or isinstance(node, (Await, Yield, StoreItem)):
+            return False
+        if isinstance(node, Enter):
+            return not isinstance(self.view.nodes[node.context], Call)
+        call = self.view.call_at(index)
+        return call is None or _only_looks(call)
+
+    # --- what is looked at
+
+    def _watched(self, test: int) -> int:
+        """The part of a test that another part of the program changes; -1 if there is none."""
+        node = self.view.nodes[test]
+        assert isinstance(node, Test)
+        if node.kind not in ("if", "while", "ifexp", "and", "or"):
+            return -1
+        for leaf in clauses(self.view, node.value):
+            operands = list(self.view.operands_within(leaf))
+            if any(self._is_own(index) for index in operands):
+                continue
+            watched = next((index for index in operands if self._is_watched(index, leaf)), -1)
+            if watched >= 0:
+                measured = self.view.call_at(self.view.nodes[watched].parent)
+                return measured.index if measured is not None and measured.target == "builtins.len" else watched
+        return -1
+
+    def _is_own(self, index: int) -> bool:
+        """Whether a part of a condition depends on the clock, on what this loop changes, or on work that is not
+        seen."""
+        call = self.view.call_at(index)
+        if call is not None:
+            clock = self.view.module.project.catalog.clock(call.target)
+            return clock is not None or not _only_looks(call)
+        return isinstance(self.view.nodes[index], (Name, Attr)) and self.view.key(index) in self.changed
+
+    def _is_watched(self, index: int, leaf: int) -> bool:
+        view = self.view
+        node = view.nodes[index]
+        parent = view.nodes[node.parent] if node.parent >= 0 else None
+        match node:
+            case Call():
+                call = view.call_at(index)
+                return call is not None and _is_state(call)
+            case Attr():
+                if isinstance(parent, Attr) or (isinstance(parent, Call) and parent.func == index):
+                    return False
+                return not view.path_of(index) and _is_plain(view, index)
+            case Subscript():
+                return isinstance(view.nodes[node.value], (Name, Attr)) and not view.path_of(node.value)
+            case Name():
+                return self._is_shared(index, leaf)
+        return False
+
+    def _is_shared(self, index: int, leaf: int) -> bool:
+        """Whether a name is a variable that another function sets, or a container that the condition asks."""
+        view = self.view
+        node = view.nodes[index]
+        assert isinstance(node, Name)
+        scope, nodes = view.bindings(node.id)
+        if scope is None:
+            return False
+        if any(holder is not scope for holder, _ in nodes) or scope.is_set_inside(node.id):
+            return True
+        if scope.facts.kind is FunctionKind.CLASS:
+            return False
+        return self._asks_container(index, leaf) or (index == leaf and _is_container(scope, node.id))
+
+    def _asks_container(self, index: int, leaf: int) -> bool:
+        """Whether a condition is about what is in a name: `len(x)`, `key in x`."""
+        view = self.view
+        node = view.nodes[leaf]
+        if isinstance(node, Operation) and node.op in ("in", "not in"):
+            return node.operands[-1] == index
+        parent = view.call_at(view.nodes[index].parent)
+        return parent is not None and parent.target == "builtins.len"
+
+
+_COUNTERS = frozenset({"builtins.range", "itertools.count", "itertools.repeat"})
+
+_LOOKING = frozenset(
+    f"builtins.{name}"
+    for name in (
+        *("len", "any", "all", "isinstance", "issubclass", "getattr", "hasattr", "min", "max", "sum", "abs", "round"),
+        *("int", "float", "bool", "str", "repr", "list", "tuple", "set", "dict", "range", "enumerate", "zip", "id"),
+    )
+)
+"""Builtins that look at their arguments and do nothing else."""
+
+_LOG_METHODS = frozenset({"debug", "info", "warning", "error", "log"})
+
+
+def _only_looks(call: CallSite) -> bool:
+    """Whether a call does no work: it reads a state or a clock, computes, or writes a log."""
+    catalog = call.fn.module.project.catalog
+    if call.target in _LOOKING or call.target.startswith("logging.") or catalog.clock(call.target) is not None:
+        return True
+    if call.member in _LOG_METHODS and call.receiver >= 0:
+        return call.fn.key(call.receiver).rpartition(".")[2].lower().endswith(("log", "logger"))
+    return _is_state(call)
+
+
+def _is_state(call: CallSite) -> bool:
+    """Whether a call asks for a state, and does not wait."""
+    entries = call.fn.module.project.catalog.polls(call.target)
+    return any(not entry.raises and is_poll(call, entry) for entry in entries)
+
+
+def _is_plain(view: FunctionView, index: int) -> bool:
+    """Whether an attribute is read with no work behind it: no property of the project that does some."""
+    member = view.definition_of(index)
+    return member is None or (
+        member.has_role("property") and all(_only_looks(call) for call in member.calls) and not member.is_async
+    )
+
+
+_CONTAINERS = frozenset(
+    {"builtins.list", "builtins.dict", "builtins.set", "collections.deque", "collections.OrderedDict"}
+)
+
+
+def _is_container(scope: FunctionView, name: str) -> bool:
+    """Whether every value that a name is given is a container that is made there."""
+    nodes = scope.facts.bound.get(name, ())
+    for at in nodes:
+        value = scope.assigned_value(at) if at >= 0 and isinstance(scope.nodes[at], Store) else None
+        if value is None:
+            return False
+        call = scope.call_at(value)
+        node = scope.nodes[value]
+        if not isinstance(node, Display) and not (call is not None and call.target in _CONTAINERS):
+            return False
+        if isinstance(node, Display) and node.kind == "tuple":
+            return False
+    return bool(nodes)
+
+
+def _changed(view: FunctionView, inside: list[int]) -> set[str]:
+    """The names and attributes that nodes bind."""
+    return {view.key(index) for index in inside if isinstance(view.nodes[index], (Store, StoreAttr))} - {""}

@@ -1,0 +1,1 @@
+"""Paths through one function, each with its witness, and what bounds or ends them."""

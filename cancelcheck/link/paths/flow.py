@@ -1,0 +1,1028 @@
+"""Questions about paths. Each answer is a witness: the blocks of a shortest path, the same one every time."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.paths.exceptions import (
+    Handler,
+    caught_by,
+    handlers_of,
+    is_cancellation_point,
+    suppressed_types,
+    takes_failures,
+)
+from cancelcheck.model.facts import (
+    Attr,
+    Await,
+    BlockEnd,
+    Call,
+    Const,
+    Enter,
+    Exit,
+    FunctionKind,
+    Jump,
+    Name,
+    Operation,
+    Raise,
+    RegionKind,
+    Return,
+    Store,
+    StoreAttr,
+    Subscript,
+    Test,
+    Yield,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import FunctionView
+
+NodeTest = Callable[[int], bool]
+
+
+class Escape(NamedTuple):
+    """How a path leaves a region: `kind` is end, return, break or continue; `node` the statement that jumps (-1 for
+    falling off its end), `block` where it arrives (-1: the function is over) and `ways` by which ways in a `finally`,
+    `path` the blocks passed."""
+
+    kind: str
+    node: int
+    block: int
+    ways: tuple[str, ...]
+    path: tuple[int, ...]
+
+
+class Place(NamedTuple):
+    """A block on a path, and by which way each `finally` around it was entered, outermost first ("" where the path
+    began inside one)."""
+
+    block: int
+    ways: tuple[str, ...]
+
+
+def start_at(view: FunctionView, block: int) -> Place:
+    """The place at which a path begins."""
+    return Place(block, ("",) * view.finals_around(block))
+
+
+def steps(view: FunctionView, place: Place, *, errors: bool = False) -> Iterator[Place]:
+    """Where a path can go on from a place: by normal flow, and with `errors` where an exception takes it. Out of a
+    `finally` it goes on by the way by which it came in."""
+    block = view.blocks[place.block]
+    if errors and block.on_error >= 0:
+        yield _arrive(view, block.on_error, place.ways, "raise")
+    if block.ends is BlockEnd.RAISE and not _swallows(view, place.block):
+        return
+    for target in block.next:
+        resumes = view.blocks[target].resumes
+        if resumes and place.ways and place.ways[-1] not in ("", resumes):
+            continue
+        yield _arrive(view, target, place.ways, block.leaves or "end")
+
+
+def _arrive(view: FunctionView, target: int, ways: tuple[str, ...], way: str) -> Place:
+    """The place at the beginning of a block that is entered by `way`."""
+    depth = view.finals_around(target)
+    if target in view.final_entries:
+        return Place(target, (*ways[: depth - 1], way))
+    return Place(target, ways[:depth])
+
+
+def never_returns(view: FunctionView, index: int) -> bool:
+    """Whether a node is a call that does not return: the catalogue's, or a project function that always raises."""
+    if not isinstance(view.nodes[index], Call):
+        return False
+    call = view.call_at(index)
+    assert call is not None
+    if view.module.project.catalog.never_returns(call.target):
+        return True
+    callee = call.callee
+    return callee is not None and always_raises(callee)
+
+
+def always_raises(view: FunctionView) -> bool:
+    """Whether no path through a function comes to a normal end. Not for stubs, abstract methods, generators, or
+    coroutine functions that are only called."""
+    if view.facts.is_stub or view.facts.is_generator or view.has_role("abstract"):
+        return False
+    kept = view.module.raising
+    known = kept.get(view.index)
+    if known is not None:
+        return known
+    chain = view.module.project.chain
+    if len(chain) >= MAX_CHAIN:
+        chain.append(view)  # too far to see: taken to return, and nothing that leans on it is kept
+        return False
+    depth = len(chain)
+    chain.append(view)
+    kept[view.index] = False  # recursion: assume that it returns
+    known = not any(
+        view.blocks[block].ends is BlockEnd.RETURN for block in _reachable(view, lambda node: never_returns(view, node))
+    )
+    cut = len(chain) > MAX_CHAIN
+    if not cut or depth == 0:
+        kept[view.index] = known
+        del chain[depth:]
+    else:
+        del kept[view.index]
+    return known
+
+
+MAX_CHAIN = 50
+"""Functions in a chain of calls that is followed to see whether it always raises."""
+
+
+def _reachable(view: FunctionView, ends: NodeTest) -> Iterator[int]:
+    """Blocks that a path from the start comes through to their end, error edges included; a node for which `ends` holds
+    ends a path."""
+    seen = {start_at(view, 0)}
+    pending = deque(seen)
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current.block]
+        cut = any(ends(node) for node in range(block.start, block.end))
+        if not cut:
+            yield current.block
+        for target in steps(view, current, errors=True):
+            if target not in seen and not (cut and target.block != block.on_error):
+                seen.add(target)
+                pending.append(target)
+
+
+def branch_of(view: FunctionView, block: int) -> tuple[int, bool | None]:
+    """The test that ends a block, and the constant that it is, if it is one."""
+    body = view.blocks[block]
+    node = view.nodes[body.end - 1] if body.end > body.start else None
+    if not isinstance(node, Test):
+        return -1, None
+    value = view.nodes[node.value]
+    return body.end - 1, bool(value.value) if isinstance(value, Const) and value.kind in ("bool", "int") else None
+
+
+def escapes(
+    view: FunctionView,
+    region: int,
+    ends: NodeTest | None = None,
+    decide: Callable[[int], bool | None] | None = None,
+) -> list[Escape]:
+    """The ways in which a region is left without an exception, nearest first. Nodes for which `ends` holds (and calls
+    that never return) end a path; a test for which `decide` knows the outcome is left that way only. Handlers inside
+    the region are entered, whatever they catch."""
+    start = view.regions[region].entry
+    if start < 0:
+        return []
+    found: list[Escape] = []
+    first = start_at(view, start)
+    came: dict[Place, Place | None] = {first: None}
+    pending = deque([first])
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current.block]
+        cut = any(
+            (ends is not None and ends(node)) or never_returns(view, node) for node in range(block.start, block.end)
+        )
+        barred = _barred(view, current.block, decide) if decide is not None else -1
+        if not cut and block.ends is BlockEnd.RETURN:
+            found.append(Escape("return", _last_jump(view, current.block), -1, (), _trail(came, current)))
+        for target in steps(view, current, errors=True):
+            raised = target.block == block.on_error and target.block not in block.next
+            inside = view.is_inside(view.blocks[target.block].region, region)
+            if raised and not inside:
+                continue  # an exception leaves the region
+            if not raised and (cut or target.block == barred):
+                continue
+            if not inside:
+                jump = _last_jump(view, current.block)
+                node = view.nodes[jump] if jump >= 0 else None
+                kind = "return" if isinstance(node, Return) else node.kind if isinstance(node, Jump) else "end"
+                found.append(Escape(kind, jump, target.block, target.ways, _trail(came, current)))
+            elif target not in came:
+                came[target] = current
+                pending.append(target)
+    return found
+
+
+def _barred(view: FunctionView, block: int, decide: Callable[[int], bool | None]) -> int:
+    """The block that a test does not go to, as its outcome is known; -1 where both ways are open."""
+    body = view.blocks[block]
+    if body.end == body.start or len(body.next) != 2 or not isinstance(view.nodes[body.end - 1], Test):
+        return -1
+    outcome = decide(body.end - 1)
+    return -1 if outcome is None else body.next[1 if outcome else 0]
+
+
+def _last_jump(view: FunctionView, block: int) -> int:
+    body = view.blocks[block]
+    for index in range(body.end - 1, body.start - 1, -1):
+        if isinstance(view.nodes[index], (Return, Jump)):
+            return index
+        if not isinstance(view.nodes[index], Exit):
+            break
+    return -1
+
+
+def _trail(came: dict[Place, Place | None], place: Place) -> tuple[int, ...]:
+    path = []
+    at: Place | None = place
+    while at is not None:
+        path.append(at.block)
+        at = came[at]
+    return tuple(reversed(path))
+
+
+def _swallows(view: FunctionView, block: int) -> bool:
+    """Whether a block that an exception leaves may go on: a handler's dispatch, or a suppressing context manager."""
+    body = view.blocks[block]
+    if body.end == body.start:
+        return True
+    node = view.nodes[body.start]
+    if not isinstance(node, Exit):
+        return False
+    enter = view.nodes[node.enter]
+    call = view.call_at(getattr(enter, "context", -1))
+    return call is not None and view.module.project.catalog.is_suppressor(call.target)
+
+
+def reaches(view: FunctionView, start: Place, goal: NodeTest, stop: NodeTest | None = None) -> int:
+    """The first node for which `goal` holds on a path from the beginning of the block `start` by normal flow; -1 if
+    there is none. Nodes for which `stop` holds end a path."""
+    if start.block < 0:
+        return -1
+    seen = {start}
+    pending = deque([start])
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current.block]
+        cut = False
+        for index in range(block.start, block.end):
+            if goal(index):
+                return index
+            if stop is not None and stop(index):
+                cut = True
+                break
+        if cut:
+            continue
+        for target in steps(view, current):
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return -1
+
+
+def reaches_after(view: FunctionView, index: int, goal: NodeTest, stop: NodeTest | None = None) -> int:
+    """The first node for which `goal` holds on a path on from a node, itself left out, by normal flow; -1 if there is
+    none. Nodes for which `stop` holds end a path."""
+    way = way_through(view, index, None, goal, stop)
+    return way[1] if way is not None else -1
+
+
+def all_reached(view: FunctionView, index: int, goal: NodeTest, stop: NodeTest) -> list[int]:
+    """The nodes for which `goal` holds on paths on from a node, itself left out, by normal flow, nearest first. Nodes
+    for which `stop` holds end a path."""
+    pending = deque([start_at(view, view.block_of(index))])
+    seen: set[Place] = set()
+    found: dict[int, None] = {}
+    at = index + 1
+    while pending:
+        place = pending.popleft()
+        block = view.blocks[place.block]
+        cut = False
+        for node in range(at if at >= 0 else block.start, block.end):
+            if goal(node):
+                found[node] = None
+            if stop(node):
+                cut = True
+                break
+        at = -1
+        if cut:
+            continue
+        for target in steps(view, place):
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return list(found)
+
+
+def returns_after(view: FunctionView, index: int, stop: NodeTest) -> bool:
+    """Whether a path on from a node, itself left out, comes to the end of the function with no exception. Nodes for
+    which `stop` holds end a path."""
+    first = start_at(view, view.block_of(index))
+    pending = deque([first])
+    seen: set[Place] = set()
+    at = index + 1
+    while pending:
+        place = pending.popleft()
+        block = view.blocks[place.block]
+        cut = any(stop(node) for node in range(at if at >= 0 else block.start, block.end))
+        at = -1
+        if cut:
+            continue
+        if block.ends is BlockEnd.RETURN:
+            return True
+        for target in steps(view, place):
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return False
+
+
+def way_through(
+    view: FunctionView, index: int, between: NodeTest | None, goal: NodeTest, stop: NodeTest | None = None
+) -> tuple[int, int] | None:
+    """A shortest path on from a node by normal flow that comes through a node for which `between` holds and then to one
+    for which `goal` does: these two nodes. Without `between`, any path does. Nodes for which `stop` holds end a
+    path."""
+    first = start_at(view, view.block_of(index))
+    through = -1 if between is not None else index
+    pending = deque([(first, through)])
+    seen: set[tuple[Place, bool]] = set()
+    at = index + 1
+    while pending:
+        place, passed = pending.popleft()
+        block = view.blocks[place.block]
+        cut = False
+        for node in range(at if at >= 0 else block.start, block.end):
+            if passed >= 0 and goal(node):
+                return passed, node
+            if stop is not None and stop(node):
+                cut = True
+                break
+            if passed < 0 and between is not None and between(node):
+                passed = node
+        at = -1
+        if cut:
+            continue
+        for target in steps(view, place):
+            if (target, passed >= 0) not in seen:
+                seen.add((target, passed >= 0))
+                pending.append((target, passed))
+    return None
+
+
+def passes(view: FunctionView, avoid: NodeTest) -> bool:
+    """Whether a path by normal flow comes from a function's start to its end and passes no node for which `avoid`
+    holds."""
+    first = start_at(view, 0)
+    seen = {first}
+    pending = deque([first])
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current.block]
+        if any(avoid(index) for index in range(block.start, block.end)):
+            continue
+        if block.ends is BlockEnd.RETURN:
+            return True
+        for target in steps(view, current):
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return False
+
+
+def meets(view: FunctionView, start: int, goal: NodeTest, stop: NodeTest, *, errors: bool = False) -> int:
+    """The first node for which `goal` holds on a path from behind the node `start` (-1: from the function's beginning)
+    by normal flow, and where `errors` says so by any; -1 if there is none. Nodes for which `stop` holds end a path."""
+    block = view.block_of(start) if start >= 0 else 0
+    first = start_at(view, block)
+    seen: set[Place] = set()
+    pending = deque([(first, start + 1 if start >= 0 else view.blocks[0].start)])
+    while pending:
+        current, position = pending.popleft()
+        cut = False
+        for index in range(position, view.blocks[current.block].end):
+            if goal(index):
+                return index
+            if stop(index) or never_returns(view, index):
+                cut = True
+                break
+        for target in steps(view, current, errors=errors):
+            if cut and not (errors and target.block == view.blocks[current.block].on_error):
+                continue
+            if target not in seen:
+                seen.add(target)
+                pending.append((target, view.blocks[target.block].start))
+    return -1
+
+
+def turn(view: FunctionView, loop: int, through: int, after: list[int], avoid: NodeTest) -> tuple[int, ...] | None:
+    """A turn of a loop: from its header to the node `through`, then on from the blocks `after` back to the header,
+    passing no node for which `avoid` holds. None if there is no such turn."""
+    header = view.regions[loop].entry
+    block = view.block_of(through)
+    first = _route(view, loop, [header], block, avoid, upto=through)
+    if first is None:
+        return None
+    rest: tuple[int, ...] | None
+    if after:
+        rest = _route(view, loop, after, header, avoid)
+    else:
+        body = view.blocks[block]
+        if any(avoid(index) for index in range(through + 1, body.end)):
+            return None
+        rest = _route(view, loop, _onward(view, block, through), header, avoid)
+    return (*first, *rest) if rest is not None else None
+
+
+def round_trip(view: FunctionView, loop: int, avoid: NodeTest) -> tuple[int, ...] | None:
+    """Any turn of a loop, from its header back to it, that passes no node for which `avoid` holds: its blocks. None if
+    there is no such turn."""
+    header = view.regions[loop].entry
+    block = view.blocks[header]
+    if any(avoid(index) for index in range(block.start, block.end)):
+        return None
+    starts = [
+        target.block
+        for target in steps(view, start_at(view, header))
+        if target.block == header or view.is_inside(view.blocks[target.block].region, loop)
+    ]
+    rest = _route(view, loop, starts, header, avoid)
+    return (header, *rest) if rest is not None else None
+
+
+def turning_blocks(view: FunctionView, loop: int) -> frozenset[int]:
+    """The blocks of a loop from which it can come round to its header again, exceptions that a handler inside takes
+    included."""
+    header = view.regions[loop].entry
+    inside = [index for index, block in enumerate(view.blocks) if view.is_inside(block.region, loop)]
+    before: dict[int, list[int]] = {}
+    for index in inside:
+        for target in (*view.blocks[index].next, view.blocks[index].on_error):
+            before.setdefault(target, []).append(index)
+    found = {header}
+    pending = [header]
+    while pending:
+        for index in before.get(pending.pop(), ()):
+            if index not in found:
+                found.add(index)
+                pending.append(index)
+    return frozenset(found)
+
+
+def clauses(view: FunctionView, index: int) -> Iterator[int]:
+    """The operands of a condition that are not clauses themselves."""
+    node = view.nodes[index]
+    if isinstance(node, Operation) and node.op in ("not", "and", "or"):
+        for operand in node.operands:
+            yield from clauses(view, operand)
+    else:
+        yield index
+
+
+def _onward(view: FunctionView, block: int, polled: int) -> list[int]:
+    """Where a path goes on after a poll that said "not yet": one side of the test, where the test is of the poll
+    itself."""
+    body = view.blocks[block]
+    test, _ = branch_of(view, block)
+    if test >= 0 and len(body.next) == 2:
+        node = view.nodes[test]
+        assert isinstance(node, Test)
+        value = view.nodes[node.value]
+        if node.value == polled:
+            return [body.next[1]]
+        if isinstance(value, Operation) and value.op == "not" and value.operands[0] == polled:
+            return [body.next[0]]
+    return list(body.next)
+
+
+def _route(
+    view: FunctionView, loop: int, starts: list[int], goal: int, avoid: NodeTest, upto: int = -1
+) -> tuple[int, ...] | None:
+    first = [start_at(view, start) for start in starts]
+    came: dict[Place, Place | None] = dict.fromkeys(first)
+    pending = deque(first)
+    header = view.regions[loop].entry
+    while pending:
+        current = pending.popleft()
+        block = view.blocks[current.block]
+        if current.block == goal:
+            end = upto if upto >= 0 else block.start
+            if not any(avoid(index) for index in range(block.start, end)):
+                return _trail(came, current)
+            continue
+        if any(avoid(index) for index in range(block.start, block.end)):
+            continue
+        for target in steps(view, current):
+            inside = view.is_inside(view.blocks[target.block].region, loop)
+            if target not in came and (inside or target.block == goal) and (target.block != header or goal == header):
+                came[target] = current
+                pending.append(target)
+    return None
+
+
+def always_leaves(view: FunctionView, block: int, loop: int) -> bool:
+    """Whether no path from the beginning of a block comes round to a loop's header again."""
+    header = view.regions[loop].entry
+    first = start_at(view, block)
+    seen = {first}
+    pending = deque([first])
+    while pending:
+        current = pending.popleft()
+        if current.block == header:
+            return False
+        if not view.is_inside(view.blocks[current.block].region, loop):
+            continue
+        for target in steps(view, current):
+            if target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return True
+
+
+# --- from here to an exit, without passing a use ---------------------------------------------------------------------
+
+
+class Raising(enum.Enum):
+    """Which exceptions a path may take besides the `raise` statements in the text."""
+
+    NONE = "none"
+    CANCEL = "cancel"
+    """Cancellations, at awaits and their like."""
+    WAITS = "waits"
+    """Cancellations, an error out of anything that waits, and the end of a generator at its `yield`."""
+    ALL = "all"
+    """The same, and an error out of any call that is not known to be harmless."""
+
+
+class Settles(enum.Enum):
+    """What a node does to the thing that is followed. `AFTER`: it settles it, unless it is cancelled or fails first."""
+
+    NO = "no"
+    AT_ONCE = "at once"
+    AFTER = "after"
+
+
+Settling = Callable[[int], Settles]
+
+
+def settled_at(nodes: Iterable[int]) -> Settling:
+    """For a path query: these nodes settle it, and no other."""
+    places = frozenset(nodes)
+    return lambda index: Settles.AT_ONCE if index in places else Settles.NO
+
+
+class Leak(NamedTuple):
+    """A path that leaves something behind. `kind`: end (it falls off the function's end), return, raise, error,
+    cancel, closed (a generator that is not taken to its end), overwritten. `node` is where it leaves: the statement,
+    the call that raises, the await that is cancelled; -1 for the end. `origin` is what raised on the way, where a
+    handler has led to the exit; -1 where nothing did."""
+
+    kind: str
+    node: int
+    origin: int = -1
+
+
+class _State(NamedTuple):
+    place: Place
+    flight: str
+    """What is in flight: raise, error, cancel, closed; "" for nothing."""
+    origin: int
+    """The node that raised last on this path."""
+    known: frozenset[tuple[str, bool]]
+
+
+MAX_STATES = 5_000
+"""States of one search; a function that needs more is not reported."""
+
+
+def leak_of(
+    view: FunctionView,
+    start: int,
+    settles: Settling,
+    *,
+    raising: Raising = Raising.NONE,
+    name: str = "",
+    holds: frozenset[str] = frozenset(),
+    branch: int = -1,
+    over: Callable[[int], bool | None] | None = None,
+) -> Leak | None:
+    """The nearest way from behind the node `start` to an exit of the function that passes no node that settles; None
+    if there is none, and where a function is too large to tell. With `branch` it begins with this block, into which
+    the test of `start` leads.
+
+    A path knows what is in flight on it, so that a cancellation goes to the handler that catches one and past those
+    that do not; and which plain conditions it has passed, so that what is made under a condition and used under the
+    same one is one path and not two. `name` is the local that holds the thing: it is true and not None while it does,
+    and binding it anew is an exit too; `holds` are other conditions that are true meanwhile. `over` says of the node of
+    a plain condition with which outcome the thing is at its end: such a path ends quietly, as does one at a call that
+    never returns.
+    """
+    return _Search(view, settles, raising, name, holds, over).run(start, branch)
+
+
+def _watched(view: FunctionView) -> frozenset[str]:
+    """The conditions that are tested more than once, or that are about a name that is bound to a constant."""
+    known = view.module.watched.get(view.index)
+    if known is None:
+        seen: dict[str, int] = {}
+        for index, node in enumerate(view.nodes):
+            if isinstance(node, Test):
+                for key, _ in conditions(view, node.value):
+                    seen[key] = seen.get(key, 0) + 1
+            elif isinstance(node, (Store, StoreAttr)) and isinstance(_given(view, index), Const):
+                key = view.key(index)
+                seen[key] = seen.get(key, 0) + 1
+        known = view.module.watched[view.index] = frozenset(key for key, count in seen.items() if count > 1)
+    return known
+
+
+class _Search:
+    def __init__(
+        self,
+        view: FunctionView,
+        settles: Settling,
+        raising: Raising,
+        name: str,
+        holds: frozenset[str],
+        over: Callable[[int], bool | None] | None,
+    ) -> None:
+        self.view = view
+        self.over = over
+        self.settles = settles
+        self.raising = raising
+        self.name = name
+        self.watched = _watched(view) | holds
+        self.holds = holds
+        self._handlers: dict[int, dict[int, Handler]] = {}
+
+    def run(self, start: int, branch: int) -> Leak | None:
+        view = self.view
+        block, position = (branch, view.blocks[branch].start) if branch >= 0 else (view.block_of(start), start + 1)
+        held = frozenset((key, True) for key in self.holds)
+        seen: set[_State] = set()
+        pending: deque[tuple[_State, int]] = deque()
+        for known in _known_before(view, block, self.watched) if self.watched else [frozenset()]:
+            pending.append((_State(start_at(view, block), "", -1, known | held), position))
+        while pending:
+            state, position = pending.popleft()
+            for target in self._visit(state, position):
+                if isinstance(target, Leak):
+                    return target
+                if target not in seen:
+                    seen.add(target)
+                    if len(seen) > MAX_STATES:
+                        return None
+                    pending.append((target, view.blocks[target.place.block].start))
+        return None
+
+    def _visit(self, state: _State, position: int) -> Iterator[_State | Leak]:
+        """Where a path goes on from a state, by normal flow first."""
+        view = self.view
+        block = view.blocks[state.place.block]
+        known = state.known
+        raised: list[_State | Leak] = []
+        for index in range(position, block.end):
+            node = view.nodes[index]
+            settled = self.settles(index)
+            if settled is Settles.AT_ONCE:
+                yield from raised
+                return
+            if isinstance(node, Store):
+                if node.id == self.name:
+                    yield Leak("overwritten", index, state.origin)
+                    yield from raised
+                    return
+                known = self._learn(known, node.id, _given(view, index))
+            elif isinstance(node, StoreAttr):
+                known = self._learn(known, view.key(index), _given(view, index))
+            elif isinstance(node, Raise):
+                yield from raised
+                if not _denies(view, node):
+                    yield from self._throw(state, known, "raise", index)
+                return
+            elif never_returns(view, index):
+                yield from raised
+                return
+            for kind in self._raises(index):
+                raised += self._throw(state, known, kind, index)
+            if settled is Settles.AFTER:
+                yield from raised
+                return
+        yield from self._leave(state, known)
+        yield from raised
+
+    def _raises(self, index: int) -> tuple[str, ...]:
+        """What may be raised at a node."""
+        view = self.view
+        if self.raising is Raising.NONE:
+            return ()
+        cancels = is_cancellation_point(view, index) and not _is_timeout(view, index)
+        if self.raising is Raising.CANCEL:
+            return ("cancel",) if cancels else ()
+        if cancels:
+            return ("cancel",) if _only_waits(view, index) else ("cancel", "error")
+        node = view.nodes[index]
+        if isinstance(node, Yield):
+            return ("closed",)
+        if isinstance(node, Call):
+            # what is awaited at once fails there
+            awaited = node.parent >= 0 and isinstance(view.nodes[node.parent], Await)
+            fails = may_fail if self.raising is Raising.ALL else waits
+            return ("error",) if not awaited and fails(view, index) else ()
+        return ()
+
+    def _learn(self, known: frozenset[tuple[str, bool]], key: str, value: object) -> frozenset[tuple[str, bool]]:
+        """What is known once a place is bound anew."""
+        kept = frozenset(item for item in known if not _mentions(item[0], key))
+        if isinstance(value, Const) and key in self.watched:
+            return kept | {(key, bool(value.value))}
+        return kept
+
+    def _leave(self, state: _State, known: frozenset[tuple[str, bool]]) -> Iterator[_State | Leak]:
+        view = self.view
+        block = view.blocks[state.place.block]
+        if block.ends is BlockEnd.RETURN:
+            node = next(
+                (at for at in range(block.end - 1, block.start - 1, -1) if isinstance(view.nodes[at], Return)), -1
+            )
+            yield Leak("return" if node >= 0 else "end", node, state.origin)
+            return
+        if block.start == block.end and view.regions[block.region].kind is RegionKind.TRY and state.flight:
+            yield from self._dispatch(state, known)
+            return
+        if block.ends is BlockEnd.RAISE:
+            if not state.flight:
+                return  # a failed assertion
+            if self._is_swallowed(state):
+                for target in block.next:
+                    yield _State(_arrive(view, target, state.place.ways, "end"), "", state.origin, known)
+                return
+            yield from self._throw(state, known, state.flight, state.origin)
+            return
+        test = view.nodes[block.end - 1] if block.end > block.start and len(block.next) == 2 else None
+        for place in steps(view, state.place):
+            learned = known
+            if isinstance(test, Test):
+                outcome = self._outcome(test.value, known, place.block == block.next[0])
+                if outcome is None:
+                    continue
+                learned = outcome
+            # only the way through a `finally` that an exception takes goes on with the exception
+            flight = state.flight if view.blocks[place.block].resumes in ("", "raise") else ""
+            yield _State(place, flight, state.origin, learned)
+
+    def _outcome(
+        self, value: int, known: frozenset[tuple[str, bool]], branch: bool
+    ) -> frozenset[tuple[str, bool]] | None:
+        """What is known once a test has gone one way; None where it cannot go that way."""
+        constant = self.view.nodes[value]
+        if isinstance(constant, Const) and constant.kind in ("bool", "int", "none"):
+            return known if bool(constant.value) is branch else None
+        if self.over is not None and any(self.over(leaf) is truth for leaf, truth in _told(self.view, value, branch)):
+            return None
+        for key, positive in conditions(self.view, value, branch):
+            truth = positive is branch
+            if key == self.name and not truth:
+                return None
+            if (key, not truth) in known:
+                return None
+            if key in self.watched:
+                known |= {(key, truth)}
+        return known
+
+    def _throw(
+        self, state: _State, known: frozenset[tuple[str, bool]], flight: str, origin: int
+    ) -> list[_State | Leak]:
+        target = self.view.blocks[state.place.block].on_error
+        if target < 0:
+            return [Leak(flight, origin)]
+        return [_State(_arrive(self.view, target, state.place.ways, "raise"), flight, origin, known)]
+
+    def _dispatch(self, state: _State, known: frozenset[tuple[str, bool]]) -> Iterator[_State | Leak]:
+        """Which handlers an exception goes to."""
+        view = self.view
+        block = view.blocks[state.place.block]
+        handlers = self._handlers.get(block.region)
+        if handlers is None:
+            handlers = {view.regions[handler.region].entry: handler for handler in handlers_of(view, block.region)}
+            self._handlers[block.region] = handlers
+        passing = state.flight in ("cancel", "closed")
+        for target in block.next:
+            handler = handlers[target]
+            takes = handler.catch.cancels if state.flight == "cancel" else handler.catch.broad
+            if passing and not takes and not handler.catch.unknown:
+                continue
+            yield _State(_arrive(view, target, state.place.ways, "end"), "", state.origin, known)
+            if takes or (not passing and takes_failures(view, handler)):
+                return
+        yield from self._throw(state, known, state.flight, state.origin)
+
+    def _is_swallowed(self, state: _State) -> bool:
+        view = self.view
+        block = view.blocks[state.place.block]
+        node = view.nodes[block.start] if block.end > block.start else None
+        enter = view.nodes[node.enter] if isinstance(node, Exit) else None
+        if not isinstance(enter, Enter):
+            return False
+        types = suppressed_types(view, enter)
+        if not types:
+            return False
+        return state.flight not in ("cancel", "closed") or caught_by(view, types).cancels
+
+
+def _denies(view: FunctionView, node: Raise) -> bool:
+    """Whether a `raise` says that this place is never come to (`raise AssertionError("unreachable")`)."""
+    if node.exc < 0:
+        return False
+    raised = view.nodes[node.exc]
+    return view.target_of(raised.func if isinstance(raised, Call) else node.exc) == "builtins.AssertionError"
+
+
+def _only_waits(view: FunctionView, index: int) -> bool:
+    """Whether a node awaits a call that fails with nothing that it waits for."""
+    node = view.nodes[index]
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
+    return waiter is not None and waiter.pair
+
+
+def _is_timeout(view: FunctionView, index: int) -> bool:
+    """Whether a timeout scope is entered or left at a node: that waits for nothing."""
+    node = view.nodes[index]
+    enter = view.nodes[node.enter] if isinstance(node, Exit) else node
+    call = view.call_at(enter.context) if isinstance(enter, Enter) else None
+    scope = view.module.project.catalog.scope(call.target) if call is not None else None
+    return scope is not None and scope.kind is schema.ScopeKind.TIMEOUT
+
+
+def may_fail(view: FunctionView, index: int) -> bool:
+    """Whether a call may raise in the course of things: not those that only keep, count, look or log."""
+    call = view.call_at(index)
+    if call is None:
+        return False
+    catalog = view.module.project.catalog
+    callee = call.callee
+    if callee is not None:
+        return _body_may_fail(callee)
+    if call.target:
+        return not catalog.is_harmless(call.target)
+    return call.receiver < 0 or not catalog.is_harmless_member(call.member)
+
+
+def waits(view: FunctionView, index: int) -> bool:
+    """Whether a call blocks for something outside, by the catalogue."""
+    call = view.call_at(index)
+    return call is not None and view.module.project.catalog.api(call.target) is not None
+
+
+def _body_may_fail(view: FunctionView) -> bool:
+    """The same of a project function: whether it raises, waits, or calls something that may fail."""
+    if view.facts.kind is not FunctionKind.DEF or view.facts.is_stub or view.decorators:
+        return True
+    kept = view.module.failing
+    known = kept.get(view.index)
+    if known is None:
+        kept[view.index] = True  # a call of itself may fail
+        known = kept[view.index] = any(
+            isinstance(node, (Raise, Await, Yield, Subscript)) or (isinstance(node, Call) and may_fail(view, index))
+            for index, node in enumerate(view.nodes)
+        )
+    return known
+
+
+def conditions(view: FunctionView, index: int, branch: bool | None = None) -> Iterator[tuple[str, bool]]:
+    """The plain conditions that an expression is made of, as keys, each with whether it holds where the key does:
+    `not x` is `x`, False; `x is not None` is `x`, True. With `branch` only those whose outcome follows from that of the
+    whole: of an `and` that holds, of an `or` that does not."""
+    node = view.nodes[index]
+    if isinstance(node, Operation):
+        if node.op == "not":
+            inner = None if branch is None else not branch
+            for key, positive in conditions(view, node.operands[0], inner):
+                yield key, not positive
+            return
+        if node.op in ("and", "or"):
+            if branch is None or branch is (node.op == "and"):
+                for operand in node.operands:
+                    yield from conditions(view, operand, branch)
+            return
+        if node.op in ("is", "is not") and _is_none(view, node.operands[1]):
+            for key, positive in conditions(view, node.operands[0], branch):
+                yield key, positive is (node.op == "is not")
+            return
+        if len(node.operands) == 2 and node.op in _COMPARING:
+            if all(view.key(part) or isinstance(view.nodes[part], Const) for part in node.operands):
+                yield _spelled(view, node)
+    elif isinstance(node, (Name, Attr)):
+        key = view.key(index)
+        if key:
+            yield key, True
+
+
+def _told(view: FunctionView, index: int, outcome: bool) -> Iterator[tuple[int, bool]]:
+    """The clauses of a condition whose outcome follows from that of the whole, each with its own."""
+    node = view.nodes[index]
+    if isinstance(node, Operation) and node.op == "not":
+        yield from _told(view, node.operands[0], not outcome)
+    elif isinstance(node, Operation) and node.op in ("and", "or"):
+        if outcome is (node.op == "and"):
+            for operand in node.operands:
+                yield from _told(view, operand, outcome)
+    else:
+        yield index, outcome
+
+
+_COMPARING = ("==", "!=", "is", "is not", "in", "not in", "<", ">", "<=", ">=")
+_DENIED = {"!=": "==", "is not": "is", "not in": "in"}
+
+
+def _spelled(view: FunctionView, node: Operation) -> tuple[str, bool]:
+    """A comparison as a key: `a != b` is `a == b`, False."""
+    left, right = (view.text(operand) for operand in node.operands)
+    return f"{left} {_DENIED.get(node.op, node.op)} {right}", node.op not in _DENIED
+
+
+def _given(view: FunctionView, store: int) -> object:
+    """The node of what an assignment gives to a place, None for anything else."""
+    value = view.assigned_value(store)
+    return view.nodes[value] if value is not None else None
+
+
+def _is_none(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    return isinstance(node, Const) and node.kind == "none"
+
+
+def _mentions(key: str, name: str) -> bool:
+    """Whether a condition is about a place."""
+    return any(part == name or part.startswith(f"{name}.") for part in key.split(" "))
+
+
+def _known_before(view: FunctionView, block: int, watched: frozenset[str]) -> list[frozenset[tuple[str, bool]]]:
+    """What holds at the beginning of a block by the tests that lead there: a set for each way, where an `or` leaves
+    several. Followed back as long as there is one way in, or nothing but tests."""
+    done: list[frozenset[tuple[str, bool]]] = []
+    pending: list[tuple[int, frozenset[tuple[str, bool]], frozenset[str], int]] = [(block, frozenset(), frozenset(), 0)]
+    while pending:
+        at, known, bound, steps_back = pending.pop()
+        before = view.came_from.get(at, ())
+        tested = [_test_of(view, source) for source in before]
+        if not before or steps_back > _BACK or len(done) + len(pending) > _WAYS or (len(before) > 1 and None in tested):
+            done.append(known)
+            continue
+        for source, test in zip(before, tested, strict=True):
+            stored = bound | {
+                view.key(index)
+                for index in range(view.blocks[source].start, view.blocks[source].end)
+                if isinstance(view.nodes[index], (Store, StoreAttr))
+            }
+            branch = view.blocks[source].next[0] == at
+            for way in _ways(view, test, branch) if test is not None else [[]]:
+                learned = known | {
+                    (key, truth)
+                    for key, truth in way
+                    if key in watched and not any(_mentions(key, name) for name in bound)
+                }
+                pending.append((source, learned, stored, steps_back + 1))
+    return [known for known in dict.fromkeys(done) if not _contradicts(known)]
+
+
+def _ways(view: FunctionView, test: int, branch: bool) -> list[list[tuple[str, bool]]]:
+    """The ways in which a test can come out as it did, each with what holds then: an `or` holds by its first part, or
+    by its second where the first does not hold."""
+    node = view.nodes[test]
+    if not (isinstance(node, Operation) and node.op == ("or" if branch else "and")):
+        return [[(key, positive is branch) for key, positive in conditions(view, test, branch)]]
+    ways = []
+    for count, operand in enumerate(node.operands):
+        way = [(key, positive is branch) for key, positive in conditions(view, operand, branch)]
+        for before in node.operands[:count]:
+            way += [(key, positive is not branch) for key, positive in conditions(view, before, not branch)]
+        ways.append(way)
+    return ways
+
+
+_BACK = 60
+"""Blocks that are followed back."""
+
+_WAYS = 8
+"""Ways that are told apart."""
+
+
+def _contradicts(known: frozenset[tuple[str, bool]]) -> bool:
+    return any((key, not truth) in known for key, truth in known)
+
+
+def _test_of(view: FunctionView, block: int) -> int | None:
+    """The value that the test at a block's end asks; None where it ends in none."""
+    body = view.blocks[block]
+    node = view.nodes[body.end - 1] if body.end > body.start and len(body.next) == 2 else None
+    return node.value if isinstance(node, Test) else None
+
+
+def innermost(view: FunctionView, index: int, *kinds: RegionKind) -> int:
+    """The innermost region of these kinds around a node; -1 if there is none."""
+    return next((region for region in view.regions_around(index) if view.regions[region].kind in kinds), -1)
+
+
+def names_read(view: FunctionView, index: int) -> set[str]:
+    """The plain names that an expression reads."""
+    found = set()
+    for inner in view.operands_within(index):
+        node = view.nodes[inner]
+        if isinstance(node, Name):
+            found.add(node.id)
+    return found

@@ -1,0 +1,392 @@
+"""What becomes of something that a function has made: a task, a resource. Each place that reads it either looks at it,
+waits for it, stops it or gives it back, or hands it to another owner."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.paths.exceptions import is_cancellation_point
+from cancelcheck.link.paths.flow import Leak, Settles, Settling
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Await,
+    Call,
+    Comprehension,
+    Display,
+    Expr,
+    Name,
+    Operation,
+    Raise,
+    Store,
+    Subscript,
+    Test,
+    Unpack,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Fate(enum.Enum):
+    """What one read of a value does to it."""
+
+    LOOKED_AT = "looked at"
+    """Tested, compared, logged, or asked for a member: whoever made it owns it still."""
+    WAITED_FOR = "waited for"
+    """Waited for to its end by something that does not cancel it (`asyncio.wait`, a `shield`)."""
+    AWAITED = "awaited"
+    """Awaited: a cancellation of the wait cancels it."""
+    STOPPED = "stopped"
+    """Cancelled, closed, given back."""
+    ENTERED = "entered"
+    """A `with` has it."""
+    HANDED_OVER = "handed over"
+    """Returned, yielded, stored, passed on, captured: somebody else may own it now."""
+
+
+class Read(NamedTuple):
+    """A read of a value: its fate, and the node at which that happens (the `await`, the call, the statement)."""
+
+    fate: Fate
+    node: int
+
+
+class Stops(NamedTuple):
+    """What stops a thing or gives it back: its own methods, and calls that take it."""
+
+    methods: frozenset[str]
+    calls: frozenset[str] = frozenset()
+    entered: bool = True
+    """Whether a `with` on it does."""
+    by_waiting: frozenset[str] = frozenset()
+    """Those of `methods` that do so only once they return."""
+    tells_end: frozenset[str] = frozenset()
+    """Methods that come back only where it has come to its end by itself."""
+    asks_end: frozenset[str] = frozenset()
+    """Methods that say whether it has."""
+
+
+TASK = Stops(frozenset({"cancel"}))
+"""What stops a task or a future."""
+
+TASK_OR_ENDED = TASK._replace(tells_end=frozenset({"result", "exception"}), asks_end=frozenset({"done", "cancelled"}))
+"""The same, and what tells that it needs no stopping any more."""
+
+
+def read_of(view: FunctionView, index: int, stops: Stops) -> Read:
+    """What the read of a name (or another place) at a node does to the thing that it holds."""
+    use = view.use(index)
+    node = use.node
+    match use.kind:
+        case "awaited":
+            return Read(Fate.AWAITED, node)
+        case "dropped":
+            return Read(Fate.LOOKED_AT, node)
+        case "entered":
+            return Read(Fate.ENTERED if stops.entered else Fate.LOOKED_AT, node)
+        case "receiver":
+            return _member(view, node, stops)
+        case "argument":
+            return _argument(view, index, node, stops)
+        case "element":
+            return _element(view, node, stops)
+        case "other":
+            return _other(view, index, node)
+    return Read(Fate.HANDED_OVER, node)
+
+
+def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
+    """`x.close`: called, it may stop it; kept (`defer(x.close)`), it is handed over."""
+    node = view.nodes[attr]
+    assert isinstance(node, Attr)
+    parent = view.nodes[node.parent] if node.parent >= 0 else None
+    called = isinstance(parent, Call) and parent.func == attr
+    if not called:
+        # the bound method goes where the thing is to be stopped from: a callback, an exit stack
+        return Read(Fate.HANDED_OVER if node.attr in stops.methods else Fate.LOOKED_AT, attr)
+    at = node.parent
+    if node.attr in stops.tells_end:
+        return Read(Fate.WAITED_FOR, at)
+    if node.attr not in stops.methods:
+        return Read(Fate.LOOKED_AT, at)
+    made = view.nodes[at].parent
+    awaited = made >= 0 and isinstance(view.nodes[made], Await)
+    fate = Fate.WAITED_FOR if node.attr in stops.by_waiting else Fate.STOPPED
+    return Read(fate, made if awaited else at)
+
+
+def _argument(view: FunctionView, index: int, node: int, stops: Stops) -> Read:
+    call = view.call_at(node)
+    if call is None:
+        return Read(Fate.HANDED_OVER, node)
+    catalog = view.module.project.catalog
+    target = call.target
+    if target in stops.calls:
+        return Read(Fate.STOPPED, node)
+    waiter = catalog.waiter(target)
+    if waiter is not None:
+        return _waited(view, call, waiter)
+    scope = catalog.scope(target)
+    if scope is not None and scope.wraps >= 0:
+        if scope.kind is schema.ScopeKind.SHIELD:
+            return _then(view, node, Fate.WAITED_FOR)
+        return _then(view, node, Fate.AWAITED)
+    if target in _LOOKING or catalog.is_harmless(target):
+        return read_of(view, node, stops) if target in _COPYING else Read(Fate.LOOKED_AT, node)
+    if not target and call.receiver >= 0 and call.member in _SAYING:
+        return Read(Fate.LOOKED_AT, node)
+    return Read(Fate.HANDED_OVER, node)
+
+
+_COPYING = frozenset({"builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "builtins.reversed"})
+"""Calls that give a collection with the same things in it."""
+
+_LOOKING = frozenset({"builtins.getattr", "builtins.format", "builtins.iter", "builtins.next", "builtins.hash"})
+"""Calls that only look at what they are given."""
+
+_SAYING = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
+"""Methods that say what they are given, and keep nothing."""
+
+
+def _waited(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> Read:
+    """What a call that waits for several does to one of them."""
+    if comes_back_early(call, waiter):
+        use = call.use
+        return Read(Fate.LOOKED_AT, use.node if use.kind == "awaited" else call.index)
+    return _then(view, call.index, Fate.AWAITED if waiter.cancels else Fate.WAITED_FOR)
+
+
+def comes_back_early(call: CallSite, waiter: schema.Waiter) -> bool:
+    """Whether a waiter may come back with some of what it waits for not done."""
+    if waiter.timeout:
+        given = call.argument(waiter.timeout, waiter.timeout_position)
+        if given is not None and not (given >= 0 and _is_none(call.fn, given)):
+            return True
+    if waiter.early:
+        given = call.argument(waiter.early)
+        if given is None:
+            return False
+        return given < 0 or any(call.fn.text(given).endswith(value) for value in waiter.early_values)
+    return False
+
+
+def _is_none(view: FunctionView, index: int) -> bool:
+    return getattr(view.nodes[index], "kind", "") == "none"
+
+
+def _then(view: FunctionView, call: int, fate: Fate) -> Read:
+    """The fate of what is given to a wrapper: that of the wrapped where it is awaited, else whoever has the wrapper."""
+    use = view.use(call)
+    if use.kind == "awaited":
+        return Read(fate, use.node)
+    if use.kind == "argument":
+        outer = view.call_at(use.node)
+        scope = view.module.project.catalog.scope(outer.target) if outer is not None else None
+        if scope is not None and scope.wraps >= 0:
+            return _then(view, use.node, Fate.WAITED_FOR if scope.kind is schema.ScopeKind.SHIELD else fate)
+    if use.kind == "iterated":
+        return Read(fate, use.node)
+    return Read(Fate.HANDED_OVER, call)
+
+
+def _element(view: FunctionView, holder: int, stops: Stops) -> Read:
+    """What becomes of the display or comprehension that it is an element of."""
+    node = view.nodes[holder]
+    if isinstance(node, Comprehension) and node.kind == "generator":
+        return Read(Fate.HANDED_OVER, holder)
+    use = view.use(holder)
+    if use.kind in ("argument", "awaited", "element"):
+        return read_of(view, holder, stops)
+    if use.kind == "other" and use.node >= 0 and isinstance(view.nodes[use.node], (Test, Operation)):
+        return Read(Fate.LOOKED_AT, use.node)
+    return Read(Fate.HANDED_OVER, holder)
+
+
+def _other(view: FunctionView, index: int, node: int) -> Read:
+    """What becomes of it in any other use: tested, compared or called itself, it is looked at; unpacked or bound in
+    another way, somebody else may have it."""
+    if node < 0:
+        return Read(Fate.LOOKED_AT, index)
+    looks = isinstance(view.nodes[node], (Test, Operation, Subscript, Expr, Call))
+    return Read(Fate.LOOKED_AT if looks else Fate.HANDED_OVER, node)
+
+
+def settled_by(view: FunctionView, reads: Iterable[int], stops: Stops) -> Settling:
+    """For a path query: the reads that settle what becomes of a thing. Handing over and stopping do so before anything
+    can be raised; waiting without owning only once the wait is over."""
+    when: dict[int, Settles] = {}
+    for at in _followed(view, reads, MAX_COLLECTIONS):
+        read = read_of(view, at, stops)
+        if read.fate is Fate.WAITED_FOR:
+            when.setdefault(read.node, Settles.AFTER)
+        elif read.fate is not Fate.LOOKED_AT:
+            when[read.node] = Settles.AT_ONCE
+    return lambda index: when.get(index, Settles.NO)
+
+
+MAX_COLLECTIONS = 3
+"""Collections inside each other that a thing is followed into."""
+
+
+def _followed(view: FunctionView, reads: Iterable[int], depth: int) -> Iterator[int]:
+    """The reads of a thing; for one that puts it into a display that a local holds, those of the local."""
+    for at in reads:
+        use = view.use(at)
+        holder = view.nodes[use.node] if use.kind == "element" else None
+        inner: list[int] | None = None
+        if isinstance(holder, Display) and holder.kind != "dict" and depth > 0:
+            held = held_in(view, use.node)
+            if held is not None and view.bindings(held[1]).nodes == ((view, held[0]),):
+                inner = own_reads(view, held[1])
+        if inner:
+            yield from _followed(view, inner, depth - 1)
+        else:
+            yield at
+            yield from _in_sets(view, at)
+
+
+def _in_sets(view: FunctionView, at: int) -> Iterator[int]:
+    """The reads of the two sets that a wait makes of what it is given, where a read gives it to one."""
+    use = view.use(at)
+    if use.kind == "element":
+        use = view.use(use.node)
+    call = view.call_at(use.node) if use.kind == "argument" else None
+    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
+    if call is None or waiter is None or not waiter.pair:
+        return
+    value = call.node.parent if call.is_awaited else call.index
+    assign = view.nodes[view.nodes[value].parent] if view.nodes[value].parent >= 0 else None
+    for target in assign.targets if isinstance(assign, Assign) else ():
+        unpacked = view.nodes[target]
+        for item in unpacked.items if isinstance(unpacked, Unpack) else ():
+            name = view.nodes[item]
+            if isinstance(name, Store):
+                yield from own_reads(view, name.id) or ()
+
+
+def over_by(view: FunctionView, name: str, stops: Stops) -> Callable[[int], bool | None]:
+    """For a path query: with which outcome a condition says that what a local holds has come to its end: it is asked
+    itself, or looked for among what a wait has found done, or pending. Of two that are waited for until one is done,
+    the other one's not being so says the same."""
+    others = _raced(view, name)
+
+    def over(leaf: int) -> bool | None:
+        node = view.nodes[leaf]
+        call = view.call_at(leaf)
+        if call is not None and call.receiver >= 0 and call.member in stops.asks_end:
+            asked, outcome = view.key(call.receiver), True
+        elif isinstance(node, Operation) and node.op in ("in", "not in"):
+            found = _found_by_wait(view, node.operands[1])
+            if found < 0:
+                return None
+            asked, outcome = view.key(node.operands[0]), (found == 0) is (node.op == "in")
+        else:
+            return None
+        if asked == name:
+            return outcome
+        return not outcome if others.get(asked, leaf) < leaf else None
+
+    return over
+
+
+def _raced(view: FunctionView, name: str) -> dict[str, int]:
+    """What is waited for together with a local, until one of the two is done: its key, and the wait."""
+    found: dict[str, int] = {}
+    for call in view.calls:
+        waiter = view.module.project.catalog.waiter(call.target) if call.target else None
+        if waiter is None or not waiter.pair or not call.positional or not comes_back_early(call, waiter):
+            continue
+        if call.argument(waiter.timeout, waiter.timeout_position) is not None:
+            continue
+        given = view.nodes[call.positional[0]]
+        if isinstance(given, Name):
+            scope, bound = view.bindings(given.id)
+            at = bound[0][1] if scope is view and len(bound) == 1 else -1
+            value = view.assigned_value(at) if at >= 0 and isinstance(view.nodes[at], Store) else None
+            given = view.nodes[value] if value is not None else given
+        keys = [view.key(item) for item in given.items] if isinstance(given, Display) else []
+        if len(keys) == 2 and name in keys and keys[0] != keys[1]:
+            found.setdefault(keys[1 - keys.index(name)], call.index)
+    found.pop("", None)
+    return found
+
+
+def _found_by_wait(view: FunctionView, index: int) -> int:
+    """Which of the two sets of a wait a local holds: 0 what is done, 1 what is pending; -1 where it is neither, or
+    bound elsewhere too."""
+    node = view.nodes[index]
+    scope, bound = view.bindings(node.id) if isinstance(node, Name) else (None, ())
+    at = bound[0][1] if scope is view and len(bound) == 1 else -1
+    target = view.nodes[view.nodes[at].parent] if at >= 0 and view.nodes[at].parent >= 0 else None
+    assign = view.nodes[target.parent] if isinstance(target, Unpack) and target.parent >= 0 else None
+    if not isinstance(target, Unpack) or not isinstance(assign, Assign) or assign.value < 0:
+        return -1
+    value = view.nodes[assign.value]
+    call = view.call_at(value.value if isinstance(value, Await) else assign.value)
+    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
+    return target.items.index(at) if waiter is not None and waiter.pair else -1
+
+
+def held_in(view: FunctionView, value: int) -> tuple[int, str] | None:
+    """The node that binds the local which a value, awaited or not, is kept in, and the local's name; None where it is
+    kept in another way, or where the name is not this function's own."""
+    use = view.use(value)
+    if use.kind == "awaited":
+        value, use = use.node, view.use(use.node)
+    assign = view.nodes[use.node] if use.kind == "bound" else None
+    if not isinstance(assign, Assign) or assign.value != value:
+        return None
+    target = view.nodes[assign.targets[0]]
+    if not isinstance(target, Store) or target.id in (*view.facts.global_names, *view.facts.nonlocal_names):
+        return None
+    return assign.targets[0], target.id
+
+
+def own_reads(view: FunctionView, name: str) -> list[int] | None:
+    """Where a local is read; None where a nested function reads it too, or `locals()` may: it may be used anywhere."""
+    reads = view.reads(name)
+    if view.uses_locals or any(reader is not view for reader, _ in reads):
+        return None
+    return [at for _, at in reads]
+
+
+def when_it_leaves(view: FunctionView, leak: Leak) -> str:
+    """When a leak happens, for a message: "when line 15 returns"."""
+    if leak.node < 0:
+        return f"when `{view.name}` ends"
+    line = view.line(leak.node)
+    bound = view.nodes[leak.node]
+    return {
+        "return": f"when line {line} returns",
+        "raise": f"when line {line} raises",
+        "error": f"if line {line} raises",
+        "cancel": f"if line {line} is cancelled",
+        "closed": f"if the generator is closed at line {line}",
+        "overwritten": f"when line {line} binds `{bound.id if isinstance(bound, Store) else ''}` anew",
+    }[leak.kind]
+
+
+def steps_to_exit(view: FunctionView, leak: Leak) -> list[tuple[int, str]]:
+    """The steps of a leak's path behind where the thing was made: what raises on the way, and where it leaves."""
+    found = []
+    if leak.origin >= 0 and leak.origin != leak.node:
+        point = is_cancellation_point(view, leak.origin)
+        raised = isinstance(view.nodes[leak.origin], Raise)
+        found.append((leak.origin, "this raises" if raised else f"this can {'be cancelled' if point else 'raise'}"))
+    if leak.node >= 0:
+        found.append((leak.node, _LEAVES[leak.kind]))
+    return found
+
+
+_LEAVES = {
+    "return": "the function returns",
+    "raise": "the function raises",
+    "error": "an exception leaves the function",
+    "cancel": "a cancellation leaves the function",
+    "closed": "the generator is closed here",
+    "overwritten": "the local is bound anew",
+}

@@ -1,0 +1,1 @@
+"""Functions that promised something: SLA functions and those that serve requests."""

@@ -1,0 +1,221 @@
+"""SLA functions: which functions carry a promise, and what the promise says."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.paths.scopes import bound_of_scope, scope_of
+from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate
+from cancelcheck.model.facts import Await, Call, Const, Enter, Exit, FunctionKind, RegionKind
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+TIMEOUTS = ("timeout", "timeout_ms", "timeout_s", "timeout_seconds", "deadline", "deadline_ms", "deadline_s")
+"""Arguments of a marker that declare the promised time."""
+
+COMPENSATIONS = ("compensation", "compensate", "on_cancel", "rollback")
+"""Arguments of a marker that name what undoes the function."""
+
+READ_ONLY = ("read_only", "readonly")
+"""Arguments of a marker that say that there is nothing to undo."""
+
+_READING = re.compile(r"\s*(select|show|explain|describe|values)\b", re.IGNORECASE)
+"""SQL that only reads."""
+
+_HARMLESS = ("builtins.", "logging.", "json.", "math.", "time.", "datetime.", "decimal.", "uuid.", "dataclasses.")
+"""Modules whose functions touch nothing outside the process, the catalogue's waits apart."""
+
+
+class Promise(NamedTuple):
+    """What a function promises. `marker` is the node of the decorator in the enclosing function, -1 where a pattern of
+    the settings makes it an SLA function. `opaque` says that the marker is given something that cannot be read."""
+
+    marker: int
+    timeout: Value | None
+    timeout_name: str
+    compensated: bool
+    read_only: bool
+    opaque: bool
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name of the settings means this qualified name: a bare one its last part, a dotted one the whole."""
+    return name == pattern if "." in pattern else name.rpartition(".")[2] == pattern
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*|\*)", text)
+    return re.compile("".join({"**": r".*", "*": r"[^.]*"}.get(part, re.escape(part)) for part in parts))
+
+
+def promise_of(view: FunctionView) -> Promise | None:
+    """The promise of an SLA function; None for any other function."""
+    if view.facts.kind is not FunctionKind.DEF:
+        return None
+    sla = view.module.project.settings.sla
+    parent = view.parent
+    assert parent is not None
+    marker = -1
+    for name, index in view.decorators:
+        if any(matches(pattern, name or _spelled(parent, index)) for pattern in sla.decorators):
+            marker = index
+            break
+    if marker < 0 and not any(_pattern(pattern).fullmatch(view.qualname) for pattern in sla.functions):
+        return None
+    timeout: Value | None = None
+    timeout_name = ""
+    compensated = read_only = opaque = False
+    for name, index in view.decorators:
+        spelled = name or _spelled(parent, index)
+        call = parent.call_at(index)
+        if any(matches(pattern, spelled) for pattern in sla.compensation_decorators):
+            compensated = True
+        if call is None:
+            continue
+        if any(_is_set(call, argument) for argument in COMPENSATIONS):
+            compensated = True
+        if index != marker:
+            continue
+        opaque = any(arg.star for arg in call.node.args) or bool(call.positional)
+        read_only = any(_is_true(call, argument) for argument in READ_ONLY)
+        for argument in TIMEOUTS:
+            value = call.argument(argument)
+            if value is not None and value >= 0:
+                timeout, timeout_name = evaluate(parent, value), argument
+                break
+    return Promise(marker, timeout, timeout_name, compensated, read_only, opaque)
+
+
+def _spelled(view: FunctionView, index: int) -> str:
+    """A decorator as it is written, where it cannot be resolved."""
+    node = view.nodes[index]
+    return view.key(node.func if isinstance(node, Call) else index)
+
+
+def _is_set(call: CallSite, keyword: str) -> bool:
+    """Whether an argument is given, and is not None or False."""
+    argument = call.argument(keyword)
+    if argument is None or argument < 0:
+        return False
+    node = call.fn.nodes[argument]
+    return not (isinstance(node, Const) and not node.value and node.kind in ("none", "bool"))
+
+
+def _is_true(call: CallSite, keyword: str) -> bool:
+    argument = call.argument(keyword)
+    if argument is None or argument < 0:
+        return False
+    node = call.fn.nodes[argument]
+    return not isinstance(node, Const) or bool(node.value)
+
+
+def milliseconds(promise: Promise) -> float | None:
+    """The promised time in milliseconds; None where it is not declared, or not a known number. The unit is read from
+    the argument's name; a `timedelta` carries its own."""
+    value = promise.timeout
+    if value is None or value.kind is not ValueKind.NUMBER:
+        return None
+    in_ms = promise.timeout_name.endswith("_ms") and not value.is_duration
+    return value.number if in_ms else value.number * 1000
+
+
+def declares_timeout(view: FunctionView, promise: Promise) -> bool:
+    """Whether a function's time is bounded by its marker, by a decorator whose name says so, or by a scope around its
+    whole body. What cannot be read counts as a bound."""
+    forever = (schema.Value.NONE, schema.Value.INFINITY)
+    if promise.timeout is not None and bound_of(promise.timeout, forever) is not Bound.FOREVER:
+        return True
+    if promise.opaque:
+        return True
+    parent = view.parent
+    assert parent is not None
+    for name, index in view.decorators:
+        if index != promise.marker and "timeout" in (name or _spelled(parent, index)).lower():
+            return True
+    return body_scope(view) is not None
+
+
+def body_scope(view: FunctionView) -> CallSite | None:
+    """The finite timeout scope that stands around all that a function awaits and calls."""
+    for index, region in enumerate(view.regions):
+        if region.kind is not RegionKind.WITH:
+            continue
+        enter = view.nodes[region.node]
+        assert isinstance(enter, Enter)
+        found = scope_of(view, enter.context)
+        if found is None or bound_of_scope(*found) is Bound.FOREVER:
+            continue
+        if all(
+            view.is_inside(view.region_of(at), index) or at <= region.node
+            for at, node in enumerate(view.nodes)
+            if isinstance(node, (Await, Call, Enter)) or (isinstance(node, Exit) and node.enter != region.node)
+        ) and not any(isinstance(node, Await) for node in view.nodes[: region.node]):
+            return found[1]
+    return None
+
+
+def is_compensated(view: FunctionView, promise: Promise) -> bool:
+    """Whether something undoes the function: a marker, a marker's argument, or a saga step in its body."""
+    if promise.compensated:
+        return True
+    return any(
+        "compensat" in call.member.lower() or any(_is_set(call, name) for name in COMPENSATIONS) for call in view.calls
+    )
+
+
+def only_reads(view: FunctionView, depth: int = 6) -> bool:
+    """Whether all that a function does outside the process is resolved and only reads (GET, HEAD, SELECT), and there is
+    such a call. Here unknown is not innocent."""
+    return _effects(view, depth) == {"read"}
+
+
+def _effects(view: FunctionView, depth: int) -> set[str]:
+    """What the calls of a function do: read, write, unknown."""
+    if depth <= 0:
+        return {"unknown"}
+    found: set[str] = set()
+    catalog = view.module.project.catalog
+    for call in view.calls:
+        if innermost(view, call.index, RegionKind.BODY) < 0:
+            continue
+        api = catalog.api(call.target)
+        statement = call.positional[0] if call.positional else -1
+        text = view.nodes[statement] if statement >= 0 else None
+        if isinstance(text, Const) and isinstance(text.value, str) and call.member.startswith(("execute", "fetch")):
+            found.add("read" if _READING.match(text.value) else "write")
+        elif api is not None:
+            found.add("read" if api.read_only else "write")
+        elif call.callee is not None and call.callee is not view:
+            callee = call.callee
+            if callee.facts.kind is FunctionKind.CLASS:
+                inner = callee.inherited("__init__")
+                found |= _effects(inner, depth - 1) if inner is not None else set()
+            else:
+                found |= _effects(callee, depth - 1)
+        elif catalog.has(call.target) or call.target.startswith(_HARMLESS) or _is_reply(view, call):
+            continue
+        else:
+            found.add("unknown")
+    return found
+
+
+def _is_reply(view: FunctionView, call: CallSite) -> bool:
+    """Whether a call only looks at what a reading call of the same function gave back: `response.json()`."""
+    return call.member in ("json", "raise_for_status", "read", "text", "fetchone", "fetchall", "fetchmany") and (
+        call.receiver >= 0
+    )
+
+
+def place_of(view: FunctionView, promise: Promise) -> tuple[int, int]:
+    """Where a report about the promise stands: the decorator, else the `def` line."""
+    parent = view.parent
+    if promise.marker >= 0 and parent is not None:
+        node = parent.nodes[promise.marker]
+        return node.start, node.end
+    return view.facts.start, view.facts.head

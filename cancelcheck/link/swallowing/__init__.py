@@ -1,0 +1,1 @@
+"""Where a cancellation is caught, kept, translated or gone."""

@@ -1,0 +1,687 @@
+"""Whether eating a cancellation is an idiom: the join of a task that this function cancelled, the root of a task, a
+cancellation that is kept and raised later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.paths.exceptions import Handler, caught_by, exception_types, handlers_of, is_cancellation_point
+from cancelcheck.link.paths.flow import Escape, Place, innermost, reaches, reaches_after, start_at
+from cancelcheck.link.paths.scopes import references, scope_of
+from cancelcheck.link.swallowing.catching import decides_unseen, escapes_of, is_exit, is_raised_anyway
+from cancelcheck.link.undoing import undoes
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Await,
+    Call,
+    Comprehension,
+    Const,
+    Display,
+    Enter,
+    Exit,
+    FunctionKind,
+    Iterate,
+    Name,
+    Raise,
+    RegionKind,
+    Starred,
+    Store,
+    Subscript,
+    Test,
+    Unpack,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+def kept_cancellation(view: FunctionView, handler: Handler, escape: Escape) -> bool:
+    """Whether the cancellation is not lost: it is stored or handed on as a value, or what follows raises again."""
+    node = handler.excepts(view)
+    if node.name:
+        for index in view.nodes_in(handler.region):
+            inner = view.nodes[index]
+            if isinstance(inner, Name) and inner.id == node.name and _keeps(view, index):
+                return True
+    return hands_back(view, handler) or _raises_later(view, handler, escape)
+
+
+def hands_back(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler says to the task itself what becomes of the cancellation: it takes it back, asks how many there
+    are and decides, or delivers it again."""
+    for index in view.nodes_in(handler.region):
+        call = view.call_at(index)
+        if call is None:
+            continue
+        if call.member in ("uncancel", "cancel_soon"):
+            return True  # it takes the cancellation back, or passes it on
+        if call.member == "cancelling" and _decides(view, index):
+            return True
+        if call.member == "cancel" and _cancels_current(view, call.receiver):
+            return True
+    return False
+
+
+def _decides(view: FunctionView, index: int) -> bool:
+    """Whether a value may decide anything: it is not dropped, nor only said in a log."""
+    use = view.use(index)
+    if use.kind == "argument":
+        call = view.call_at(use.node)
+        assert call is not None
+        return not says_only(call)
+    return use.kind != "dropped"
+
+
+def _cancels_current(view: FunctionView, receiver: int) -> bool:
+    """Whether `x.cancel()` is about the current task: the cancellation is delivered again."""
+    instance = view.call_at(receiver)
+    if instance is None and receiver >= 0 and isinstance(view.nodes[receiver], Name):
+        node = view.nodes[receiver]
+        assert isinstance(node, Name)
+        _, bound = view.bindings(node.id)
+        if len(bound) == 1 and bound[0][1] >= 0:
+            value = view.assigned_value(bound[0][1]) if bound[0][0] is view else None
+            instance = view.call_at(value) if value is not None else None
+    return instance is not None and "current_task" in (instance.member, instance.target.rpartition(".")[2])
+
+
+def _keeps(view: FunctionView, index: int) -> bool:
+    use = view.use(index)
+    if use.kind in ("bound", "stored", "returned", "yielded", "element"):
+        return True
+    if use.kind == "argument":
+        call = view.call_at(use.node)
+        assert call is not None
+        return not (call.target.startswith(("builtins.", *_SAYING)) or call.member in _LOGGING)
+    if use.kind == "receiver":
+        # `exc.exceptions` and `exc.with_traceback(…)` are the exception still
+        node = view.nodes[use.node]
+        if isinstance(node, Attr) and node.attr in ("exceptions", "with_traceback", "derive"):
+            parent = view.nodes[node.parent] if node.parent >= 0 else None
+            is_called = isinstance(parent, Call) and parent.func == use.node
+            return _keeps(view, node.parent if is_called else use.node)
+    return False
+
+
+def says_only(call: CallSite) -> bool:
+    """Whether a call only says what happened: a log, a trace, a print."""
+    return call.target.startswith(_SAYING) or call.member in _LOGGING
+
+
+_SAYING = ("logging.", "traceback.", "builtins.print")
+"""What only says what happened."""
+
+_LOGGING = frozenset(
+    {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "print", "write", "trace", "format"}
+)
+"""Methods that say what happened and keep nothing."""
+
+
+def _raises_later(view: FunctionView, handler: Handler, escape: Escape) -> bool:
+    """Whether on the way from the handler the function raises the cancellation again: `raise` of a cancellation, or of
+    a name that holds an exception kept here, or under a flag that the handler sets."""
+    flags = {
+        target.id
+        for index in view.nodes_in(handler.region)
+        if isinstance(node := view.nodes[index], Assign)
+        for target in (view.nodes[at] for at in node.targets)
+        if isinstance(target, Store)
+    }
+    attributes = {
+        view.key(at)
+        for index in view.nodes_in(handler.region)
+        if isinstance(node := view.nodes[index], Assign)
+        for at in node.targets
+        if isinstance(view.nodes[at], Store) is False
+    }
+
+    def again(index: int) -> bool:
+        node = view.nodes[index]
+        if not isinstance(node, Raise) or view.is_inside(view.region_of(index), handler.region):
+            return False
+        if node.exc < 0:
+            return False
+        target = view.nodes[node.exc]
+        if isinstance(target, Call):
+            return caught_by(view, [target.func]).cancels
+        if isinstance(target, Name) and target.id in flags:
+            return True
+        return caught_by(view, [node.exc]).cancels or (bool(attributes) and view.key(node.exc) in attributes)
+
+    return reaches(view, Place(escape.block, escape.ways), again) >= 0
+
+
+def joins_own_cancel(view: FunctionView, points: list[int]) -> bool:
+    """The join idiom of asyncio: every cancellation point awaits a task that this function cancelled before."""
+    if not points:
+        return False
+    cancelled = _cancelled(view)
+    if not cancelled:
+        return False
+    for index in points:
+        if isinstance(view.nodes[index], (Enter, Exit)) and _is_timeout(view, index):
+            continue  # entering a timeout waits for nothing
+        before = {key for at, key in cancelled if at < index}
+        awaited = _awaited(view, index)
+        if not awaited or any(before.isdisjoint(places) for places in awaited):
+            return False
+    return True
+
+
+def _is_timeout(view: FunctionView, index: int) -> bool:
+    """Whether a timeout scope is entered or left at a node."""
+    node = view.nodes[index]
+    enter = view.nodes[node.enter] if isinstance(node, Exit) else node
+    found = scope_of(view, enter.context) if isinstance(enter, Enter) else None
+    return found is not None and found[0].kind is schema.ScopeKind.TIMEOUT
+
+
+_CANCELLING = ("cancel", "abort")
+"""Parts of the names of helpers that cancel what they are given."""
+
+
+def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
+    """What this function cancels, as `(node, key)`: places on which `.cancel()` is called, the collections that they
+    come from, and what is handed to something whose name says that it cancels."""
+    found: list[tuple[int, str]] = []
+    for call in view.calls:
+        if call.member == "cancel" and call.receiver >= 0:
+            found += [(call.index, key) for key in places(view, call.receiver)]
+        elif not any(word in call.member.lower() for word in _CANCELLING):
+            continue
+        elif call.node.args:
+            for arg in call.node.args:
+                found += [(call.index, key) for key in places(view, arg.value)]
+        else:
+            found += [(call.index, key) for key in _cancelled_by_helper(view, call)]
+    # a collection of what is cancelled one by one
+    cancelled = {key for _, key in found}
+    for call in view.calls if found else ():
+        if call.member in ("append", "add") and call.receiver >= 0 and len(call.positional) == 1:
+            key = view.key(call.positional[0])
+            if key in cancelled and view.key(call.receiver):
+                found.append((call.index, view.key(call.receiver)))
+    return found
+
+
+def _cancelled_by_helper(view: FunctionView, call: CallSite) -> set[str]:
+    """What a method of the same instance cancels, on attributes that both call by the same name."""
+    callee = call.callee
+    if callee is None or not view.self_name or view.key(call.receiver) != view.self_name:
+        return set()
+    return {
+        callee.key(inner.receiver)
+        for inner in callee.calls
+        if inner.member == "cancel" and callee.self_name == view.self_name and callee.key(inner.receiver)
+    }
+
+
+def places(view: FunctionView, index: int, seen: set[int] | None = None) -> set[str]:
+    """Keys of a place: its own, and what it is an item of, through loops, comprehensions and locals. `seen` are the
+    names bound anew from themselves that were looked at already."""
+    keys: set[str] = set()
+    seen = set() if seen is None else seen
+    node = view.nodes[index]
+    if isinstance(node, (Starred, Subscript)):
+        return places(view, node.value, seen)
+    if isinstance(node, (Display, Comprehension)):
+        items = node.items if isinstance(node, Display) else node.elements
+        for item in items:
+            keys |= places(view, item, seen)
+        return keys
+    if isinstance(node, Call):
+        call = view.call_at(index)
+        assert call is not None
+        if call.member in ("values", "items", "copy", "pop", "popitem", "popleft", "all_tasks", "get"):
+            keys.add(f"{call.text}()") if call.member == "all_tasks" else None
+            return keys | (places(view, call.receiver, seen) if call.receiver >= 0 else set())
+        if call.target in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.filter", "builtins.reversed"):
+            for arg in call.node.args:
+                keys |= places(view, arg.value, seen)
+        return keys
+    key = view.key(index)
+    if not key:
+        return keys
+    keys.add(key)
+    if isinstance(node, (Name, Store)):
+        _, bound = view.bindings(node.id)
+        for holder, at in bound:
+            if holder is not view or at < 0 or at in seen:
+                continue
+            seen.add(at)
+            collection = _iterated_for(view, at)
+            if collection >= 0:
+                keys |= places(view, collection, seen)
+            value = view.assigned_value(at)
+            if value is not None and not isinstance(view.nodes[value], (Name, Await)):
+                inner = view.nodes[value]
+                if isinstance(inner, (Attr, Comprehension, Display, Subscript)) or (
+                    isinstance(inner, Call) and inner.func >= 0
+                ):
+                    keys |= places(view, value, seen)
+            waited = _waited_for(view, at)
+            if waited >= 0:
+                keys |= places(view, waited, seen)
+    return keys
+
+
+def _waited_for(view: FunctionView, store: int) -> int:
+    """Of `done, pending = await asyncio.wait(tasks)`: the tasks, which both sets are made of; -1 for anything else."""
+    unpack = view.nodes[store].parent
+    assign = view.nodes[view.nodes[unpack].parent] if unpack >= 0 and view.nodes[unpack].parent >= 0 else None
+    if not (isinstance(view.nodes[unpack], Unpack) and isinstance(assign, Assign) and assign.value >= 0):
+        return -1
+    awaited = view.nodes[assign.value]
+    call = view.call_at(awaited.value) if isinstance(awaited, Await) else None
+    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
+    if call is None or waiter is None or not waiter.pair or not call.positional:
+        return -1
+    return call.positional[0]
+
+
+def _iterated_for(view: FunctionView, store: int) -> int:
+    """What a loop variable iterates over; -1 for anything else."""
+    index = view.nodes[store].parent
+    while index >= 0:
+        node = view.nodes[index]
+        if isinstance(node, Iterate):
+            return node.iterable
+        index = node.parent
+    return -1
+
+
+def _awaited(view: FunctionView, index: int) -> list[set[str]]:
+    """What a cancellation point waits for: the places of each thing."""
+    node = view.nodes[index]
+    if not isinstance(node, Await):
+        return []
+    found: list[set[str]] = []
+    pending = [node.value]
+    catalog = view.module.project.catalog
+    while pending:
+        at = pending.pop()
+        call = view.call_at(at)
+        inner = view.nodes[at]
+        if isinstance(inner, Display):
+            pending += inner.items
+        elif isinstance(inner, Starred):
+            pending.append(inner.value)
+        elif call is None:
+            found.append(places(view, at))
+        elif catalog.waiter(call.target) is not None:
+            pending += [arg.value for arg in call.node.args if not arg.keyword]
+        elif (scope := catalog.scope(call.target)) is not None and scope.wraps >= 0:
+            pending += call.positional[scope.wraps : scope.wraps + 1]
+        else:
+            found.append(places(view, at))
+    return found
+
+
+def is_task_root(view: FunctionView) -> bool:
+    """Whether this module hands the function to something that runs it as a task of its own: its coroutine is an
+    argument of a call that is no plain wrapper (`create_task(self._run())`, `asyncio.run(main())`), or it is itself
+    (`start_soon(self._run)`); or the settings' `allow-cancelled-return` names it."""
+    name = f"{view.module.name}:{view.facts.qualname}"
+    if any(fnmatchcase(name, pattern) for pattern in view.module.project.settings.allow_cancelled_return):
+        return True
+    known = view.module.roots.get(view.index)
+    if known is None:
+        known = view.module.roots[view.index] = any(_hands_over(user, call) for user, call in _mentions(view))
+    return known
+
+
+def _mentions(view: FunctionView) -> Iterator[tuple[FunctionView, int]]:
+    if view.facts.kind is not FunctionKind.DEF:
+        return
+    is_method = view.owner is not None
+    modules = {view.module.source.path: view.module}
+    if view.owner is not None:
+        # a base class may be what starts its subclasses
+        modules |= {cls.module.source.path: cls.module for cls in view.owner.ancestry[0]}
+    for module in modules.values():
+        for user in module.functions:
+            for index, node in enumerate(user.nodes):
+                if (isinstance(node, Attr) and is_method and node.attr == view.name) or (
+                    isinstance(node, Name) and not is_method and node.id == view.name
+                ):
+                    parent = user.nodes[node.parent] if node.parent >= 0 else None
+                    yield user, node.parent if isinstance(parent, Call) and parent.func == index else index
+
+
+def _hands_over(user: FunctionView, index: int) -> bool:
+    use = user.use(index)
+    if use.kind == "bound" and isinstance(user.nodes[index], Call):
+        # the coroutine goes through a local
+        return any(_hands_over(reader, at) for reader, at in user.reads(use.name) if reader is user)
+    if use.kind != "argument":
+        return False
+    call = user.call_at(use.node)
+    assert call is not None
+    catalog = user.module.project.catalog
+    if catalog.waiter(call.target) is not None or call.target.startswith("builtins."):
+        return False
+    return catalog.scope(call.target) is None
+
+
+def ends_quietly(view: FunctionView, escape: Escape) -> bool:
+    """Whether after an escape the function ends, with nothing but cleanup on its way: no loop goes on or round again,
+    and no function that loops is awaited."""
+    return _ends_from(view, Place(escape.block, escape.ways))
+
+
+def _ends_from(view: FunctionView, place: Place, *, at_root: bool = True) -> bool:
+    """Whether nothing but cleanup is waited for from a place on. At a task's root all that stands in no loop is."""
+
+    def goes_on(index: int) -> bool:
+        node = view.nodes[index]
+        if isinstance(node, Exit) or not is_cancellation_point(view, index):
+            return False
+        if innermost(view, index, RegionKind.FINALLY) >= 0:
+            return False  # cleanup, with or without loops of its own
+        call = view.call_at(node.value) if isinstance(node, Await) else None
+        loop = innermost(view, index, RegionKind.LOOP)
+        gives_back = call is not None and undoes(call)
+        if loop >= 0:
+            return not gives_back or not isinstance(view.nodes[view.regions[loop].node], Iterate)
+        if gives_back:
+            return False
+        return not at_root or (call is not None and call.callee is not None and _loops(call.callee))
+
+    return reaches(view, place, goes_on) < 0
+
+
+def _loops(view: FunctionView) -> bool:
+    """Whether a function waits in a loop that is not bounded by what it iterates over."""
+    return any(is_cancellation_point(view, index) and _is_in_open_loop(view, index) for index in range(len(view.nodes)))
+
+
+def decides_by_state(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler raises the cancellation again on one way and not on another: somebody has thought about it
+    (`if not self.closed: raise`)."""
+    name = handler.excepts(view).name
+    for index in view.nodes_in(handler.region):
+        node = view.nodes[index]
+        if isinstance(node, Raise) and innermost(view, index, RegionKind.HANDLER) == handler.region:
+            raised = view.nodes[node.exc] if node.exc >= 0 else None
+            if raised is None or (isinstance(raised, Name) and raised.id == name):
+                return True
+    return False
+
+
+def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: list[Escape]) -> bool:
+    """Whether somebody may have meant to end a cancellation by name here. Not where it is taken for one failure among
+    others, where a loop goes round again, or where other work follows, here or in a loop of this module around the call
+    of this function, unless the handler says how to go on, or what was waited for may have been cancelled itself."""
+    if innermost(view, handler.node, RegionKind.FINALLY) < 0 and _is_always_raised(view, handler):
+        return False
+    if decides_by_state(view, handler) or len({escape.kind for escape in lost}) > 1 or _sets_flag(view, handler):
+        return True
+    if waits_for_others(view, points):
+        return True
+    if _takes_for_failure(view, handler, points):
+        return False
+    at_root = is_task_root(view) or runs_until_cancelled(view)
+    if any(not _ends_from(view, Place(escape.block, escape.ways), at_root=at_root) for escape in lost):
+        return False
+    return not any(
+        call is not None and call.is_awaited and user is not view and _loops_on(user, call.index)
+        for user, call in references(view)
+    )
+
+
+def may_be_join(view: FunctionView, handler: Handler, points: list[int]) -> bool:
+    """Whether a broad handler may stand for a join, or for cleanup that has to go on: all that it is around waits for
+    tasks that others may cancel, for something shielded, or gives something back, and no loop goes round again."""
+    if not waits_for_others(view, points) and not all(_gives_back(view, index) for index in points):
+        return False
+    loop = innermost(view, handler.node, RegionKind.LOOP)
+    return not _is_in_open_loop(view, handler.node) or not any(
+        way.block >= 0 and view.is_inside(view.blocks[way.block].region, loop) for way in escapes_of(view, handler)
+    )
+
+
+def waits_for_others(view: FunctionView, points: list[int]) -> bool:
+    """Whether all of these points wait for tasks or futures that others may cancel, or for something shielded."""
+    return all(_waits_for_another(view, index) for index in points)
+
+
+def _is_always_raised(view: FunctionView, handler: Handler) -> bool:
+    """Whether the cancellations that a handler names are those of frameworks that count on each of them to come out of
+    its scope, as they deliver them until it is left: there nobody means to end one."""
+    catalog = view.module.project.catalog
+    named = [catalog.framework(entry.framework) for entry in handler.catch.named]
+    return bool(named) and all(framework is not None and framework.until_left for framework in named)
+
+
+def _takes_for_failure(view: FunctionView, handler: Handler, points: list[int]) -> bool:
+    """Whether a handler names a cancellation among failures, and is no cleanup's. `Exception` beside it says that all
+    is meant, a timeout or the end of an iteration that waiting is."""
+    caught = handler.excepts(view).caught
+    leaves = list(exception_types(view, [caught])) if caught >= 0 else []
+    kinds = schema.ExceptionKind
+    waiting = (kinds.CANCEL, kinds.CANCEL_GETTER, kinds.TIMEOUT)
+    failures = [
+        leaf for leaf in leaves if leaf.name not in _NO_FAILURES and not (leaf.entry and leaf.entry.kind in waiting)
+    ]
+    if not failures or any(leaf.name in _ALL_FAILURES for leaf in leaves):
+        return False
+    return not all(_gives_back(view, index) for index in points)
+
+
+_NO_FAILURES = frozenset({"builtins.TimeoutError", "builtins.StopAsyncIteration", "builtins.GeneratorExit"})
+_ALL_FAILURES = frozenset({"builtins.Exception", "builtins.BaseException"})
+
+
+def _gives_back(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    return call is not None and undoes(call)
+
+
+def _sets_flag(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler sets a flag that a test outside of it reads."""
+    flags = {
+        view.key(at)
+        for index in view.nodes_in(handler.region)
+        if isinstance(node := view.nodes[index], Assign)
+        and node.value >= 0
+        and isinstance(view.nodes[node.value], Const)
+        for at in node.targets
+    } - {""}
+    return bool(flags) and any(
+        isinstance(node, Test)
+        and not view.is_inside(view.region_of(index), handler.region)
+        and any(view.key(at) in flags for at in view.operands_within(node.value))
+        for index, node in enumerate(view.nodes)
+    )
+
+
+def _waits_for_another(view: FunctionView, index: int) -> bool:
+    """Whether a point waits for a task or future that others may cancel, for something shielded, or for nothing but the
+    cancellation: not for a coroutine that is called there."""
+    node = view.nodes[index]
+    if not isinstance(node, Await):
+        return isinstance(node, (Enter, Exit)) and _is_timeout(view, index)
+    catalog = view.module.project.catalog
+    pending = [node.value]
+    while pending:
+        at = pending.pop()
+        call = view.call_at(at)
+        inner = view.nodes[at]
+        if isinstance(inner, Starred):
+            pending.append(inner.value)
+            continue
+        if isinstance(inner, Display):
+            pending += inner.items
+            continue
+        if call is None:
+            if isinstance(inner, Comprehension):
+                return False
+            continue
+        scope = catalog.scope(call.target)
+        produced = catalog.produces(call.target)
+        if scope is not None and scope.kind is schema.ScopeKind.SHIELD:
+            continue
+        if produced is not None and produced.casts >= 0:
+            pending += call.positional[1:2]
+            continue
+        if catalog.waiter(call.target) is not None:
+            pending += [arg.value for arg in call.node.args if not arg.keyword]
+        elif scope is not None and scope.wraps >= 0:
+            pending += call.positional[scope.wraps : scope.wraps + 1]
+        elif not _waits_forever(view, call):
+            return False
+    return True
+
+
+def _waits_forever(view: FunctionView, call: CallSite) -> bool:
+    """Whether a call waits on something that was made for it alone, so that only a cancellation ends it:
+    `Event().wait()`."""
+    made = view.call_at(call.receiver) if call.receiver >= 0 else None
+    return made is not None and bool(made.target) and view.module.project.catalog.api(call.target) is not None
+
+
+def _loops_on(view: FunctionView, index: int) -> bool:
+    """Whether a loop with no bound of its own goes round again after a node, and waits there."""
+
+    def waits(at: int) -> bool:
+        return is_cancellation_point(view, at) and view.is_inside(view.region_of(at), loop)
+
+    loop = innermost(view, index, RegionKind.LOOP)
+    return _is_in_open_loop(view, index) and reaches_after(view, view.nodes[index].parent, waits) >= 0
+
+
+def _is_in_open_loop(view: FunctionView, index: int) -> bool:
+    """Whether the innermost loop around a node is not bounded by what it iterates over."""
+    loop = innermost(view, index, RegionKind.LOOP)
+    header = view.nodes[view.regions[loop].node] if loop >= 0 else None
+    return header is not None and (not isinstance(header, Iterate) or header.is_async)
+
+
+def runs_until_cancelled(view: FunctionView) -> bool:
+    """Whether a function is a task's root in all likelihood, though who starts it is not seen: it waits in a loop with
+    no end of its own, and nothing in its module awaits it."""
+    if view.facts.kind is not FunctionKind.DEF or not view.is_coroutine:
+        return False
+    known = view.module.endless.get(view.index)
+    if known is None:
+        known = view.module.endless[view.index] = _never_ends(view) and not any(
+            call is not None and _is_waited_for(user, call) for user, call in references(view)
+        )
+    return known
+
+
+def _never_ends(view: FunctionView) -> bool:
+    loops = {
+        index
+        for index, region in enumerate(view.regions)
+        if region.kind is RegionKind.LOOP and _is_endless(view, region.node)
+    }
+    return bool(loops) and any(
+        is_cancellation_point(view, index) and not loops.isdisjoint(view.loops_around(index))
+        for index in range(len(view.nodes))
+    )
+
+
+def _is_endless(view: FunctionView, header: int) -> bool:
+    node = view.nodes[header]
+    value = view.nodes[node.value] if isinstance(node, Test) else None
+    return isinstance(value, Const) and bool(value.value)
+
+
+def _is_waited_for(view: FunctionView, call: CallSite) -> bool:
+    """Whether a call's coroutine is awaited where it stands, through `wait_for` and the like too."""
+    use = call.use
+    if use.kind != "argument":
+        return use.kind == "awaited"
+    return not _hands_over(view, call.index)
+
+
+def eating_escapes(view: FunctionView, handler: Handler, points: list[int]) -> list[Escape]:
+    """The ways out of a handler on which a cancellation of one of `points` is lost, nearest first; none where each way
+    raises, or where losing it is an idiom."""
+    if not points or joins_own_cancel(view, points) or decides_unseen(view, handler):
+        return []
+    if is_raised_anyway(view, view.regions[handler.statement].parent):
+        return []
+    # where a cancellation is delivered again, the next wait in the handler raises it
+    again = None if handler.catch.named or not delivers_again(view) else partial(is_cancellation_point, view)
+    ways = escapes_of(view, handler, ends=again)
+    return [escape for escape in ways if not kept_cancellation(view, handler, escape)]
+
+
+def delivers_again(view: FunctionView) -> bool:
+    """Whether the module's framework delivers a cancellation at every wait until its scope is left, as trio and anyio
+    do, and not once, as asyncio does."""
+    catalog = view.module.project.catalog
+    libraries = view.module.facts.libraries
+    frameworks = [framework for framework in map(catalog.framework, libraries) if framework is not None]
+    return bool(frameworks) and all(framework.until_left for framework in frameworks)
+
+
+def goes_round(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler of a synchronous loop takes what ends a program, and lets the loop go on."""
+    loop = next((around for around in view.loops_around(handler.node)), -1)
+    if loop < 0:
+        return False
+    for earlier in handlers_of(view, handler.statement):
+        if earlier.region == handler.region:
+            break
+        caught = earlier.excepts(view).caught
+        if caught < 0 or any(is_exit(leaf) is not False for leaf in exception_types(view, [caught])):
+            return False
+    if decides_unseen(view, handler, is_exit):
+        return False
+    return any(
+        escape.block >= 0
+        and view.is_inside(view.blocks[escape.block].region, loop)
+        and not kept_cancellation(view, handler, escape)
+        for escape in escapes_of(view, handler, is_exit)
+    )
+
+
+def is_quiet_root(view: FunctionView, handler: Handler) -> bool:
+    """Whether a task ends with this handler: the function is a task's root, and only cleans up after it. The root of a
+    whole program may do more, where the handler is in no loop: it is cancelled by the runner, at an interrupt, and
+    nobody waits for the cancellation but the runner."""
+    if not is_task_root(view):
+        return runs_until_cancelled(view) and all(ends_quietly(view, way) for way in escapes_of(view, handler))
+    if innermost(view, handler.node, RegionKind.LOOP) < 0 and is_program(view):
+        return True
+    return all(ends_quietly(view, escape) for escape in escapes_of(view, handler))
+
+
+def is_program(view: FunctionView) -> bool:
+    """Whether this module gives the function's coroutine to a runner (`asyncio.run(main())`)."""
+    catalog = view.module.project.catalog
+    for user, call in references(view):
+        use = user.use(call.index) if call is not None else None
+        runner = user.call_at(use.node) if use is not None and use.kind == "argument" else None
+        if runner is None:
+            continue
+        entry = catalog.runner(runner.target)
+        if entry is not None and not entry.thread:
+            return True
+        # a runner of the project's own, as good as named so
+        if entry is None and not user.is_async and runner.member.rstrip("_").endswith("run"):
+            return True
+    return False
+
+
+def is_root_region(view: FunctionView, region: int) -> bool:
+    """The same for a `with` block that swallows."""
+    if not is_task_root(view) and not runs_until_cancelled(view):
+        return False
+    exits = [
+        index
+        for index, node in enumerate(view.nodes)
+        if isinstance(node, Exit) and node.on_error and node.enter == view.regions[region].node
+    ]
+    return all(
+        _ends_from(view, start_at(view, target)) for index in exits for target in view.blocks[view.block_of(index)].next
+    )

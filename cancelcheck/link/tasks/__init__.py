@@ -1,0 +1,1 @@
+"""Tasks and those who hold them: who starts, keeps, joins, cancels, hands on."""

@@ -1,0 +1,320 @@
+"""Waits for several tasks that come back before all of them are done, and what becomes of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.paths.exceptions import handlers_of
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, read_of
+from cancelcheck.link.swallowing.cancellation import is_program
+from cancelcheck.link.tasks.spawning import calls_coroutine, spawner_of
+from cancelcheck.model.facts import (
+    Assign,
+    Await,
+    Call,
+    Comprehension,
+    Const,
+    Display,
+    FunctionKind,
+    Name,
+    RegionKind,
+    Starred,
+    Store,
+    Subscript,
+    Test,
+    Unpack,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Left(NamedTuple):
+    """A wait that leaves tasks behind: the call, where the tasks are made, how they are lost, and whether that is worth
+    a look only."""
+
+    call: CallSite
+    made: tuple[int, ...]
+    why: str
+    strict: bool
+
+
+class Tasks(NamedTuple):
+    """Tasks that this function has made: the calls that make them, and the locals that hold them or the collection."""
+
+    made: tuple[int, ...]
+    names: frozenset[str]
+
+
+def abandoned(view: FunctionView) -> Iterator[Left]:
+    """The waits that come back early, whose tasks this function has made and never looks after again."""
+    for call, waiter in _waits(view):
+        if not waiter.pair or not comes_back_early(call, waiter):
+            continue
+        tasks = _tasks(view, call, waiter)
+        if tasks is None:
+            continue
+        pending = _pending(view, call)
+        if pending is None:
+            continue
+        kept = [at for name in tasks.names for at in _seen_to(view, name, call, tasks.names)]
+        if kept or (pending and _seen_to(view, pending, call, tasks.names)):
+            continue
+        # one job that is given some time, and then goes on by itself, is often meant so
+        alone = len(tasks.made) == 1 and next(view.loops_around(tasks.made[0]), -1) < 0 and not _early(call, waiter)
+        strict = not call.is_awaited or is_program(view) or alone
+        yield Left(call, tasks.made, "it may come back before they are done", strict)
+
+
+def _early(call: CallSite, waiter: schema.Waiter) -> bool:
+    """Whether it comes back with the first one that is done."""
+    return bool(waiter.early) and call.argument(waiter.early) is not None
+
+
+def left_by_failure(view: FunctionView) -> Iterator[Left]:
+    """The waits that raise as soon as one of several tasks fails, and leave the others, which this function has made,
+    to themselves."""
+    for call, waiter in _waits(view):
+        if not waiter.cancels or not call.is_awaited or _collects_failures(call):
+            continue
+        tasks = _tasks(view, call, waiter)
+        if tasks is None or _is_guarded(view, call):
+            continue
+        made = tasks.made if tasks.names else _workers(view, tasks.made)
+        if made:
+            # what is nested in this function shares its locals, and is to end with it
+            strict = bool(tasks.names) or not all(
+                (callee := _coroutine(view, index)) is not None and callee.parent is view for index in tasks.made
+            )
+            yield Left(call, made, "it raises when the first one fails", strict)
+
+
+def _workers(view: FunctionView, made: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of several coroutines that go round and round until something tells them to end: nobody else holds them,
+    and none ends by itself when another one has failed. None where all are torn down with the program."""
+    if len(made) < 2 or is_program(view):
+        return ()
+    return tuple(index for index in made if (callee := _coroutine(view, index)) is not None and _turns_round(callee))
+
+
+def _coroutine(view: FunctionView, index: int) -> FunctionView | None:
+    """The project's coroutine function that a call makes a coroutine of, at once or as the work of a task."""
+    call = view.call_at(index)
+    assert call is not None
+    spawner = spawner_of(call)
+    work = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else index
+    inner = view.call_at(work) if work is not None and work >= 0 else None
+    callee = inner.callee if inner is not None else None
+    return callee if callee is not None and callee.is_coroutine and len(callee.alternatives) == 1 else None
+
+
+def _turns_round(view: FunctionView) -> bool:
+    """Whether a function waits in a loop whose condition is a constant."""
+    for index, region in enumerate(view.regions):
+        node = view.nodes[region.node] if region.kind is RegionKind.LOOP and region.node >= 0 else None
+        value = view.nodes[node.value] if isinstance(node, Test) else None
+        if isinstance(value, Const) and value.value and region.entry in view.live_blocks:
+            if any(isinstance(view.nodes[at], Await) for at in view.nodes_in(index)):
+                return True
+    return False
+
+
+def _waits(view: FunctionView) -> Iterator[tuple[CallSite, schema.Waiter]]:
+    if view.facts.kind is not FunctionKind.DEF:
+        return
+    catalog = view.module.project.catalog
+    for call in view.calls:
+        waiter = catalog.waiter(call.target) if call.target else None
+        if waiter is not None:
+            yield call, waiter
+
+
+def _collects_failures(call: CallSite) -> bool:
+    """Whether failures are given back as results (`return_exceptions=True`), or may be."""
+    argument = call.argument("return_exceptions")
+    if argument is None:
+        return False
+    node = call.fn.nodes[argument] if argument >= 0 else None
+    return not (isinstance(node, Const) and node.value is False)
+
+
+def _is_guarded(view: FunctionView, call: CallSite) -> bool:
+    """Whether a `finally` or a handler of a `try` around the wait may see to the tasks."""
+    for region in view.regions_around(call.index):
+        if view.regions[region].kind is RegionKind.TRY:
+            if handlers_of(view, region) or any(
+                inner.kind is RegionKind.FINALLY and inner.parent == region for inner in view.regions
+            ):
+                return True
+    return False
+
+
+def _tasks(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> Tasks | None:
+    """What a wait is given, where it is all made by this function; None where any of it may have another owner."""
+    given = [arg for arg in call.node.args if not arg.keyword]
+    if not given or (not waiter.many and given[0].star):
+        return None
+    made: list[int] = []
+    names: set[str] = set()
+    for arg in given if waiter.many else given[:1]:
+        if not _collect(view, arg.value, made, names, 0):
+            return None
+    return Tasks(tuple(made), frozenset(names)) if made else None
+
+
+def tasks_made(view: FunctionView, name: str) -> Tasks | None:
+    """The tasks in a local collection, where all of them are made by this function; None where any may have another
+    owner. Of what a wait gives back, the tasks that it was given."""
+    given = _waited_for(view, name)
+    made: list[int] = []
+    names: set[str] = set()
+    if given is not None:
+        return _tasks(view, *given)
+    return Tasks(tuple(made), frozenset(names)) if _collect_name(view, name, made, names, 0) and made else None
+
+
+def _waited_for(view: FunctionView, name: str) -> tuple[CallSite, schema.Waiter] | None:
+    """Of `done, pending = await asyncio.wait(tasks)`: the wait that one of the two names comes from."""
+    for call, waiter in _waits(view):
+        if waiter.pair and _pending(view, call) == name:
+            return call, waiter
+    return None
+
+
+_DEEP = 6
+"""Names and collections inside each other that are followed to the tasks in them."""
+
+
+def _collect(view: FunctionView, index: int, made: list[int], names: set[str], depth: int) -> bool:
+    """Whether a value is made of tasks that this function makes."""
+    node = view.nodes[index]
+    if depth > _DEEP:
+        return False
+    if isinstance(node, Starred):
+        return _collect(view, node.value, made, names, depth + 1)
+    if isinstance(node, Display):
+        return bool(node.items) and all(_collect(view, item, made, names, depth + 1) for item in node.items)
+    if isinstance(node, Comprehension):
+        return all(_collect(view, item, made, names, depth + 1) for item in node.elements)
+    if isinstance(node, Call):
+        call = view.call_at(index)
+        assert call is not None
+        spawner = spawner_of(call)
+        if spawner is not None and not spawner.has_owner and spawner.work is schema.Work.COROUTINE:
+            work = call.argument(spawner.work_keyword, spawner.work_position)
+            if work is None or work < 0 or not isinstance(view.nodes[work], Call):
+                return False  # it may have been a task before
+            made.append(index)
+            return True
+        if calls_coroutine(view, index):
+            made.append(index)
+            return True
+        return False
+    if isinstance(node, Name):
+        return _collect_name(view, node.id, made, names, depth)
+    return False
+
+
+def _collect_name(view: FunctionView, name: str, made: list[int], names: set[str], depth: int) -> bool:
+    if name in names:
+        return True
+    scope, bound = view.bindings(name)
+    if scope is not view or any(holder is not view or at < 0 for holder, at in bound) or not bound:
+        return False
+    names.add(name)
+    filled = False
+    for _, at in bound:
+        value = view.assigned_value(at) if isinstance(view.nodes[at], Store) else None
+        if value is None:
+            return False
+        if _is_empty(view, value):
+            filled = True
+            continue
+        if not _collect(view, value, made, names, depth + 1):
+            return False
+    return not filled or _collect_added(view, name, made, names, depth)
+
+
+def _is_empty(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    call = view.call_at(index)
+    if call is not None:
+        return call.target in ("builtins.list", "builtins.set") and not call.node.args
+    return isinstance(node, Display) and not node.items
+
+
+def _collect_added(view: FunctionView, name: str, made: list[int], names: set[str], depth: int) -> bool:
+    """The same for what is put into a collection by `append` or `add`."""
+    found = False
+    for _, at in view.reads(name):
+        use = view.use(at)
+        attr = view.nodes[use.node] if use.kind == "receiver" else None
+        call = view.call_at(attr.parent) if attr is not None else None
+        if call is not None and call.member in ("append", "add") and call.positional:
+            if not _collect(view, call.positional[0], made, names, depth + 1):
+                return False
+            found = True
+    return found
+
+
+def _pending(view: FunctionView, call: CallSite) -> str | None:
+    """The name that the pending set is bound to, "" where it is dropped; None where it is kept in another way."""
+    value = call.node.parent if call.is_awaited else call.index
+    use = view.use(value)
+    if use.kind == "dropped":
+        return ""
+    node = view.nodes[use.node] if use.node >= 0 else None
+    if isinstance(node, Subscript) and node.value == value:
+        index = view.nodes[node.index]
+        return "" if isinstance(index, Const) and index.value == 0 else None
+    if isinstance(node, Assign) and len(node.targets) == 1:
+        target = view.nodes[node.targets[0]]
+        if isinstance(target, Unpack) and len(target.items) == 2:
+            rest = view.nodes[target.items[1]]
+            return rest.id if isinstance(rest, Store) else None
+    return None
+
+
+def _seen_to(view: FunctionView, name: str, call: CallSite, names: frozenset[str]) -> list[int]:
+    """The reads of a name by which more is done after a wait than to look at it."""
+    loop = innermost(view, call.index, RegionKind.LOOP)
+    found = []
+    inside = set(view.operands_within(call.index))
+    for reader, at in view.reads(name):
+        if reader is not view:
+            return [at]
+        if at in inside or _is_kept_here(view, at, names):
+            continue
+        again = loop >= 0 and view.is_inside(view.region_of(at), loop)
+        read = read_of(view, at, TASK)
+        if at < call.index and not again and read.fate not in (Fate.HANDED_OVER, Fate.STOPPED):
+            continue
+        if read.fate is not Fate.LOOKED_AT or _iterates(view, at):
+            found.append(at)
+    return found
+
+
+def _iterates(view: FunctionView, at: int) -> bool:
+    """Whether a read goes through the tasks of a collection, or waits for them again."""
+    use = view.use(at)
+    if use.kind == "argument":
+        call = view.call_at(use.node)
+        return call is not None and view.module.project.catalog.waiter(call.target) is not None
+    return use.kind == "iterated"
+
+
+def _is_kept_here(view: FunctionView, at: int, names: frozenset[str]) -> bool:
+    """Whether a read puts the task into a collection that is itself one of `names`, or adds to such a collection."""
+    use = view.use(at)
+    if use.kind == "receiver":
+        return getattr(view.nodes[use.node], "attr", "") in ("append", "add")
+    if use.kind == "argument":
+        call = view.call_at(use.node)
+        return call is not None and call.receiver >= 0 and view.key(call.receiver) in names
+    if use.kind == "element":
+        holder = view.use(use.node)
+        return holder.kind == "bound" and holder.name in names
+    return False

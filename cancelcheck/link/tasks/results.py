@@ -1,0 +1,149 @@
+"""What becomes of the results of a wait that collects failures instead of raising them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.swallowing.cancellation import joins_own_cancel
+from cancelcheck.link.tasks.spawning import loss_of, spawner_of
+from cancelcheck.link.undoing import says_undoing
+from cancelcheck.model.facts import Attr, Call, Comprehension, Const, Display, Name, RegionKind, Starred
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+def ignored_results(view: FunctionView) -> Iterator[tuple[CallSite, int]]:
+    """The waits that collect failures and whose results nobody looks at, each with the await that drops them. Not
+    those that join what this function has cancelled, nor of tasks that are looked at one by one, nor where all that is
+    waited for gives something back on the way out."""
+    catalog = view.module.project.catalog
+    for call in view.calls:
+        waiter = catalog.waiter(call.target)
+        if waiter is None or not waiter.collects or not _is_true(view, call.argument(waiter.collects)):
+            continue
+        awaited = _awaited(view, call.index)
+        if awaited < 0 or not loss_of(view, awaited) or joins_own_cancel(view, [awaited]):
+            continue
+        if not _looked_at(view, call, awaited) and not _gives_back(view, call):
+            yield call, awaited
+
+
+def _is_true(view: FunctionView, argument: int | None) -> bool:
+    node = view.nodes[argument] if argument is not None and argument >= 0 else None
+    return isinstance(node, Const) and node.value is True
+
+
+def _awaited(view: FunctionView, index: int) -> int:
+    """The await that gives what an awaitable gives: directly, through a wrapper (`wait_for`), or through a local that
+    is read nowhere else; -1 where there is none."""
+    while True:
+        use = view.use(index)
+        if use.kind == "awaited":
+            return use.node
+        if use.kind == "argument":
+            wrapper = view.call_at(use.node)
+            assert wrapper is not None
+            scope = view.module.project.catalog.scope(wrapper.target)
+            if scope is None or scope.entering is not schema.Entering.AWAIT:
+                return -1
+            index = use.node
+        elif use.kind == "bound":
+            reads = view.reads(use.name)
+            if len(reads) != 1 or reads[0][0] is not view or reads[0][1] < index:
+                return -1
+            index = reads[0][1]
+        else:
+            return -1
+
+
+_SAYS_NOTHING = frozenset({"clear"})
+"""Methods of a collection that say nothing of what is in it."""
+
+
+def _looked_at(view: FunctionView, call: CallSite, awaited: int) -> bool:
+    """Whether a task, or the collection of tasks, that is waited for is read again after the wait, or a callback of its
+    own is told of its end."""
+    if any(inner.member == "add_done_callback" for inner in view.calls):
+        return True
+    keys: set[str] = set()
+    for arg in call.node.args:
+        if arg.keyword:
+            continue
+        node = view.nodes[arg.value]
+        keys.add(view.key(node.value if isinstance(node, Starred) else arg.value))
+    keys.discard("")
+    if not keys:
+        return False
+    for index in range(awaited + 1, len(view.nodes)):
+        node = view.nodes[index]
+        if isinstance(node, (Name, Attr)) and view.key(index) in keys:
+            parent = view.nodes[node.parent] if node.parent >= 0 else None
+            if not (isinstance(parent, Attr) and parent.attr in _SAYS_NOTHING):
+                return True
+    return any(reader is not view for key in keys if "." not in key for reader, _ in view.reads(key))
+
+
+def _gives_back(view: FunctionView, call: CallSite) -> bool:
+    """Whether all that is waited for are calls that give something back, in a `finally`, a handler, or a function that
+    is itself called for that: there is nobody left to tell."""
+    at_end = _says_end(view.name) or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
+    if not at_end:
+        return False
+    work = [made for arg in call.node.args if not arg.keyword for made in _made(view, arg.value)]
+    return bool(work) and all(made is not None and _made_to_give(view, made) for made in work)
+
+
+def _made_to_give(view: FunctionView, call: CallSite) -> bool:
+    """Whether a call gives something back, or is handed the method that does: `create_task(item.close)`."""
+    if _says_end(call.member):
+        return True
+    given = view.nodes[call.positional[0]] if len(call.positional) == 1 else None
+    return isinstance(given, Attr) and _says_end(given.attr)
+
+
+def _says_end(name: str) -> bool:
+    """Whether a name says that something is given back, ended, or waited for until it has."""
+    return says_undoing(name) or name.strip("_").partition("_")[0] == "join"
+
+
+def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Iterator[CallSite | None]:
+    """The calls that make what a node holds: in a display, a comprehension, a list that is filled here, as the work of
+    a task; None for anything else. `inside` are the names on the way."""
+    node = view.nodes[index]
+    match node:
+        case Starred():
+            yield from _made(view, node.value, inside)
+        case Display():
+            for item in node.items:
+                yield from _made(view, item, inside)
+        case Comprehension():
+            for element in node.elements:
+                yield from _made(view, element, inside)
+        case Call():
+            call = view.call_at(index)
+            assert call is not None
+            spawner = spawner_of(call)
+            work = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else None
+            if work is not None and work >= 0:
+                yield view.call_at(work)
+            else:
+                yield call
+        case Name() if node.id not in inside:
+            scope, bound = view.bindings(node.id)
+            values = [holder.assigned_value(at) if holder is view and at >= 0 else None for holder, at in bound]
+            for value in values if scope is view else [None]:
+                if value is None or isinstance(view.nodes[value], Name):
+                    yield None
+                else:
+                    yield from _made(view, value, (*inside, node.id))
+            for call in view.calls:
+                if call.member not in ("append", "add") or call.receiver < 0 or not call.positional:
+                    continue
+                if view.key(call.receiver) == node.id:
+                    yield from _made(view, call.positional[0], (*inside, node.id))
+        case _:
+            yield None

@@ -1,0 +1,432 @@
+"""Which calls start work of their own, and what becomes of the handle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.paths.exceptions import handlers_of, is_cancellation_point, takes_failures
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.paths.ownership import TASK, Fate, read_of
+from cancelcheck.link.timeouts.passing import matched
+from cancelcheck.link.values import ValueKind, evaluate
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Await,
+    Call,
+    Comprehension,
+    Const,
+    Delete,
+    Display,
+    Enter,
+    FunctionKind,
+    Iterate,
+    Lambda,
+    Name,
+    ParamKind,
+    RegionKind,
+    Return,
+    Starred,
+    Store,
+    StoreAttr,
+    Unpack,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+EVENT_LOOP = "asyncio.AbstractEventLoop"
+
+_LOOP_SUFFIX = "loop"
+"""How a place that holds an event loop is called, when nothing else is known of it."""
+
+_OWNERS = ("tg", "group", "nursery", "scope", "tasks", "manager", "supervisor", "pool", "runner", "self", "cls")
+"""How a place that owns the tasks made through it is called, when nothing else is known of it."""
+
+
+def spawner_of(call: CallSite) -> schema.Spawner | None:
+    """The catalogue's spawner that a call is, or what a function of the project is that hands out the work which it
+    starts; where the receiver cannot be resolved, by evidence as good: it ends in `loop`, or the argument calls a
+    coroutine function."""
+    catalog = call.fn.module.project.catalog
+    if call.target:
+        entry = catalog.spawner(call.target)
+        if entry is None and (started := started_in(call)) is not None:
+            return _as_called(call, started)
+        return entry
+    entry = catalog.spawner(f"{EVENT_LOOP}.{call.member}") if call.receiver >= 0 else None
+    if entry is None:
+        return None
+    holder = call.fn.key(call.receiver).rpartition(".")[2].lower()
+    if holder.endswith(_LOOP_SUFFIX):
+        return entry
+    if entry.work is schema.Work.COROUTINE and holder and not holder.endswith(_OWNERS):
+        work = call.argument(entry.work_keyword, entry.work_position)
+        if work is not None and work >= 0 and calls_coroutine(call.fn, work):
+            return entry
+    return None
+
+
+class Started(NamedTuple):
+    """The work that a function starts and hands out: the call that starts it, its entry, and the function's own
+    parameter that is run ("" where it is no parameter)."""
+
+    call: CallSite
+    entry: schema.Spawner
+    param: str
+
+
+def started_in(call: CallSite) -> Started | None:
+    """What the project function that is called starts, and hands out without keeping it."""
+    callee = call.callee
+    if callee is None or not _may_hand_out(callee):
+        return None
+    kept = callee.module.starting
+    if callee.index in kept:
+        return kept[callee.index]
+    kept[callee.index] = None  # one that calls itself is not followed
+    found = _started(callee)
+    if callee.module.project.guard.is_settled:
+        kept[callee.index] = found
+    else:
+        del kept[callee.index]
+    return found
+
+
+def _may_hand_out(view: FunctionView) -> bool:
+    """Whether a call of a function gives what its text returns, and no other text may be meant."""
+    facts = view.facts
+    if facts.kind is not FunctionKind.DEF or facts.is_async or facts.is_generator or facts.is_stub:
+        return False
+    return len(view.alternatives) == 1 and all(
+        view.module.project.catalog.decorator(name) in _KEEPING_ROLES for name, _ in view.decorators
+    )
+
+
+_KEEPING_ROLES = ("staticmethod", "classmethod")
+"""Decorators that leave what a function returns as it is."""
+
+
+def _started(view: FunctionView) -> Started | None:
+    """The one call that starts what a function returns, where it returns nothing else (`None` apart)."""
+    starts: set[int] = set()
+    for node in view.nodes:
+        if not isinstance(node, Return) or node.value < 0 or _is_none(view, node.value):
+            continue
+        found = _handed_out(view, node.value)
+        if found < 0:
+            return None
+        starts.add(found)
+    call = view.call_at(starts.pop()) if len(starts) == 1 else None
+    entry = spawner_of(call) if call is not None else None
+    if call is None or entry is None:
+        return None
+    work = call.argument(entry.work_keyword, entry.work_position)
+    if work is None or work < 0:
+        return Started(call, entry, "")
+    made = view.call_at(work)
+    # `spawn(work, *args)` may run `work(*args)`
+    node = view.nodes[made.node.func if made is not None else work]
+    given = isinstance(node, Name) and view.facts.bound.get(node.id) == [-1]
+    return Started(call, entry, node.id if given and isinstance(node, Name) else "")
+
+
+def _handed_out(view: FunctionView, value: int) -> int:
+    """The call whose result is returned, at once or through a local that is only looked at on the way; -1 where it may
+    be kept too."""
+    node = view.nodes[value]
+    if isinstance(node, Call):
+        return value
+    if not isinstance(node, Name):
+        return -1
+    scope, bound = view.bindings(node.id)
+    if scope is not view or len(bound) != 1 or bound[0][1] < 0 or not isinstance(view.nodes[bound[0][1]], Store):
+        return -1
+    made = view.assigned_value(bound[0][1])
+    if made is None or not isinstance(view.nodes[made], Call):
+        return -1
+    return made if _is_only_looked_at(view, node.id, MAX_STEPS) else -1
+
+
+def _is_only_looked_at(view: FunctionView, name: str, steps: int) -> bool:
+    """Whether a function only looks at what a local holds, names it or returns it, also through functions of the
+    project that it is given to."""
+    if steps <= 0 or view.uses_locals:
+        return False
+    for reader, at in view.reads(name):
+        if reader is not view:
+            return False
+        use = view.use(at)
+        if use.kind == "returned" or isinstance(view.nodes[view.nodes[at].parent], StoreAttr):
+            continue
+        if use.kind == "argument":
+            given = view.call_at(use.node)
+            callee = given.callee if given is not None else None
+            if given is not None and callee is not None:
+                param = next((param.name for param, argument in matched(given, callee) if argument == at), "")
+                if not param or callee.is_async or not _may_hand_out(callee):
+                    return False
+                if not _is_only_looked_at(callee, param, steps - 1):
+                    return False
+                continue
+        read = read_of(view, at, TASK)
+        if read.fate is not Fate.LOOKED_AT or _member_of(view, use.node) == "add_done_callback":
+            return False
+    return True
+
+
+def _member_of(view: FunctionView, index: int) -> str:
+    node = view.nodes[index] if index >= 0 else None
+    return node.attr if isinstance(node, Attr) else ""
+
+
+def _is_none(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    return isinstance(node, Const) and node.kind == "none"
+
+
+def _as_called(call: CallSite, started: Started) -> schema.Spawner:
+    """The entry of a function that hands out what it starts, for a call of it."""
+    callee = call.callee
+    assert callee is not None
+    position = -1
+    for at, (param, _) in enumerate(matched(call, callee)):
+        if param.name == started.param and param.kind is not ParamKind.KEYWORD_ONLY:
+            position = at
+    return msgspec.structs.replace(
+        started.entry, call=callee.qualname, work_position=position, work_keyword=started.param
+    )
+
+
+def calls_coroutine(view: FunctionView, index: int) -> bool:
+    """Whether a node calls a coroutine function, of the project or of the catalogue."""
+    call = view.call_at(index)
+    if call is None:
+        return False
+    callee = call.callee
+    if callee is not None:
+        return callee.is_coroutine
+    return view.module.project.catalog.is_coroutine(call.target)
+
+
+def loss_of(view: FunctionView, index: int) -> str:
+    """How the value of a node is lost: "dropped" at once, "unread" in a local that nothing reads, "callback" as what a
+    callback returns; "" where it is kept, or not known to be lost."""
+    use = view.use(index)
+    match use.kind:
+        case "dropped":
+            return "dropped"
+        case "bound":
+            return "unread" if _is_unread(view, use.name) else ""
+        case "element":
+            holder = view.nodes[use.node]
+            if isinstance(holder, Comprehension) and holder.kind == "generator":
+                return ""  # nothing runs before somebody takes it
+            if isinstance(holder, Display) and holder.kind == "tuple":
+                unpacked = _unpacked_to(view, use.node, index)
+                if unpacked:
+                    return "unread" if _is_unread(view, unpacked) else ""
+            return loss_of(view, use.node)
+        case "lambda":
+            if _is_callback(view):
+                return "callback"
+        case "other":
+            node = view.nodes[use.node] if use.node >= 0 else None
+            if isinstance(node, Assign) and not node.op:
+                targets = [view.nodes[target] for target in node.targets]
+                if all(isinstance(target, Store) and _is_unread(view, target.id) for target in targets):
+                    return "unread"
+    return ""
+
+
+def _is_unread(view: FunctionView, name: str) -> bool:
+    """Whether a name is a local that nothing reads."""
+    if view.facts.kind not in (FunctionKind.DEF, FunctionKind.LAMBDA):
+        return False
+    if name in view.facts.global_names or name in view.facts.nonlocal_names:
+        return False
+    return not view.reads(name) and not view.uses_locals and not _is_held(view, name)
+
+
+def _is_held(view: FunctionView, name: str) -> bool:
+    """Whether `del name` says until when a handle was to be held: something is called before it."""
+    held = False
+    for index, node in enumerate(view.nodes):
+        if isinstance(node, Store) and node.id == name:
+            held = True
+        elif held and isinstance(node, Delete) and name in node.names:
+            bound = max(at for at in view.facts.bound[name] if at < index)
+            return any(isinstance(inner, (Call, Await)) for inner in view.nodes[bound + 1 : index])
+    return False
+
+
+def _unpacked_to(view: FunctionView, display: int, index: int) -> str:
+    """The name that `a, b = x, y` binds to one of the values; "" where it binds none, or not one to one."""
+    holder = view.nodes[display]
+    assign = view.nodes[holder.parent] if holder.parent >= 0 else None
+    if not isinstance(holder, Display) or not isinstance(assign, Assign) or len(assign.targets) != 1:
+        return ""
+    target = view.nodes[assign.targets[0]]
+    if not isinstance(target, Unpack) or len(target.items) != len(holder.items) or index not in holder.items:
+        return ""
+    pieces = [view.nodes[item] for item in (*target.items, *holder.items)]
+    if any(isinstance(piece, Starred) for piece in pieces):
+        return ""
+    name = pieces[holder.items.index(index)]
+    return name.id if isinstance(name, Store) else ""
+
+
+def _is_callback(view: FunctionView) -> bool:
+    """Whether a lambda is handed to a call that drops what it returns."""
+    parent = view.parent
+    if parent is None or not isinstance(parent.nodes[view.facts.define], Lambda):
+        return False
+    use = parent.use(view.facts.define)
+    if use.kind != "argument":
+        return False
+    call = parent.call_at(use.node)
+    assert call is not None
+    catalog = parent.module.project.catalog
+    entry = catalog.callback(call.target)
+    if entry is None and not call.target and call.receiver >= 0:
+        holder = parent.key(call.receiver).rpartition(".")[2].lower()
+        if holder.endswith(_LOOP_SUFFIX):
+            entry = catalog.callback(f"{EVENT_LOOP}.{call.member}")
+    if entry is None:
+        return False
+    argument = call.argument("", entry.position)
+    return argument == view.facts.define
+
+
+def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether work is such that its handle may well be dropped on purpose: a callable in a thread that sees to its own
+    failures, a coroutine that does one thing after a delay and expects that to fail, or what an object starts that is
+    about to go away, and has no place to keep it. (A coroutine that sees to its failures can vanish like any other.)"""
+    if call.fn.name == "__del__" and call.fn.owner is not None:
+        return True
+    work = _work(call, entry)
+    if entry.work is schema.Work.CALLABLE:
+        callee = call.fn.definition_of(work) if work >= 0 else None
+    else:
+        made = call.fn.call_at(work) if work >= 0 else None
+        callee = made.callee if made is not None else None
+    if callee is None or len(callee.alternatives) > 1:
+        return False
+    return _is_delayed(callee) if callee.is_async else _sees_to_its_failures(callee)
+
+
+def _sees_to_its_failures(view: FunctionView) -> bool:
+    """Whether everything that a function calls stands in a `try` that takes every failure and goes on."""
+    return bool(view.calls) and all(_is_guarded(view, call.index, broadly=True) for call in view.calls)
+
+
+def _is_delayed(view: FunctionView) -> bool:
+    """Whether a coroutine sleeps, and then waits for one thing, whose failures it expects."""
+    points = [index for index in range(len(view.nodes)) if is_cancellation_point(view, index)]
+    waits = [index for index in points if not _is_sleep(view, index)]
+    return (
+        len(waits) == 1 < len(points)
+        and innermost(view, waits[0], RegionKind.LOOP) < 0
+        and _is_guarded(view, waits[0], broadly=False)
+    )
+
+
+def _is_sleep(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    api = view.module.project.catalog.api(call.target) if call is not None else None
+    return api is not None and api.kind is schema.Kind.SLEEP
+
+
+def _is_guarded(view: FunctionView, index: int, *, broadly: bool) -> bool:
+    """Whether a `try` around a node has a handler that takes failures (all of them where `broadly`) and raises none.
+    What such a handler does itself counts too."""
+    inner = -1
+    for region in view.regions_around(index):
+        if view.regions[region].kind is RegionKind.TRY:
+            takes = any(
+                not view.raises_within(handler.region)
+                and (takes_failures(view, handler) or (not broadly and bool(handler.catch.others)))
+                for handler in handlers_of(view, region)
+            )
+            if takes and inner >= 0:
+                return True
+        inner = region
+    return False
+
+
+def runs_in_one_step(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether the work is a coroutine that calls something, waits for nothing and starts nothing: it is done in its
+    first step, and cannot vanish."""
+    work = _work(call, entry)
+    made = call.fn.call_at(work) if work >= 0 else None
+    return made is not None and _is_done_at_once(made, MAX_STEPS)
+
+
+MAX_STEPS = 4
+"""Coroutines that are followed into each other."""
+
+
+def _is_done_at_once(made: CallSite, steps: int) -> bool:
+    """Whether a call makes a coroutine that never waits: the catalogue's, or one of the project that awaits only such,
+    and starts nothing."""
+    callee = made.callee
+    if callee is None:
+        return _never_waits(made)
+    if steps <= 0 or not callee.is_coroutine or not callee.calls or len(callee.alternatives) > 1:
+        return False
+    if any(spawner_of(inner) is not None for inner in callee.calls):
+        return False
+    for node in callee.nodes:
+        if isinstance(node, Await):
+            awaited = callee.call_at(node.value)
+            if awaited is None or not _is_done_at_once(awaited, steps - 1):
+                return False
+        elif isinstance(node, (Iterate, Enter)) and node.is_async:
+            return False
+    return True
+
+
+def _never_waits(call: CallSite) -> bool:
+    """Whether the catalogue says that a method never waits on an instance that is made so."""
+    entry = call.fn.module.project.catalog.immediate(call.target)
+    if entry is None:
+        return False
+    instance = call.called_on
+    if instance is None or not instance.complete or not instance.origins:
+        return False
+    for origin in instance.origins:
+        given = origin.argument(entry.unless, entry.unless_position) if entry.unless else None
+        if given is None:
+            continue
+        value = evaluate(origin.fn, given) if given >= 0 else None
+        if value is None or value.kind is not ValueKind.NUMBER or value.number > 0:
+            return False
+    return True
+
+
+def _work(call: CallSite, entry: schema.Spawner) -> int:
+    """The node that makes the work, through a local that is bound to it once; -1 where there is none."""
+    work = call.argument(entry.work_keyword, entry.work_position)
+    if work is None or work < 0:
+        return -1
+    node = call.fn.nodes[work]
+    if isinstance(node, Name) and entry.work is schema.Work.COROUTINE:
+        _, bound = call.fn.bindings(node.id)
+        if len(bound) == 1 and bound[0][0] is call.fn and bound[0][1] >= 0:
+            value = call.fn.assigned_value(bound[0][1])
+            return work if value is None else value
+    return work
+
+
+def work_text(call: CallSite, entry: schema.Spawner) -> str:
+    """What a spawner is given to run, as it is written."""
+    work = call.argument(entry.work_keyword, entry.work_position)
+    if work is None or work < 0:
+        started = started_in(call)
+        return work_text(started.call, started.entry) if started is not None and not started.param else call.text
+    node = call.fn.nodes[work]
+    return f"{call.fn.text(node.func)}()" if isinstance(node, Call) else call.fn.text(work)

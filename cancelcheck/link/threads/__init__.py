@@ -1,0 +1,1 @@
+"""Threads and processes: what blocks them, and what outlives the one who waits."""

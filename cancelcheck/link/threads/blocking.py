@@ -1,0 +1,250 @@
+"""Which calls hold up the thread that makes them, and for how long at most: long, or for a moment."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.loops.polling import is_poll, not_yet_handler
+from cancelcheck.link.values import ValueKind, evaluate
+from cancelcheck.model.facts import Attr, Await, Name, Store
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.link.instances import Instance
+
+
+class Hold(enum.StrEnum):
+    """How long a call can hold up its thread."""
+
+    LONG = "long"
+    """For as long as somebody else takes: a peer, a process, another thread, a person, or the time that it sleeps."""
+    SHORT = "short"
+    """For a moment as a rule: a disk, a lock, a buffer that is full."""
+
+
+_SHORT_KINDS = frozenset({schema.Kind.FILE})
+
+
+def hold_of(call: CallSite) -> Hold | None:
+    """How long a call of the catalogue can hold up its thread; None for any other call, and for one that only asks."""
+    catalog = call.fn.module.project.catalog
+    api = catalog.api(call.target)
+    if api is None or api.mode is not schema.Mode.SYNC or call.is_awaited or _only_asks(call, api):
+        return None
+    if api.kind in _SHORT_KINDS or api.local:
+        return Hold.SHORT
+    owner = call.target.rpartition(".")[0]
+    if catalog.lock(owner) is not None and call.member == "acquire":
+        return Hold.SHORT
+    if was_asked_before(call):
+        return None
+    match api.kind:
+        case schema.Kind.SLEEP if _is_blink(call, api):
+            return Hold.SHORT
+        case schema.Kind.QUEUE if call.member == "put":
+            return _of_put(call)
+        case schema.Kind.SOCKET if catalog.knows_type(owner):
+            return _of_socket(call)
+        case schema.Kind.THREAD if _awaits_before(call):
+            return Hold.SHORT  # it is told of the end before it waits for it
+        case schema.Kind.SUBPROCESS if was_ended_before(call):
+            return Hold.SHORT
+    return Hold.LONG
+
+
+def _only_asks(call: CallSite, api: schema.Api) -> bool:
+    """Whether a call has a form that does not wait, or is given no time to."""
+    catalog = call.fn.module.project.catalog
+    for entry in catalog.polls(call.target):
+        if is_poll(call, entry) and (not entry.named or not_yet_handler(call.fn, call.index, entry) is not None):
+            return True
+    if api.at_once and _mentions(call, api.at_once):
+        return True
+    if api.only_if and call.argument(api.only_if, api.only_if_position) is None:
+        return True
+    argument = call.argument(api.timeout, api.timeout_position) if api.timeout or api.timeout_position >= 0 else None
+    if argument is None or argument < 0:
+        return False
+    value = evaluate(call.fn, argument)
+    return value.kind is ValueKind.NUMBER and value.number == 0
+
+
+BLINK = 0.01
+"""Seconds of a sleep that holds nobody up."""
+
+
+def _is_blink(call: CallSite, api: schema.Api) -> bool:
+    argument = call.argument(api.timeout, api.timeout_position)
+    value = evaluate(call.fn, argument) if argument is not None and argument >= 0 else None
+    return value is not None and value.kind is ValueKind.NUMBER and 0 < value.number <= BLINK
+
+
+def _mentions(call: CallSite, constants: tuple[str, ...]) -> bool:
+    """Whether one of these constants stands among the arguments: alone, or in a sum of flags, or in one that a name
+    stands for."""
+    pending = [(call.fn, arg.value) for arg in call.node.args]
+    for _ in range(MAX_NAMES):
+        if not pending:
+            break
+        fn, whole = pending.pop(0)
+        for index in fn.operands_within(whole):
+            node = fn.nodes[index]
+            if isinstance(node, (Name, Attr)) and fn.path_of(index) in constants:
+                return True
+            if isinstance(node, Name):
+                _, bound = fn.bindings(node.id)
+                if len(bound) == 1 and bound[0][1] >= 0 and isinstance(bound[0][0].nodes[bound[0][1]], Store):
+                    value = bound[0][0].assigned_value(bound[0][1])
+                    if value is not None:
+                        pending.append((bound[0][0], value))
+    return False
+
+
+MAX_NAMES = 20
+"""Arguments, and what names among them stand for, that are looked at for a constant."""
+
+
+def was_asked_before(call: CallSite) -> bool:
+    """Whether the function has asked before it waits: `future.done()`, `queue.empty()`, `process.poll()` on the same
+    thing; or has put there itself what it takes."""
+    fn = call.fn
+    key = _place(call)
+    return bool(key) and _asks(fn, key, call.index)
+
+
+def _place(call: CallSite) -> str:
+    """The place of what a method is called on; "" where that is a module, or no plain place."""
+    fn = call.fn
+    return fn.key(call.receiver) if call.receiver >= 0 and not fn.path_of(call.receiver) else ""
+
+
+def asked_on_the_way(chain: tuple[CallSite, ...]) -> bool:
+    """The same for what a chain ends in, by a caller on the same object."""
+    last = chain[-1]
+    key = _place(last)
+    name = last.fn.self_name
+    if not name or not key.startswith(f"{name}."):
+        return False
+    return any(at.fn.owner is last.fn.owner and _asks(at.fn, key, at.index) for at in chain[:-1])
+
+
+def _asks(fn: FunctionView, key: str, until: int, hops: int = 1) -> bool:
+    catalog = fn.module.project.catalog
+    for earlier in fn.calls:
+        if earlier.index >= until:
+            break
+        if earlier.receiver >= 0 and fn.key(earlier.receiver) == key:
+            if earlier.member in _PUTS or any(entry.state for entry in catalog.polls(earlier.target)):
+                return True
+        # the question may stand in another method of the same object
+        callee = earlier.callee if hops else None
+        if callee is not None and callee is not fn and callee.owner is not None and callee.owner is fn.owner:
+            if callee.self_name == fn.self_name and _asks(callee, key, len(callee.nodes), hops - 1):
+                return True
+    return False
+
+
+_PUTS = frozenset({"put", "put_nowait", "set_result", "set"})
+"""Methods after which what they are called on has something to give."""
+
+
+def _awaits_before(call: CallSite) -> bool:
+    """Whether the function has awaited something before: the event, say, that the thread sets at its end."""
+    return any(isinstance(node, Await) for node in call.fn.nodes[: call.index])
+
+
+_ENDS = frozenset({"kill", "terminate", "send_signal"})
+"""Methods that tell a process to end."""
+
+
+def was_ended_before(call: CallSite) -> bool:
+    """Whether the function has told the process to end before it waits for it."""
+    fn = call.fn
+    key = _place(call)
+    return bool(key) and any(
+        earlier.index < call.index and earlier.member in _ENDS and fn.key(earlier.receiver) == key
+        for earlier in fn.calls
+        if earlier.receiver >= 0
+    )
+
+
+def was_waited_for_before(call: CallSite) -> bool:
+    """Whether the function has waited for the same thing before: it has ended by now."""
+    fn = call.fn
+    key = _place(call)
+    if not key:
+        return False
+    api = fn.module.project.catalog.api(call.target)
+    inside = set(fn.regions_around(call.index))
+    for earlier in fn.calls:
+        if earlier.index >= call.index:
+            return False
+        if earlier.receiver >= 0 and fn.key(earlier.receiver) == key:
+            other = fn.module.project.catalog.api(earlier.target)
+            if api is not None and other is not None and other.kind is api.kind:
+                if fn.region_of(earlier.index) in inside:
+                    return True
+    return False
+
+
+def _of_put(call: CallSite) -> Hold | None:
+    """A queue without a limit takes everything at once."""
+    instance = call.fn.instance(call.receiver) if call.receiver >= 0 else None
+    if instance is None or not instance.origins:
+        return Hold.SHORT
+    for origin in instance.origins:
+        size = origin.argument("maxsize", 0)
+        if size is None:
+            continue
+        value = evaluate(origin.fn, size) if size >= 0 else None
+        if value is None or value.kind is not ValueKind.NUMBER or value.number > 0:
+            return Hold.LONG
+    return None if instance.complete else Hold.SHORT
+
+
+_SENDS = frozenset({"send", "sendall", "sendto", "sendmsg", "sendfile"})
+
+
+def _of_socket(call: CallSite) -> Hold | None:
+    """A socket that was made here, or came here, and is not told to block no one."""
+    fn = call.fn
+    instance = fn.instance(call.receiver)
+    if _is_non_blocking(fn, call.receiver, instance):
+        return None
+    if instance is None or not instance.origins or call.member in _SENDS:
+        return Hold.SHORT
+    for origin in instance.origins:
+        kind = origin.argument("type", 1)
+        if kind is not None and (kind < 0 or not origin.fn.path_of(kind).endswith("SOCK_STREAM")):
+            return None if call.member == "connect" else Hold.SHORT
+    return Hold.LONG
+
+
+def _is_non_blocking(fn: FunctionView, receiver: int, instance: Instance | None) -> bool:
+    """Whether a socket is set not to block, where it is used or where it is made."""
+    views = [fn, *(origin.fn for origin in instance.origins)] if instance is not None else [fn]
+    if fn.owner is not None:
+        views += fn.owner.children
+    name = fn.key(receiver).rpartition(".")[2]
+    for view in views:
+        for call in view.calls:
+            if call.member in ("setblocking", "settimeout") and call.receiver >= 0 and call.positional:
+                value = evaluate(view, call.positional[0])
+                same = view.key(call.receiver).rpartition(".")[2] == name or view is not fn
+                if same and value.kind in (ValueKind.BOOL, ValueKind.NUMBER) and not value.number:
+                    return True
+    return False
+
+
+def waits_for_thread(call: CallSite) -> bool:
+    """Whether a call waits for another thread or process of this program, not for anything outside."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and api.kind is schema.Kind.THREAD
+
+
+def asks_resolver(call: CallSite) -> bool:
+    """Whether a call asks a name server: a moment for most names, and long for some."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and api.kind is schema.Kind.DNS

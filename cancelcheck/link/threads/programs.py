@@ -1,0 +1,98 @@
+"""Coroutines that have an event loop to themselves: nobody else waits while they block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cancelcheck.catalog import schema
+from cancelcheck.link.tasks.spawning import spawner_of
+from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+MAX_FUNCTIONS = 300
+"""Functions that are looked at for work that a program starts, before it counts as starting some."""
+
+MAX_HOPS = 6
+"""Coroutines between a program and one that is only called by it."""
+
+_STARTS = ("serve", "start", "listen", "create_server", "run_forever", "start_server", "start_polling", "gather")
+"""Methods that start something that goes on beside, when nothing else is known of them."""
+
+
+def is_whole_program(view: FunctionView) -> bool:
+    """Whether a coroutine function is all that its event loop runs: this module gives its coroutine to a runner
+    (`asyncio.run(main())`), or only calls it from such coroutines, and no task, thread or server is started in any."""
+    return _alone(view, MAX_HOPS)
+
+
+def _alone(view: FunctionView, hops: int) -> bool:
+    kept = view.module.alone
+    known = kept.get(view.index)
+    if known is None:
+        kept[view.index] = False  # it calls itself
+        known = _is_alone(view, hops)
+        kept[view.index] = known
+    return known
+
+
+def _is_alone(view: FunctionView, hops: int) -> bool:
+    if view.facts.kind is not FunctionKind.DEF or not view.is_async or hops <= 0:
+        return False
+    mentioned = False
+    for user, index in view.module.mentions(view.name, of_method=view.owner is not None):
+        if view.owner is None and user.definition_of(index) is not view:
+            continue
+        mentioned = True
+        runner = _runner_given(user, index)
+        if runner is not None:
+            if _starts_something(view):
+                return False
+            continue
+        parent = user.nodes[user.nodes[index].parent] if user.nodes[index].parent >= 0 else None
+        is_called = isinstance(parent, Call) and parent.func == index
+        if not is_called or user is view or not user.is_async or not _alone(user, hops - 1):
+            return False
+    return mentioned
+
+
+def _runner_given(user: FunctionView, index: int) -> CallSite | None:
+    """The call that runs a whole loop with the function that a node names: `asyncio.run(main())`, `trio.run(main)`."""
+    node = user.nodes[index]
+    assert isinstance(node, (Name, Attr))
+    parent = user.nodes[node.parent] if node.parent >= 0 else None
+    is_called = isinstance(parent, Call) and parent.func == index
+    use = user.use(node.parent if is_called else index)
+    runner = user.call_at(use.node) if use.kind == "argument" else None
+    entry = user.module.project.catalog.runner(runner.target) if runner is not None else None
+    if entry is None or entry.thread or (entry.work is schema.Work.COROUTINE) is not is_called:
+        return None
+    return runner
+
+
+def _starts_something(view: FunctionView) -> bool:
+    """Whether a function, or a function of the project that it calls, starts something that goes on beside it."""
+    catalog = view.module.project.catalog
+    seen = {view}
+    pending = [view]
+    while pending:
+        current = pending.pop()
+        for call in current.calls:
+            if spawner_of(call) is not None:
+                return True
+            runner = catalog.runner(call.target)
+            scope = catalog.scope(call.target)
+            if (runner is not None and runner.thread) or (
+                scope is not None and scope.kind is schema.ScopeKind.TASK_GROUP
+            ):
+                return True
+            callee = call.callee
+            if callee is None and (call.target.rpartition(".")[2] or call.member).startswith(_STARTS):
+                return True
+            if callee is not None and callee not in seen:
+                seen.add(callee)
+                pending.append(callee)
+                if len(seen) > MAX_FUNCTIONS:
+                    return True
+    return False

@@ -1,0 +1,192 @@
+"""Work that is given to a thread and waited for with a timeout: the timeout ends the wait, and not the work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.link.tasks.handing import Work, work_of
+from cancelcheck.link.tasks.spawning import spawner_of
+from cancelcheck.link.tasks.stopping import looks_at_stop, tells_to_end
+from cancelcheck.link.threads.outlasting import Span, Stay, span_of, span_of_call
+from cancelcheck.link.timeouts.limits import Limit, limit_of
+from cancelcheck.link.timeouts.waits import Verdict, given
+from cancelcheck.link.values import ValueKind, evaluate
+from cancelcheck.model.facts import Attr, Const, Enter, Name, RegionKind, Store
+
+if TYPE_CHECKING:
+    from cancelcheck.catalog import schema
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Orphan(NamedTuple):
+    """Work that outlives its timeout: `call` gives it to a thread, `limit` is the timeout. `waits`: the wait lasts as
+    long as the work, and the timeout comes to nothing. `stay` says where the work can stay longer than the timeout, if
+    that is known; `known` that it is (else it is a guess: worth a look). `joined_by` is the `with` that waits for it,
+    -1 where there is none."""
+
+    call: CallSite
+    work: Work
+    limit: Limit
+    waits: bool
+    stay: Stay | None
+    joined_by: int = -1
+
+    @property
+    def known(self) -> bool:
+        """Whether the work surely can outlast the timeout."""
+        return self.stay is not None
+
+
+def orphans(view: FunctionView) -> Iterator[Orphan]:
+    """The work that a function gives to threads and that is waited for with a timeout which does not stop it."""
+    catalog = view.module.project.catalog
+    for call in view.calls:
+        runner = catalog.runner(call.target)
+        if runner is not None and runner.thread:
+            if any(_is_set(call, keyword) for keyword in runner.abandon):
+                continue  # left behind, and said so
+            work = work_of(call, runner.work_keyword, runner.work_position)
+            limit = limit_of(view, call.index)
+            waits = runner.waits
+        else:
+            spawner = spawner_of(call)
+            if spawner is None or not spawner.thread:
+                continue
+            work = work_of(call, spawner.work_keyword, spawner.work_position)
+            limit = limit_of(view, call.index)
+            waits = False
+            if limit is None and spawner.joined_at_exit and work is not None:
+                yield from _joined(view, call, work)
+                continue
+        if limit is None or work is None:
+            continue
+        if _is_ended_after(limit.call.fn, limit.at, call) or _is_ended_after(view, call.index, call):
+            continue
+        if _receiver_ends(view, work):
+            continue
+        outlasting = _outlasting(view, work, limit.seconds)
+        if outlasting is not None:
+            yield Orphan(call, work, limit, waits, outlasting.stay)
+
+
+def _is_set(call: CallSite, keyword: str) -> bool:
+    """Whether a keyword is given, with anything but False."""
+    argument = call.argument(keyword)
+    if argument is None:
+        return False
+    node = call.fn.nodes[argument] if argument >= 0 else None
+    return not (isinstance(node, Const) and node.value is False)
+
+
+def _outlasting(view: FunctionView, work: Work, seconds: float) -> Span | None:
+    """What work can take, where that may be more than `seconds`; without a stay where it is only a guess. None where it
+    ends in time by itself, or can be told to."""
+    if work.view is not None:
+        if looks_at_stop(work.view) or work.view.facts.is_generator or work.view.is_async:
+            return None
+        span = span_of(work.view)
+    elif work.call is not None:
+        if tells_to_end(view, work.node):
+            return None
+        span = span_of_call(work.call)
+    else:
+        return None
+    if span.stops:
+        return None
+    if span.stay is not None and (math.isinf(span.stay.seconds) or span.stay.seconds > seconds):
+        return span
+    return None if span.timed else Span()
+
+
+def _is_ended_after(view: FunctionView, index: int, start: CallSite) -> bool:
+    """Whether a handler or a `finally` around a node tells something to end: the work may well be what it means. Not
+    what only drops the wait: a `cancel` of the future that the work's `start` gave, a `shutdown` of its pool."""
+    inner = -1
+    for region in view.regions_around(index):
+        if view.regions[region].kind is RegionKind.TRY and inner >= 0:
+            if view.regions[inner].kind is RegionKind.PROTECTED:
+                for at, other in enumerate(view.regions):
+                    if other.parent == region and other.kind in (RegionKind.HANDLER, RegionKind.FINALLY):
+                        if any(
+                            tells_to_end(view, node) and not _drops_wait(view, node, start)
+                            for node in view.nodes_in(at)
+                        ):
+                            return True
+        inner = region
+    return False
+
+
+def _drops_wait(view: FunctionView, index: int, start: CallSite) -> bool:
+    call = view.call_at(index)
+    if call is None or call.receiver < 0:
+        return False
+    instance = view.instance(call.receiver)
+    if instance is not None and any(
+        origin.fn is start.fn and origin.index == start.index for origin in instance.origins
+    ):
+        return True
+    pool = start.fn.key(start.receiver) if start.receiver >= 0 else ""
+    return start.fn is view and bool(pool) and view.key(call.receiver) == pool
+
+
+def _receiver_ends(view: FunctionView, work: Work) -> bool:
+    """Whether the function ends, after it has handed out one of its methods, what the method is called on."""
+    node = view.nodes[work.node]
+    key = view.key(node.value) if isinstance(node, Attr) else ""
+    return bool(key) and any(
+        call.index > work.node and tells_to_end(view, call.index) for call in view.calls_on.get(key, ())
+    )
+
+
+def _joined(view: FunctionView, submit: CallSite, work: Work) -> Iterator[Orphan]:
+    """The future of work given to a pool, asked for its result with a timeout in the `with` block of the pool, whose
+    end waits for the work all the same."""
+    pool = view.key(submit.receiver) if submit.receiver >= 0 else ""
+    region = _with_of(view, submit.index, pool)
+    if region < 0:
+        return
+    for call in view.calls:
+        limit = _result_of(view, call, submit)
+        if limit is None or not view.is_inside(view.region_of(call.index), region):
+            continue
+        if _is_ended_after(view, call.index, submit):
+            return
+        outlasting = _outlasting(view, work, limit.seconds)
+        if outlasting is not None:
+            yield Orphan(submit, work, limit, True, outlasting.stay, view.regions[region].node)
+        return
+
+
+def _with_of(view: FunctionView, index: int, name: str) -> int:
+    """The region of the `with … as name` around a node; -1 where there is none."""
+    for region in view.regions_around(index):
+        if view.regions[region].kind is RegionKind.WITH and name:
+            enter = view.nodes[view.regions[region].node]
+            assert isinstance(enter, Enter)
+            target = view.nodes[enter.target] if enter.target >= 0 else None
+            if isinstance(target, Store) and target.id == name:
+                return region
+            if isinstance(view.nodes[enter.context], Name) and view.key(enter.context) == name:
+                return region
+    return -1
+
+
+def _result_of(view: FunctionView, call: CallSite, submit: CallSite) -> Limit | None:
+    """The timeout with which a call waits for the future that `submit` gives."""
+    if call.receiver < 0:
+        return None
+    api: schema.Api | None = view.module.project.catalog.api(call.target)
+    if api is None:
+        return None
+    instance = view.instance(call.receiver)
+    if instance is None or [origin.index for origin in instance.origins if origin.fn is view] != [submit.index]:
+        return None
+    own = given(call, api.timeout, api.timeout_position, api.forever)
+    if own is None or own.verdict is not Verdict.TIMED:
+        return None
+    argument = call.argument(api.timeout, api.timeout_position)
+    value = evaluate(view, argument) if argument is not None and argument >= 0 else None
+    known = value is not None and value.kind is ValueKind.NUMBER
+    return Limit(call, call.index, value.number if value is not None and known else math.inf)

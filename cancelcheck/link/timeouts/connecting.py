@@ -1,0 +1,76 @@
+"""Clients of databases, brokers, caches and clouds: whether connecting through one, or asking it, has an end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.catalog.loader import names_of
+from cancelcheck.link.paths.scopes import is_bounded
+from cancelcheck.link.timeouts.waits import Verdict, client_of, defers, every_call_timed, judge, judge_client
+from cancelcheck.link.values import Bound, ValueKind, bound_of, evaluate
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite
+
+
+class Open(NamedTuple):
+    """A wait without an end. `entry` says what could bound it; `what` whether it is the whole, the connection or each
+    command that has none."""
+
+    entry: schema.Api | schema.Client
+    what: str
+
+
+def open_wait(call: CallSite) -> Open | None:
+    """Whether a call makes a client whose connections, or commands, can wait forever, or is a call that only itself can
+    bound and does not; None where something bounds it, or may. A client is judged where it is made, and what is asked
+    of it there too where the constructor takes that bound."""
+    client = client_of(call)
+    if client is not None and client.kind is not None:
+        found = _of_client(call, client)
+        if found is not None or client.command or client.timeout:
+            return found
+    api = call.fn.module.project.catalog.api(call.target)
+    if api is None or api.default == "client" or judge(call, api).verdict is not Verdict.UNTIMED:
+        return None
+    return Open(api, _word(api, call))
+
+
+def _word(api: schema.Api, call: CallSite) -> str:
+    """A call on something that was made before is a command; one that makes it is the connection."""
+    return "command" if call.called_on is not None else "whole"
+
+
+def _of_client(call: CallSite, client: schema.Client) -> Open | None:
+    if any(arg.star for arg in call.node.args) or defers(call, client) or _is_in_url(call, client):
+        return None
+    api = call.fn.module.project.catalog.api(call.target)
+    if (client.makes or api is not None) and is_bounded(call.fn, call.index):
+        return None
+    connection = judge_client(call, client).verdict is Verdict.UNTIMED
+    if connection and (client.timeout or not client.makes) and not every_call_timed(call):
+        return Open(client, "connection" if client.command or client.command_default == "none" else "whole")
+    if client.command_default != "none" or not client.command:
+        return None
+    for name in client.command:
+        argument = call.argument(name)
+        if argument is not None:
+            if argument < 0 or bound_of(evaluate(call.fn, argument), client.forever) is not Bound.FOREVER:
+                return None
+    return Open(client, "command")
+
+
+def _is_in_url(call: CallSite, client: schema.Client) -> bool:
+    """Whether a bound may stand in the URL, or connection string, that a client is given: it is no literal, or names
+    one."""
+    if not client.url:
+        return False
+    argument = call.argument(client.url, client.url_position)
+    if argument is None:
+        return False
+    value = evaluate(call.fn, argument) if argument >= 0 else None
+    if value is None or value.kind is not ValueKind.TEXT:
+        return True
+    names = (*names_of(client.timeout), *client.command)
+    return any(f"{name}=" in value.text.replace(" ", "") for name in names)

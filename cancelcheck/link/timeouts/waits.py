@@ -1,0 +1,205 @@
+"""What bounds a call that waits: its own argument, its client, a process-wide default, a scope around it."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.catalog.loader import names_of
+from cancelcheck.link.adapters import is_customised
+from cancelcheck.link.paths.scopes import is_bounded
+from cancelcheck.link.values import Bound, Value, bound_of, evaluate
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite
+    from cancelcheck.link.instances import Instance
+    from cancelcheck.link.project import ModuleView
+
+
+class Verdict(enum.StrEnum):
+    """How long a call waits, as far as can be seen."""
+
+    TIMED = "timed"
+    """It ends, or may end: something bounds it, or that cannot be ruled out."""
+    UNTIMED = "untimed"
+    """Nothing bounds it: no argument, no client, no scope."""
+    DISABLED = "disabled"
+    """Its own argument says "never"."""
+
+
+class Wait(NamedTuple):
+    """A verdict; `value` is what disables the timeout, where something does."""
+
+    verdict: Verdict
+    value: Value | None = None
+
+
+_TIMED = Wait(Verdict.TIMED)
+
+NETWORK = frozenset(
+    {
+        schema.Kind.HTTP,
+        schema.Kind.RPC,
+        schema.Kind.DB,
+        schema.Kind.CACHE,
+        schema.Kind.BROKER,
+        schema.Kind.CLOUD,
+        schema.Kind.MAIL,
+        schema.Kind.REMOTE,
+        schema.Kind.SOCKET,
+        schema.Kind.DNS,
+    }
+)
+"""Kinds of calls that wait for another machine: an endless timeout there is a defect, not a way to say "block"."""
+
+
+def given(call: CallSite, timeout: schema.Names, position: int, forever: tuple[schema.Value, ...]) -> Wait | None:
+    """What a call's own timeout argument says; None where it is surely not given."""
+    names = names_of(timeout)
+    if not names and position < 0:
+        return None
+    argument = call.argument(names, position)
+    if argument is None:
+        return None
+    if argument < 0:
+        return _TIMED
+    value = evaluate(call.fn, argument)
+    return Wait(Verdict.DISABLED, value) if bound_of(value, forever) is Bound.FOREVER else _TIMED
+
+
+def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
+    """Whether a call of the catalogue can wait forever. `given_none`: its own timeout is known to be None here."""
+    view = call.fn
+    if api.only_if and call.argument(api.only_if, api.only_if_position) is None:
+        return _TIMED
+    own = given(call, api.timeout, api.timeout_position, api.forever)
+    if given_none:
+        own = Wait(Verdict.DISABLED)
+    if own is not None and own.verdict is Verdict.TIMED:
+        return own
+    if api.mode is schema.Mode.ASYNC and is_bounded(view, call.index):
+        return _TIMED
+    instance = call.called_on
+    if own is not None:
+        return own if instance is None or _is_plain(call, instance) else _TIMED
+    if any(arg.star == 2 and view.dict_items(arg.value) is None for arg in call.node.args):
+        return _TIMED  # the timeout may be in there
+    if api.default == "client":
+        return _of_client(call, instance)
+    if api.default != "none" or (api.socket_default and sets_default_timeout(view.module)):
+        return _TIMED
+    if instance is not None and not _is_plain(call, instance):
+        return _TIMED
+    return Wait(Verdict.UNTIMED)
+
+
+def _of_client(call: CallSite, instance: Instance | None) -> Wait:
+    """What the client's constructor says, for a call that leaves it to the client. What is judged at the constructor is
+    reported there, not again at each call."""
+    if instance is None or not instance.complete or not instance.origins or instance.view is not None:
+        return _TIMED
+    catalog = call.fn.module.project.catalog
+    for origin in instance.origins:
+        client = catalog.client(origin.target)
+        if client is None or client.bounds_all or judge_client(origin, client).verdict is not Verdict.UNTIMED:
+            return _TIMED
+    return Wait(Verdict.UNTIMED)
+
+
+def judge_client(call: CallSite, client: schema.Client) -> Wait:
+    """Whether the calls through a client, as its constructor is called, can wait forever unless they say otherwise."""
+    own = given(call, client.timeout, client.timeout_position, client.forever)
+    if own is not None:
+        return own
+    if client.default != "none" or defers(call, client):
+        return _TIMED
+    if client.socket_default and sets_default_timeout(call.fn.module):
+        return _TIMED
+    return Wait(Verdict.UNTIMED)
+
+
+def defers(call: CallSite, client: schema.Client) -> bool:
+    """Whether a constructor is given something that may set a bound in a way not seen here."""
+    if any(arg.star for arg in call.node.args):
+        return True
+    return any(call.argument(name) is not None for name in client.defers)
+
+
+def _is_plain(call: CallSite, instance: Instance) -> bool:
+    """Whether an instance is one of the library's own, with nothing done to it that could set a timeout: no subclass of
+    the project that sends in its own way, no adapter mounted, no method replaced."""
+    view = call.fn
+    if instance.view is not None:
+        for name in ("request", "send", "get", "post", "mount"):
+            if instance.view.inherited(name) is not None:
+                return False
+    for origin in instance.origins:
+        client = view.module.project.catalog.client(origin.target)
+        if client is not None and defers(origin, client):
+            return False
+    return not is_customised(view, instance)
+
+
+_SETS_DEFAULT = "socket.setdefaulttimeout"
+"""What `socket_default` in the catalogue is about."""
+
+MAX_IMPORTS = 2
+"""Imports, one inside another, through which a default timeout is looked for."""
+
+
+def sets_default_timeout(module: ModuleView) -> bool:
+    """Whether the module, or one that it imports, gives sockets a default timeout, with anything but None."""
+    known = module.default_timeout
+    if known is None:
+        seen = {module.source.path}
+        level = [module]
+        known = _sets_it(module)
+        for _ in range(MAX_IMPORTS):
+            level = [found for near in level for found in near.imported_modules if found.source.path not in seen]
+            seen.update(found.source.path for found in level)
+            known = known or any(_sets_it(found) for found in level)
+        module.default_timeout = known
+    return known
+
+
+def _sets_it(module: ModuleView) -> bool:
+    # most files never mention it: no call need be resolved
+    if _SETS_DEFAULT.rpartition(".")[2] not in module.source.text:
+        return False
+    return any(
+        bound_of(evaluate(view, call.positional[0]), (schema.Value.NONE,)) is not Bound.FOREVER
+        for view in module.functions
+        for call in view.calls
+        if call.target == _SETS_DEFAULT and call.positional
+    )
+
+
+def client_of(call: CallSite) -> schema.Client | None:
+    """The client that a call makes: by its constructor, or by that of a base (`super().__init__(timeout=None)`)."""
+    catalog = call.fn.module.project.catalog
+    client = catalog.client(call.target)
+    if client is None and call.member == "__init__" and call.fn.call_at(call.receiver) is not None:
+        client = catalog.client(call.target.removesuffix(".__init__"))
+    return client
+
+
+def every_call_timed(origin: CallSite) -> bool:
+    """Whether a client made at `origin` is a local, or a `with` target, all of whose requests in sight are given a
+    finite timeout of their own. False where it goes out of sight, or nothing is asked of it."""
+    view = origin.fn
+    catalog = view.module.project.catalog
+    seen = False
+    for user in view.module.functions:
+        for call in user.calls:
+            api = catalog.api(call.target)
+            instance = call.called_on if api is not None else None
+            if api is None or instance is None:
+                continue
+            if not any(made.fn is view and made.index == origin.index for made in instance.origins):
+                continue
+            seen = True
+            own = given(call, api.timeout, api.timeout_position, api.forever)
+            if own is None or own.verdict is not Verdict.TIMED:
+                return False
+    return seen
