@@ -1,0 +1,204 @@
+"""`cancelcheck check`: what a user runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cancelcheck.cli.progress import Progress
+from cancelcheck.cli.showing import say, wants_color, write_stdout
+from cancelcheck.cli.statuses import CLEAN, FAILED, FINDINGS
+
+if TYPE_CHECKING:
+    from cancelcheck.config import Option, Overrides, RunOptions, SettingsFinder
+    from cancelcheck.engine.report import Report
+    from cancelcheck.engine.store import Store
+
+
+def make() -> click.Command:
+    """The command."""
+    from cancelcheck.config import Door, options
+
+    def callback(paths: tuple[str, ...], **values: object) -> int:
+        return _check(paths, {name.replace("_", "-"): value for name, value in values.items()})
+
+    return click.Command(
+        "check",
+        callback=callback,
+        params=[
+            click.Argument(["paths"], nargs=-1, type=click.Path()),
+            *(_click_option(option) for option in options() if Door.COMMAND in option.about.doors),
+        ],
+        short_help="Report findings in files and folders.",
+        help="Report findings in PATHS: files, folders (default: the current one), or `-` for standard input.\n\n"
+        "Exit status: 0 nothing to report, 1 findings, 2 the run itself failed.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _click_option(option: Option) -> click.Option:
+    """An option of the table as click's."""
+    names = [f"--{option.name}", option.attribute]
+    if option.about.short:
+        names.insert(0, f"-{option.about.short}")
+    variable = option.about.variable or None
+    if option.type is bool:
+        return click.Option(names, is_flag=True, help=option.about.help, envvar=variable)
+    if option.is_list:
+        return click.Option(
+            names, multiple=True, callback=_split, metavar=option.about.metavar or None, help=option.about.help
+        )
+    limits = click.IntRange(min=1) if option.type == int | None else None
+    return click.Option(
+        names,
+        type=click.Choice(option.about.choices) if option.about.choices else limits,
+        default=option.default,
+        metavar=option.about.metavar or None,
+        help=option.about.help,
+        envvar=variable,
+    )
+
+
+def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Values between commas, or of several options; None where the option is not given."""
+    if not values:
+        return None
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
+    import msgspec
+
+    from cancelcheck.config import ConfigError, Overrides, RunOptions, SettingsFinder
+    from cancelcheck.engine.pipeline import STDIN, check, rarely_collect
+
+    given = {name: value for name, value in values.items() if value is not None}
+    run = msgspec.convert(given, RunOptions)
+    paths = paths or (".",)
+    rarely_collect()
+    if STDIN in paths and len(paths) > 1:
+        raise click.UsageError("`-` reads one file from standard input: it cannot stand beside other paths")
+    if run.stdin_filename is not None and STDIN not in paths:
+        raise click.UsageError("--stdin-filename names what the path `-` reads")
+    if run.config is not None and run.isolated:
+        raise click.UsageError("--config and --isolated exclude each other")
+    overrides = msgspec.convert(given, Overrides)
+    _know_rules(overrides)
+    started = time.monotonic()
+    progress = Progress(started) if not run.quiet and sys.stderr.isatty() else None
+    try:
+        finder = SettingsFinder(
+            config=Path(run.config) if run.config is not None else None,
+            isolated=run.isolated,
+            overrides=overrides,
+        )
+        if run.verbose:
+            loaded = finder.for_folder(Path(paths[0]) if os.path.isdir(paths[0]) else Path(paths[0]).parent)
+            say(f"settings for {paths[0]}: {loaded.where if loaded.file is not None else 'the defaults'}")
+        report = check(
+            paths,
+            finder,
+            stdin=sys.stdin.buffer.read() if STDIN in paths else None,
+            stdin_filename=run.stdin_filename,
+            progress=progress,
+            store=_store(run, finder),
+            jobs=run.jobs or _cores(),
+        )
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        if progress is not None:
+            progress.clear()
+    _show(report, run, time.monotonic() - started)
+    if report.errors:
+        return FAILED
+    return FINDINGS if report.findings and not run.exit_zero else CLEAN
+
+
+def _store(run: RunOptions, finder: SettingsFinder) -> Store | None:
+    """Where what is known of files is kept; None where nothing is to be."""
+    if run.no_cache:
+        return None
+    from cancelcheck.engine.store import FOLDER, Store
+
+    return Store(Path(run.cache_dir) if run.cache_dir else finder.project_folder() / FOLDER)
+
+
+def _cores() -> int:
+    """How many processes can run at once here."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _know_rules(overrides: Overrides) -> None:
+    """Refuse a rule that there is not, naming the option it was given with."""
+    from cancelcheck.engine.select import SelectorError, matches
+    from cancelcheck.rules import RULES
+
+    for name in ("select", "extend_select", "ignore"):
+        for selector in getattr(overrides, name) or ():
+            try:
+                matches(selector, RULES)
+            except SelectorError as error:
+                raise click.BadOptionUsage(name, f"--{name.replace('_', '-')}: {error}") from None
+
+
+def _show(report: Report, run: RunOptions, seconds: float) -> None:
+    from cancelcheck.engine.writing import write_whole
+    from cancelcheck.reporting import REPORTERS, UTF8_FORMATS
+
+    on_terminal = run.output is None and sys.stdout.isatty()
+    form = run.format if run.format is not None else "text" if on_terminal else "concise"
+    for_people = form in ("text", "concise")
+    text = REPORTERS[form](report, wants_color(run.color, on_terminal))
+    if run.statistics and for_people:
+        text += _statistics(report)
+    if run.output is not None:
+        try:
+            write_whole(Path(run.output), text.encode("utf-8", "backslashreplace"))
+        except OSError as problem:
+            raise click.ClickException(f"--output: {run.output}: {problem.strerror or problem}") from None
+    else:
+        write_stdout(text, utf8=form in UTF8_FORMATS)
+    for error in report.errors:
+        if error.trace:
+            say(error.trace.rstrip())
+        say(f"error: {error.path}: {error.message}" if error.path else f"error: {error.message}")
+    for note in report.notes:
+        say(f"warning: {note}")
+    if run.statistics and not for_people:
+        say(_statistics(report).rstrip())
+    if for_people and not run.quiet:
+        if report.files:
+            say(_summary(report))
+        elif not report.errors:
+            say("warning: no Python files found under the given paths")
+    if run.verbose:
+        say(f"{report.files} files in {seconds:.2f} s")
+
+
+def _summary(report: Report) -> str:
+    count, files = len(report.findings), len({finding.path for finding in report.findings})
+    if not count:
+        return f"Nothing to report in {_counted(report.files, 'file')}."
+    return f"{_counted(count, 'finding')} in {files} of {_counted(report.files, 'file')}."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _statistics(report: Report) -> str:
+    counts: dict[tuple[str, str], int] = {}
+    for finding in report.findings:
+        key = (finding.code, finding.name)
+        counts[key] = counts.get(key, 0) + 1
+    width = max((len(str(count)) for count in counts.values()), default=0)
+    rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
+    return "".join(f"{count:{width}} {code} {name}\n" for (code, name), count in rows)

@@ -1,0 +1,32 @@
+"""Where what is shown goes: standard output, a file, and beside them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+
+def wants_color(asked: str, on_terminal: bool) -> bool:
+    """Whether to use colour, with `asked` for auto, always or never."""
+    if asked != "auto":
+        return asked == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (on_terminal and os.environ.get("TERM") != "dumb")
+
+
+def write_stdout(text: str, *, utf8: bool = False) -> None:
+    """Show the report; `utf8`: whatever the terminal's encoding is."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        # what the terminal's encoding lacks is shown as its escape; a report for machines is the same everywhere
+        reconfigure(errors="backslashreplace", **({"encoding": "utf-8"} if utf8 else {}))
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """A line for the user, beside the report."""
+    with suppress(OSError):
+        print(text.encode("utf-8", "backslashreplace").decode("utf-8"), file=sys.stderr)
