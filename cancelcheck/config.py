@@ -146,6 +146,11 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
         About("form of the report; text on a terminal, else concise", _COMMAND, choices=FORMATS),
     ] = None
     output: Annotated[str | None, About("write the report there", _COMMAND, "FILE", short="o")] = None
+    fix: Annotated[bool, About("apply fixes that change nothing but what is reported", _COMMAND)] = False
+    unsafe_fixes: Annotated[
+        bool, About("with --fix or --diff: also fixes that deserve a look, each rule says why", _COMMAND)
+    ] = False
+    diff: Annotated[bool, About("show what --fix would change, and change nothing", _COMMAND)] = False
     exit_zero: Annotated[bool, About("end in 0 also with findings", _COMMAND)] = False
     statistics: Annotated[bool, About("count the findings of each rule", _COMMAND)] = False
     quiet: Annotated[bool, About("findings only, nothing else", _COMMAND, short="q")] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cancelcheck.config import Option, Overrides, RunOptions, SettingsFinder
     from cancelcheck.engine.report import Report
     from cancelcheck.engine.store import Store
+    from cancelcheck.fixing.files import Mended
 
 
 def make() -> click.Command:
@@ -75,7 +77,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     import msgspec
 
     from cancelcheck.config import ConfigError, Overrides, RunOptions, SettingsFinder
-    from cancelcheck.engine.pipeline import STDIN, check, rarely_collect
+    from cancelcheck.engine.pipeline import STDIN, UNNAMED, check, rarely_collect
 
     given = {name: value for name, value in values.items() if value is not None}
     run = msgspec.convert(given, RunOptions)
@@ -87,10 +89,15 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
         raise click.UsageError("--stdin-filename names what the path `-` reads")
     if run.config is not None and run.isolated:
         raise click.UsageError("--config and --isolated exclude each other")
+    if run.unsafe_fixes and not (run.fix or run.diff):
+        raise click.UsageError("--unsafe-fixes goes with --fix or --diff")
+    if run.diff and run.format is not None:
+        raise click.UsageError("--diff shows a diff: it cannot stand beside --format")
     overrides = msgspec.convert(given, Overrides)
     _know_rules(overrides)
     started = time.monotonic()
     progress = Progress(started) if not run.quiet and sys.stderr.isatty() else None
+    mended: Mended | None = None
     try:
         finder = SettingsFinder(
             config=Path(run.config) if run.config is not None else None,
@@ -100,24 +107,44 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
         if run.verbose:
             loaded = finder.for_folder(Path(paths[0]) if os.path.isdir(paths[0]) else Path(paths[0]).parent)
             say(f"settings for {paths[0]}: {loaded.where if loaded.file is not None else 'the defaults'}")
-        report = check(
+        stdin = sys.stdin.buffer.read() if STDIN in paths else None
+        checked = partial(
+            check,
             paths,
             finder,
-            stdin=sys.stdin.buffer.read() if STDIN in paths else None,
+            stdin=stdin,
             stdin_filename=run.stdin_filename,
             progress=progress,
-            store=_store(run, finder),
             jobs=run.jobs or _cores(),
         )
+        store = _store(run, finder)
+        if run.fix or run.diff:
+            from cancelcheck.cli import mending
+
+            name = os.path.abspath(run.stdin_filename or UNNAMED)
+            mended = mending.mend(checked, run, store, {name: stdin} if stdin is not None else {})
+            report = mended.report
+        else:
+            report = checked(store=store)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     finally:
         if progress is not None:
             progress.clear()
-    _show(report, run, time.monotonic() - started)
+    if mended is None:
+        _show(report, run, time.monotonic() - started)
+    elif run.diff:
+        mending.show_diff(mended, run)
+        _say_problems(report)
+    else:
+        if stdin is not None:
+            mending.write_bytes(mended.files[0].after if mended.files else stdin)
+        _show(report, run, time.monotonic() - started, beside=stdin is not None)
+        mending.say_fixed(mended, run)
     if report.errors:
         return FAILED
-    return FINDINGS if report.findings and not run.exit_zero else CLEAN
+    found = mended.files if mended is not None and run.diff else report.findings
+    return FINDINGS if found and not run.exit_zero else CLEAN
 
 
 def _store(run: RunOptions, finder: SettingsFinder) -> Store | None:
@@ -149,7 +176,8 @@ def _know_rules(overrides: Overrides) -> None:
                 raise click.BadOptionUsage(name, f"--{name.replace('_', '-')}: {error}") from None
 
 
-def _show(report: Report, run: RunOptions, seconds: float) -> None:
+def _show(report: Report, run: RunOptions, seconds: float, *, beside: bool = False) -> None:
+    """Show the report; `beside`: on standard error, for standard output is for something else."""
     from cancelcheck.engine.writing import write_whole
     from cancelcheck.reporting import REPORTERS, UTF8_FORMATS
 
@@ -164,14 +192,12 @@ def _show(report: Report, run: RunOptions, seconds: float) -> None:
             write_whole(Path(run.output), text.encode("utf-8", "backslashreplace"))
         except OSError as problem:
             raise click.ClickException(f"--output: {run.output}: {problem.strerror or problem}") from None
+    elif beside:
+        if text:
+            say(text.rstrip())
     else:
         write_stdout(text, utf8=form in UTF8_FORMATS)
-    for error in report.errors:
-        if error.trace:
-            say(error.trace.rstrip())
-        say(f"error: {error.path}: {error.message}" if error.path else f"error: {error.message}")
-    for note in report.notes:
-        say(f"warning: {note}")
+    _say_problems(report)
     if run.statistics and not for_people:
         say(_statistics(report).rstrip())
     if for_people and not run.quiet:
@@ -183,11 +209,28 @@ def _show(report: Report, run: RunOptions, seconds: float) -> None:
         say(f"{report.files} files in {seconds:.2f} s")
 
 
+def _say_problems(report: Report) -> None:
+    for error in report.errors:
+        if error.trace:
+            say(error.trace.rstrip())
+        say(f"error: {error.path}: {error.message}" if error.path else f"error: {error.message}")
+    for note in report.notes:
+        say(f"warning: {note}")
+
+
 def _summary(report: Report) -> str:
     count, files = len(report.findings), len({finding.path for finding in report.findings})
     if not count:
         return f"Nothing to report in {_counted(report.files, 'file')}."
-    return f"{_counted(count, 'finding')} in {files} of {_counted(report.files, 'file')}."
+    found = f"{_counted(count, 'finding')} in {files} of {_counted(report.files, 'file')}"
+    safe = sum(finding.fix is not None and finding.fix.safety.value == "safe" for finding in report.findings)
+    unsafe = sum(finding.fix is not None for finding in report.findings) - safe
+    fixable = ", ".join(
+        f"{number} fixable with {option}"
+        for number, option in ((safe, "`--fix`"), (unsafe, "`--fix --unsafe-fixes`"))
+        if number
+    )
+    return f"{found}; {fixable}." if fixable else f"{found}."
 
 
 def _counted(count: int, noun: str) -> str:

@@ -30,13 +30,7 @@ def decode(data: bytes) -> str:
         raise DecodeError(1, "cannot be decoded: it is UTF-16, which Python does not read")
     if zero >= 0:
         raise DecodeError(_line_of(data, zero), "cannot be parsed: it holds a null byte")
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError as error:
-        # also raised where the first two lines are not UTF-8: then the decoder below says it with the line
-        if "invalid or missing encoding" not in str(error):
-            raise DecodeError(1, f"cannot be decoded: {error.msg}") from None
-        encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
+    encoding = _encoding(data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -47,6 +41,25 @@ def decode(data: bytes) -> str:
     except (UnicodeError, LookupError) as error:
         raise DecodeError(1, f"cannot be decoded: {error}") from None
     return text
+
+
+def encode(text: str, *, like: bytes) -> bytes:
+    """The bytes of a text in the encoding of a file that was decoded, its byte-order mark included.
+
+    Raises `UnicodeEncodeError`.
+    """
+    return text.encode(_encoding(like))
+
+
+def _encoding(data: bytes) -> str:
+    """The encoding of a file. Raises `DecodeError`."""
+    try:
+        return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+    except SyntaxError as error:
+        # also raised where the first two lines are not UTF-8: then the decoder says it with the line
+        if "invalid or missing encoding" not in str(error):
+            raise DecodeError(1, f"cannot be decoded: {error.msg}") from None
+        return "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
 
 
 def check_length(text: str) -> None:

@@ -10,7 +10,7 @@ import gc
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
 import msgspec
@@ -45,11 +45,17 @@ _HEAD_CHARACTERS = 4_000
 _HEAD = re.compile(r"""(?:\s+|\#[^\n]*|"{3}(?:[^"\\]|\\.|"(?!""))*"{3}|'{3}(?:[^'\\]|\\.|'(?!''))*'{3})*""", re.VERBOSE)
 _GENERATED_NAMES = ("_pb2.py", "_pb2_grpc.py")
 
+Filter = Callable[[Report, "Engine"], Report]
+"""Leaves out of a report what is not to be told."""
+
 MAX_WEIGHT = 4_000_000
 """Characters of text whose facts, and what was found out about them, are held at once: some 250 MB."""
 
 STDIN = "-"
 """The path that means standard input."""
+
+UNNAMED = "<stdin>"
+"""The name under which standard input is checked where none is given."""
 
 
 def check(
@@ -59,11 +65,15 @@ def check(
     rules: Sequence[Rule] = RULES,
     stdin: bytes | None = None,
     stdin_filename: str | None = None,
+    given: Mapping[str, bytes] | None = None,
     progress: Progress | None = None,
     store: Store | None = None,
     jobs: int = 1,
+    filters: Sequence[Filter] = (),
 ) -> Report:
     """Check files and folders. With `stdin` the path `-` stands for these bytes, under the name `stdin_filename`.
+    `given` are the bytes of files that are not to be read from the disk, by absolute path; `filters` say in turn which
+    of the findings are reported.
 
     What was found before is taken from the `store`, and what is found now is kept there. `jobs` is how many processes
     may be used; the report does not depend on it. Raises `ConfigError` where a setting that holds for one of the files
@@ -72,10 +82,12 @@ def check(
     engine = Engine(finder, rules=rules, store=store, recalls=True)
     files, errors = discover([path for path in paths if path != STDIN or stdin is None], finder)
     if stdin is not None:
-        file = engine.input_file(stdin_filename or "<stdin>")
+        file = engine.input_file(stdin_filename or UNNAMED)
         if not (stdin_filename and file.loaded.settings.force_exclude and engine.is_excluded(file)):
             engine.give(file, stdin)
             files.append(file)
+    for absolute, content in (given or {}).items():
+        engine.contents.give(absolute, content)
     engine.announce(files)
     findings: list[Finding] = []
     missing: list[InputFile] = []
@@ -96,7 +108,10 @@ def check(
         engine.remember(file, found)
     tell(len(missing))
     engine.close()
-    return engine.report(findings, files=len(files), errors=errors)
+    report = engine.report(findings, files=len(files), errors=errors)
+    for keep in filters:
+        report = keep(report, engine)
+    return report
 
 
 def rarely_collect() -> None:

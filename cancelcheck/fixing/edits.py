@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cancelcheck.model.edit import Edit, Fix, Safety
 from cancelcheck.model.finding import Finding
 
-MAX_ROUNDS = 20
+MAX_ROUNDS = 10
 """A fix that has not settled after so many rounds undoes what another one does."""
 
 
@@ -44,12 +44,13 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
 def choose(fixes: Sequence[Fix]) -> list[Fix]:
     """The fixes of one file that can be applied together, the earlier one in the file first; the others wait.
 
-    The same whole line inserted by two fixes (an import that both need) is no conflict: it is inserted once.
+    The same whole line inserted by two fixes, or the same text put in another's place (an import that both need), is no
+    conflict: it is done once.
     """
     chosen: list[Fix] = []
     taken: list[Edit] = []
     for fix in sorted(fixes, key=lambda fix: [_place(edit) for edit in fix.edits]):
-        new = [edit for edit in fix.edits if not (_is_whole_line(edit) and edit in taken)]
+        new = [edit for edit in fix.edits if not (_can_be_shared(edit) and edit in taken)]
         if not any(_clash(edit, other) for edit in new for other in taken):
             chosen.append(fix)
             taken.extend(new)
@@ -61,7 +62,7 @@ def apply_fixes(text: str, fixes: Sequence[Fix]) -> tuple[str, list[Fix]]:
     chosen = choose(fixes)
     edits: list[Edit] = []
     for fix in chosen:
-        edits.extend(edit for edit in fix.edits if not (_is_whole_line(edit) and edit in edits))
+        edits.extend(edit for edit in fix.edits if not (_can_be_shared(edit) and edit in edits))
     return apply_edits(text, edits), chosen
 
 
@@ -69,27 +70,31 @@ def fix_until_stable(text: str, check: Callable[[str], Sequence[Finding]], *, un
     """Apply fixes and check again, until no finding carries one (`unsafe`: those that have to be asked for as well)."""
     applied: list[Finding] = []
     for _ in range(MAX_ROUNDS):
-        fixable = [
-            (finding, finding.fix)
-            for finding in check(text)
-            if finding.fix is not None and (unsafe or finding.fix.safety is Safety.SAFE)
-        ]
-        if not fixable:
-            return Fixed(text, applied, settled=True)
-        changed, chosen = apply_fixes(text, [fix for _, fix in fixable])
+        changed, done = fix_once(text, check(text), unsafe=unsafe)
         if changed == text:
             return Fixed(text, applied, settled=True)
-        applied.extend(finding for finding, fix in fixable if fix in chosen)
+        applied.extend(done)
         text = changed
-    return Fixed(text, applied, settled=False)
+    return Fixed(text, applied, settled=fix_once(text, check(text), unsafe=unsafe)[0] == text)
+
+
+def fix_once(text: str, findings: Iterable[Finding], *, unsafe: bool = False) -> tuple[str, list[Finding]]:
+    """One round: the text with as many of the findings' fixes as fit together, and the findings that they mend."""
+    fixable = [
+        (finding, finding.fix)
+        for finding in findings
+        if finding.fix is not None and (unsafe or finding.fix.safety is Safety.SAFE)
+    ]
+    changed, chosen = apply_fixes(text, [fix for _, fix in fixable])
+    return changed, [finding for finding, fix in fixable if fix in chosen]
 
 
 def _place(edit: Edit) -> tuple[int, int]:
     return edit.start, edit.end
 
 
-def _is_whole_line(edit: Edit) -> bool:
-    return edit.start == edit.end and edit.text.endswith("\n")
+def _can_be_shared(edit: Edit) -> bool:
+    return edit.start < edit.end or edit.text.endswith(("\n", "\r"))
 
 
 def _clash(edit: Edit, other: Edit) -> bool:
