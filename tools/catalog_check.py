@@ -112,7 +112,7 @@ def request_for(data: schema.LibraryFile) -> Request:
         wanted[name] = None
         wanted.update(dict.fromkeys(getattr(entry, "given_back", ())))
         wanted.update(dict.fromkeys(getattr(entry, "endless", ())))
-        made = [getattr(entry, key, "") for key in ("makes", "returns", "enters")]
+        made = [*(getattr(entry, key, "") for key in ("makes", "returns", "enters")), *getattr(entry, "items", ())]
         wanted.update(dict.fromkeys(filter(None, made)))
         if table == "lock":
             wanted.update(dict.fromkeys(f"{name}.{member}" for member in (*entry.acquire, *entry.release)))
@@ -347,7 +347,8 @@ def probe(data: schema.LibraryFile, python: str, folder: str) -> Checked:
         return Checked(name, told, failed=(done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
     answer: Facts = json.loads(done.stdout)
     if answer["failed"]:
-        return Checked(name, told, failed=answer["failed"].splitlines()[0])
+        gone = f"gone since Python {data.library.gone}" if data.library.gone else ""
+        return Checked(name, told, failed=gone or answer["failed"].splitlines()[0])
     major, minor = answer["python"]
     comparison = Comparison(data, answer, (major, minor))
     names = len({name for _, name, _ in entries(data)})

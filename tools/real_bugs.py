@@ -8,8 +8,10 @@
 BUGS.json is a list of objects: `id`, `repo` (owner/name), `commit` (the fix), `file`, `slug` (the kind), `bug_lines` in
 the file before the commit, `fixed_lines` after it, `note`. REPOSITORIES holds each repository, bare, as
 `owner+name/repo`. A bug is reported if a finding of any rule starts within one line of it, and still reported if one of
-the same rule does so within one line of the fix. All Python files of both commits are unpacked into `--cache`, which
-lies outside of the repository, so that imports lead on. Standard library only, but for cancelcheck's own dependencies.
+the same rule does so within one line of the fix. It is traced if a finding that stands elsewhere in the file leads to
+it: a step of its trace is within one line; such a bug does not count as reported. All Python files of both commits are
+unpacked into `--cache`, which lies outside of the repository, so that imports lead on. Standard library only, but for
+cancelcheck's own dependencies.
 """
 
 from __future__ import annotations
@@ -54,18 +56,22 @@ class Found:
 
     line: int
     code: str
+    steps: tuple[int, ...] = ()
+    """Lines of the file that its trace leads through."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The rules that report a bug by default and with `--strict`, those of them that still do after the fix, and all
-    that is found in the file before it."""
+    """The rules that report a bug by default and with `--strict`, those of them that still do after the fix, those that
+    do not report it and lead to it, and all that is found in the file before it."""
 
     bug: Bug
     default: frozenset[str]
     strict: frozenset[str]
     default_after: frozenset[str]
     strict_after: frozenset[str]
+    default_traced: frozenset[str]
+    strict_traced: frozenset[str]
     found: tuple[Found, ...]
 
 
@@ -90,7 +96,8 @@ def main() -> int:
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    show_bugs([result for result in results if not (options.misses and result.strict)], options.misses)
+    missed = [result for result in results if not result.strict]
+    show_bugs(missed if options.misses else results, options.misses)
     if not options.misses:
         show_table(results)
     return 0
@@ -142,13 +149,17 @@ def measure(bug: Bug, repositories: Path, cache: Path) -> Measured:
     after = unpacked(repositories, cache, bug.repo, bug.commit)
     found = check(before, bug.file, "--strict")
     strict = codes_at(found, bug.bug_lines)
-    default = codes_at(check(before, bug.file), bug.bug_lines) if strict else frozenset[str]()
+    led = traced(found, bug.bug_lines) if not strict else frozenset[str]()
+    by_default = check(before, bug.file) if strict or led else []
+    default = codes_at(by_default, bug.bug_lines) if strict else frozenset[str]()
     return Measured(
         bug,
         default,
         strict,
         default & codes_at(check(after, bug.file), bug.fixed_lines) if default else frozenset(),
         strict & codes_at(check(after, bug.file, "--strict"), bug.fixed_lines) if strict else frozenset(),
+        traced(by_default, bug.bug_lines) if not default else frozenset(),
+        led,
         tuple(found),
     )
 
@@ -156,6 +167,13 @@ def measure(bug: Bug, repositories: Path, cache: Path) -> Measured:
 def codes_at(found: Iterable[Found], lines: Sequence[int]) -> frozenset[str]:
     """The rules that report within one line of one of these."""
     return frozenset(finding.code for finding in found if any(abs(finding.line - line) <= 1 for line in lines))
+
+
+def traced(found: Iterable[Found], lines: Sequence[int]) -> frozenset[str]:
+    """The rules whose findings lead through one of these lines, within one line."""
+    return frozenset(
+        finding.code for finding in found if any(abs(step - line) <= 1 for step in finding.steps for line in lines)
+    )
 
 
 def unpacked(repositories: Path, cache: Path, repo: str, revision: str) -> Path:
@@ -194,7 +212,14 @@ def check(folder: Path, file: str, *arguments: str) -> list[Found]:
         raise RuntimeError(f"{folder / file}: ended with {done.returncode}: {done.stderr.strip()[-1000:]}") from None
     if report["errors"]:
         raise RuntimeError(f"{folder / file}: {report['errors'][0]['message']}")
-    return sorted(Found(finding["line"], finding["code"]) for finding in report["findings"])
+    return sorted(
+        Found(
+            finding["line"],
+            finding["code"],
+            tuple(step["line"] for step in finding["trace"] if step["path"] == finding["path"]),
+        )
+        for finding in report["findings"]
+    )
 
 
 # --- what is shown ---------------------------------------------------------------------------------------------------
@@ -210,6 +235,9 @@ def show_bugs(results: Sequence[Measured], misses: bool) -> None:
             parts.append(f"strict {_codes(result.strict - result.default)}")
         if result.strict_after:
             parts.append(f"after the fix {_codes(result.strict_after)}")
+        if result.default_traced or result.strict_traced:
+            how = "default" if result.default_traced else "strict"
+            parts.append(f"traced by {how} {_codes(result.default_traced or result.strict_traced)}")
         print(f"{bug.id:{width}}  {'  '.join(parts) or 'missed'}")
         if misses:
             print(f"    {bug.file}:{','.join(map(str, bug.bug_lines))}: {bug.note}")
@@ -226,19 +254,21 @@ def _distance(bug: Bug, finding: Found) -> int:
 
 
 def show_table(results: Sequence[Measured]) -> None:
-    """Per kind of bug: how many there are, are reported, and are still reported after the fix, by default and with
-    `--strict`."""
+    """Per kind of bug: how many there are, are reported, are still reported after the fix, and are not reported but
+    traced, by default and with `--strict`."""
     rows: dict[str, list[Measured]] = {}
     for result in results:
         rows.setdefault(result.bug.slug, []).append(result)
     rows = {**dict(sorted(rows.items())), "all": list(results)}
     width = max(map(len, rows))
-    print(f"\n{'':{width}}  bugs {'default':>12} {'after':>6} {'--strict':>12} {'after':>6}")
+    head = f"{'default':>12} {'after':>6} {'traced':>7} {'--strict':>12} {'after':>6} {'traced':>7}"
+    print(f"\n{'':{width}}  bugs {head}")
     for slug, row in rows.items():
         default, strict = sum(bool(each.default) for each in row), sum(bool(each.strict) for each in row)
         after = sum(bool(each.default_after) for each in row), sum(bool(each.strict_after) for each in row)
-        shares = f"{default:>6} {_share(default, row)} {after[0]:>6} {strict:>6} {_share(strict, row)} {after[1]:>6}"
-        print(f"{slug:{width}} {len(row):>5} {shares}")
+        led = sum(bool(each.default_traced) for each in row), sum(bool(each.strict_traced) for each in row)
+        by_default = f"{default:>6} {_share(default, row)} {after[0]:>6} {led[0]:>7}"
+        print(f"{slug:{width}} {len(row):>5} {by_default} {strict:>6} {_share(strict, row)} {after[1]:>6} {led[1]:>7}")
 
 
 def _share(count: int, row: Sequence[Measured]) -> str:

@@ -113,6 +113,7 @@ class Catalog:
         self._many: dict[str, dict[str, list[Any]]] = {table: {} for table in _MANY}
         self._bases: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, dict[str, Any]] = {}
+        self._subtypes: dict[str, dict[str, list[str]]] = {}
         self._harmless_members: frozenset[str] | None = None
         for entry in entries:
             try:
@@ -246,6 +247,24 @@ class Catalog:
         """Whether the catalogue has this type."""
         name = self.canonical(name)
         return name in self._bases or name in self._one["timeout_object"]
+
+    def member(self, type: str, name: str) -> str:
+        """The method of an instance that is said to be of a type: the type's, or that of its one subtype which has it,
+        where the type itself has not (`do_handshake` of a `trio.abc.Stream`)."""
+        found = self.canonical(f"{type}.{name}")
+        if self._entries(found):
+            return found
+        package = type.partition(".")[0]
+        subtypes = self._subtypes.get(package)
+        if subtypes is None:
+            subtypes = self._subtypes[package] = {}
+            for other in sorted(self._bases):
+                if other.partition(".")[0] == package:
+                    for base in self.bases(other):
+                        subtypes.setdefault(base, []).append(other)
+        having = {f"{other}.{name}" for other in subtypes.get(self.canonical(type), ()) if other != type}
+        having = {spelled for spelled in having if self._entries(spelled)}
+        return having.pop() if len(having) == 1 else found
 
     def _entries(self, name: str) -> dict[str, Any]:
         """All that the tables say of a name, by table; worked out once for each name."""

@@ -347,7 +347,8 @@ class Produces(_Entry, frozen=True, kw_only=True):
 
     `passes`: it gives its argument at this position as it is, awaited what that gives (`asyncio.wait_for`); a `with`
     on it binds the same (`contextlib.closing`). `opens`: it gives what a `with` on that argument binds
-    (`ExitStack.enter_context`). `casts`: it gives an instance of what that argument names (`typing.cast`).
+    (`ExitStack.enter_context`). `casts`: it gives an instance of what that argument names (`typing.cast`). `items`: it
+    gives a tuple of these (`asyncio.open_connection`), "" for one of no interest.
     """
 
     call: Names
@@ -356,6 +357,7 @@ class Produces(_Entry, frozen=True, kw_only=True):
     passes: int = -1
     opens: int = -1
     casts: int = -1
+    items: tuple[str, ...] = ()
 
 
 class Partial(_Entry, frozen=True, kw_only=True):
@@ -664,13 +666,14 @@ class ServingClass(_Entry, frozen=True, kw_only=True):
 class Library(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
     """Head of a file. `name` is the package that is imported, `package` its name on PyPI (empty: standard library),
     `version` the release on which the entries were checked, `source` where. `needs` are packages that parts of it need,
-    and that are not installed with it."""
+    and that are not installed with it. `gone` is the release of Python that no longer has it."""
 
     name: str
     version: str
     source: str
     package: str = ""
     needs: tuple[str, ...] = ()
+    gone: str = ""
 
 
 class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):

@@ -87,11 +87,36 @@ def _collect(view: FunctionView, found: Customised) -> None:
 
 
 def _mounts(call: CallSite) -> bool:
-    """Whether a call mounts a transport adapter that is not the library's own."""
+    """Whether a call mounts a transport adapter that may set a timeout."""
     if call.member != "mount" or call.receiver < 0 or len(call.node.args) != 2:
         return False
-    adapter = call.fn.call_at(call.node.args[1].value)
-    return adapter is None or not call.fn.module.project.catalog.knows_type(adapter.target)
+    adapter = call.fn.instance(call.node.args[1].value)
+    return adapter is None or (adapter.view is not None and _may_time(adapter.view))
+
+
+MAX_PARTS = 20
+"""Classes and functions that an adapter is made of, as far as they are looked at."""
+
+
+def _may_time(cls: FunctionView) -> bool:
+    """Whether an adapter of the project may set a timeout: it, a base, or what one of them calls, speaks of one, or not
+    all of its bases are known."""
+    catalog = cls.module.project.catalog
+    classes, outside, _ = cls.ancestry
+    if not all(catalog.knows_type(name) for name in outside):
+        return True
+    parts = list(classes)
+    for part in parts:
+        if len(parts) > MAX_PARTS or _speaks_of_timeouts(part):
+            return True
+        for view in (part, *part.children):
+            called = (call.callee for call in view.calls)
+            parts += [callee for callee in called if callee is not None and callee not in parts]
+    return False
+
+
+def _speaks_of_timeouts(view: FunctionView) -> bool:
+    return "timeout" in view.module.source.text[view.facts.start : view.facts.end].lower()
 
 
 def _is_client(view: FunctionView, index: int) -> bool:

@@ -27,9 +27,11 @@ from cancelcheck.model.facts import (
     Param,
     ParamKind,
     Return,
+    Starred,
     Store,
     StoreItem,
     Subscript,
+    Unpack,
     Yield,
 )
 
@@ -82,7 +84,7 @@ class Instance:
         """Qualified name of a method, and its function in the project; the name is "" where a base is not known."""
         catalog = self.near.module.project.catalog
         if self.view is None:
-            return catalog.canonical(f"{self.type}.{name}"), None
+            return catalog.member(self.type, name), None
         method = self.view.inherited(name)
         if method is not None:
             return method.qualname, method
@@ -662,7 +664,70 @@ def _of_store(view: FunctionView, index: int) -> Instance | None:
         return annotated_instance(view, node.annotation) if node.annotation >= 0 else None
     if isinstance(node, Enter) and node.target == index:
         return entered_instance(view, node.context)
-    return None
+    return _unpacked(view, index)
+
+
+def _unpacked(view: FunctionView, index: int) -> Instance | None:
+    """What one of several targets is given: `reader, writer = await asyncio.open_connection(…)`."""
+    unpack = view.nodes[index].parent
+    targets = view.nodes[unpack] if unpack >= 0 else None
+    assign = view.nodes[targets.parent] if targets is not None and targets.parent >= 0 else None
+    if not isinstance(targets, Unpack) or not isinstance(assign, Assign) or assign.value < 0:
+        return None
+    if any(isinstance(view.nodes[item], Starred) for item in targets.items):
+        return None
+    return _item_of_tuple(view, assign.value, targets.items.index(index), len(targets.items))
+
+
+def _item_of_tuple(view: FunctionView, value: int, at: int, count: int) -> Instance | None:
+    """What stands at a place of a tuple of so many: of one that is written out, that the catalogue knows, or that a
+    project function returns."""
+    node = view.nodes[value]
+    if isinstance(node, Await):
+        return _item_of_tuple(view, node.value, at, count)
+    if isinstance(node, Display) and node.kind == "tuple":
+        return instance_of(view, node.items[at]) if len(node.items) == count else None
+    call = view.call_at(value)
+    if call is None:
+        return None
+    catalog = view.module.project.catalog
+    produced = catalog.produces(call.target)
+    if produced is not None:
+        if 0 <= produced.passes < len(call.positional):
+            return _item_of_tuple(view, call.positional[produced.passes], at, count)
+        name = produced.items[at] if len(produced.items) == count else ""
+        return Instance(catalog.canonical(name), view, origins=(call,), complete=True) if name else None
+    callee = call.callee
+    if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.facts.is_generator:
+        return None
+    guard = view.module.project.guard
+    mark = (callee.module.source.path, callee.index, at, "item")
+    if not guard.enter(mark):
+        return None
+    try:
+        return _item_returned(callee, at, count)
+    finally:
+        guard.leave(mark)
+
+
+def _item_returned(callee: FunctionView, at: int, count: int) -> Instance | None:
+    """What stands at a place of the tuple that a project function returns: the same in all of its `return`s, else by
+    its annotation (`tuple[X, Y]`)."""
+    returns = [node.value for node in callee.nodes if isinstance(node, Return) and node.value >= 0]
+    returns = [value for value in returns if not _is_none(callee, value)]
+    found = [_item_of_tuple(callee, value, at, count) for value in returns]
+    known = [instance for instance in found if instance is not None]
+    merged = _merged(known) if known and len(known) == len(found) else None
+    parent = callee.parent
+    if merged is not None or parent is None or callee.facts.returns < 0:
+        return merged
+    node = parent.nodes[callee.facts.returns]
+    inner = parent.nodes[node.index] if isinstance(node, Subscript) else None
+    if not isinstance(node, Subscript) or not isinstance(inner, Display) or len(inner.items) != count:
+        return None
+    if parent.path_of(node.value).rpartition(".")[2] not in ("tuple", "Tuple"):
+        return None
+    return annotated_instance(parent, inner.items[at], of=callee)
 
 
 def entered_instance(view: FunctionView, context: int) -> Instance | None:
@@ -741,6 +806,8 @@ def attribute_instance(owner: FunctionView, name: str) -> Instance | None:
                     value = instance_of(view, node.value)
                 elif hint is not None:
                     continue
+            elif isinstance(node, Unpack):
+                value = _unpacked(view, index)
             if value is None:
                 unknown = True
             else:

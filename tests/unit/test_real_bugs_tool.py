@@ -37,10 +37,23 @@ def test_bugs_are_measured_before_and_after_their_fix(tmp_path: Path) -> None:
     # the coroutine is known to be one by the project's other file alone
     imported = "from mail import send\n\n\nasync def main():\n    send()\n"
     mail = "async def send():\n    pass\n"
+    slow = "import time\n\n\ndef rests():\n    print()\n    time.sleep(2)\n\n\nasync def main(work):\n    rests()\n"
     commit = repository(
         tmp_path / "all" / "shop+orders",
-        {"a.py": LOST, "b.py": imported, "c.py": "def f():\n    pass\n", "mail.py": mail, "notes.txt": "none\n"},
-        {"a.py": KEPT, "b.py": f"# moved\n{imported}", "c.py": "def f():\n    return\n"},
+        {
+            "a.py": LOST,
+            "b.py": imported,
+            "c.py": "def f():\n    pass\n",
+            "d.py": slow,
+            "mail.py": mail,
+            "notes.txt": "none\n",
+        },
+        {
+            "a.py": KEPT,
+            "b.py": f"# moved\n{imported}",
+            "c.py": "def f():\n    return\n",
+            "d.py": slow.replace("    time.sleep(2)\n", ""),
+        },
     )
     rows = [
         {"id": f"{number}-{slug}", "file": file, "slug": slug, "bug_lines": [bug], "fixed_lines": [fixed]}
@@ -48,6 +61,7 @@ def test_bugs_are_measured_before_and_after_their_fix(tmp_path: Path) -> None:
             (1, "lost-task", "a.py", 4, 5),
             (2, "dropped", "b.py", 5, 6),
             (3, "other", "c.py", 2, 2),
+            (4, "slow", "d.py", 6, 5),
         )
     ]
     bugs = tmp_path / "bugs.json"
@@ -64,13 +78,15 @@ def test_bugs_are_measured_before_and_after_their_fix(tmp_path: Path) -> None:
         "1-lost-task  default CAN101",
         "2-dropped    default CAN112  after the fix CAN112",
         "3-other      missed",
+        "4-slow       traced by default CAN406",
         "",
-        "           bugs      default  after     --strict  after",
-        "dropped       1      1 100 %      1      1 100 %      1",
-        "lost-task     1      1 100 %      0      1 100 %      0",
-        "other         1      0   0 %      0      0   0 %      0",
-        "all           3      2  67 %      1      2  67 %      1",
+        "           bugs      default  after  traced     --strict  after  traced",
+        "dropped       1      1 100 %      1       0      1 100 %      1       0",
+        "lost-task     1      1 100 %      0       0      1 100 %      0       0",
+        "other         1      0   0 %      0       0      0   0 %      0       0",
+        "slow          1      0   0 %      0       1      0   0 %      0       1",
+        "all           4      2  50 %      1       1      2  50 %      1       1",
     ]
     assert not list((tmp_path / "cache").rglob("notes.txt"))
-    assert measure("--misses") == ["3-other  missed", "    c.py:2: why"]
+    assert measure("--misses")[:3] == ["3-other  missed", "    c.py:2: why", "4-slow   traced by default CAN406"]
     assert measure("--slug", "dropped,other", "--id", "2-")[0] == "2-dropped  default CAN112  after the fix CAN112"
