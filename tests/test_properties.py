@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cancelcheck.lower import LowerError, lower_module
+from cancelcheck.lower.skeleton import Skeleton, UnsureError
 from cancelcheck.model.facts import (
     AnyNode,
     Attr,
@@ -66,6 +67,26 @@ LAYOUTS = {
     "white space only": "  \n\t\n",
     "comment only": "# nothing",
 }
+
+
+ODD = {
+    "texts": """a = ("b"  # c
+     f"{d.e!r:>{f}} {g(h)=}" 'i' rf'\\{j}')
+k = b"l" b'm'
+n = f"{o}" f"" f"{ (p) }{q['r']}"
+""",
+    "tuples": "a = (b), (c)\nd = ((e), (f))\ng = ((h, i))\nj = ()\nk = (l,)\nm[n, o]; m[(n, o)]; m[n,]; m[()]\n",
+    "comprehensions": "a((b) for (c) in (d) if (e) for f in g)\nh = ((i for i in (j)  # k\n))\n{l: (m) for l in n}\n",
+    "subscripts": "a[1: ]; a[ :b]; a[::c] ; a[d:e, f: , :]; a[b:=c]\n",
+    "handlers": "try: a\nexcept (B): c\nexcept (D, E): f\nexcept (G or H).i: j\nexcept (K) as l: m;\n"
+    "else: n;\nfinally: o\n",
+    "calls": "a(b=c, *d, **e); a(*f, g); a(h for h in i); a((j for j in k),)\nclass L(M, *n, o=p, **q): pass\n",
+    "semicolons": "if a: b; c;\nelif d: e\nelse:\n    if f: g;\nwhile h: i;\n",
+    "heads": "async  def a(b, /, c=1, *, d: (int) = 2, **e) -> (f): pass\n"
+    "class G ( ) : # h\n    i: j = (k)\nlambda *l, m=n: (o)\n",
+    "words beyond ASCII": "é = 'ü'; ñ.ö(ß=1, *æ)  # ø\nf'{é}{ñ.ö}'; ('ü', b)\n",
+}
+"""Where the two parsers count differently."""
 
 
 def facts_of(text: str) -> ModuleFacts:
@@ -130,6 +151,44 @@ def assert_round_trip(text: str) -> None:
     assert msgspec.msgpack.encode(facts_of(text)) == data
 
 
+def assert_same_from_either_parser(text: str) -> None:
+    """The interpreter's parser and LibCST's give the same facts."""
+    facts = lower_module(SourceFile("a.py", text, module="package.a"))
+    whole = lower_module(SourceFile("a.py", text, module="package.a"), whole=True)
+    whole.exact = facts.exact  # LibCST may have lost white space
+    assert msgspec.msgpack.encode(facts) == msgspec.msgpack.encode(whole)
+
+
+def is_left_to_libcst(text: str) -> bool:
+    try:
+        Skeleton(text)
+    except UnsureError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("path", SAMPLE, ids=label)
+def test_either_parser_gives_the_same_facts(path: Path) -> None:
+    assert_same_from_either_parser(read(path))
+
+
+@pytest.mark.parametrize("text", [*LAYOUTS.values(), *ODD.values()], ids=[*LAYOUTS, *ODD])
+def test_either_parser_gives_the_same_facts_of_any_layout(text: str) -> None:
+    assert_same_from_either_parser(text)
+    assert not is_left_to_libcst(text)
+
+
+def test_a_letter_that_cpython_writes_another_way_is_left_to_libcst() -> None:
+    text = "\U0001d4d0 = 1\n"
+    assert is_left_to_libcst(text)
+    assert [node.id for node in nodes_of(facts_of(text)) if isinstance(node, Store)] == ["\U0001d4d0"]
+
+
+def test_hardly_any_file_is_left_to_libcst() -> None:
+    left = [path.name for path in SAMPLE if is_left_to_libcst(read(path))]
+    assert len(left) <= len(SAMPLE) // 10
+
+
 @pytest.mark.parametrize("path", SAMPLE, ids=label)
 def test_facts_keep_their_promises(path: Path) -> None:
     text = read(path)
@@ -191,7 +250,8 @@ DROPPED = {
 
 @pytest.mark.parametrize("text", DROPPED.values(), ids=DROPPED.keys())
 def test_a_text_that_libcst_does_not_give_back_is_said_to_be_inexact(text: str) -> None:
-    assert not facts_of(text).exact
+    assert not lower_module(SourceFile("a.py", text, module="package.a"), whole=True).exact
+    assert facts_of(text).exact
 
 
 @pytest.mark.parametrize("text", DROPPED.values(), ids=DROPPED.keys())
@@ -211,6 +271,12 @@ def test_made_up_programs_are_lowered(text: str) -> None:
     facts = facts_of(text)
     assert broken_promises(facts, text) == []
     assert_round_trip(text)
+
+
+@QUICK
+@given(programs())
+def test_made_up_programs_give_the_same_facts_from_either_parser(text: str) -> None:
+    assert_same_from_either_parser(text)
 
 
 @QUICK

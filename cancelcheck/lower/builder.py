@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from cancelcheck.lower.skeleton import Skeleton
 from cancelcheck.lower.spans import Spans
 from cancelcheck.model.facts import AnyNode, Block, BlockEnd, Exit, Function, FunctionKind, Region, RegionKind
 
@@ -27,7 +28,7 @@ class Frame:
 class ModuleBuilder:
     """What the functions of one module share while they are lowered."""
 
-    def __init__(self, spans: Spans, module: str, is_package: bool) -> None:
+    def __init__(self, spans: Spans | Skeleton, module: str, is_package: bool) -> None:
         self.spans = spans
         self.functions: list[Function] = []
         self.libraries: set[str] = set()

@@ -14,6 +14,7 @@ from typing import Any
 import libcst as cst
 
 from cancelcheck.lower.builder import Builder
+from cancelcheck.lower.skeleton import Skeleton, UnsureError
 from cancelcheck.lower.spans import Everywhere
 from cancelcheck.model.facts import (
     Arg,
@@ -534,9 +535,8 @@ def annotation(b: Builder, node: cst.BaseExpression) -> int:
     if type(node) is cst.SimpleString and type(b.where) is not Everywhere:
         kind, text = text_of(node)
         if kind == "str" and text and len(text) < TEXT_LIMIT:
-            try:
-                quoted = cst.parse_expression(text.strip())
-            except (cst.ParserSyntaxError, cst.CSTValidationError):
+            quoted = _quoted(text.strip())
+            if quoted is None:
                 return expression(b, node)
             where = b.where
             b.where = Everywhere(where[id(node)])
@@ -545,6 +545,18 @@ def annotation(b: Builder, node: cst.BaseExpression) -> int:
             finally:
                 b.where = where
     return expression(b, node)
+
+
+def _quoted(text: str) -> cst.BaseExpression | None:
+    try:
+        found: cst.BaseExpression = Skeleton.expression(text)
+        return found
+    except UnsureError:
+        pass
+    try:
+        return cst.parse_expression(text)
+    except (cst.ParserSyntaxError, cst.CSTValidationError):
+        return None
 
 
 # --- targets

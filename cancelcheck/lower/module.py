@@ -13,6 +13,7 @@ import libcst as cst
 
 from cancelcheck.lower.builder import Builder, ModuleBuilder
 from cancelcheck.lower.parsing import parse
+from cancelcheck.lower.skeleton import Skeleton, UnsureError
 from cancelcheck.lower.spans import Spans
 from cancelcheck.lower.statements import suite
 from cancelcheck.model.facts import FunctionKind, ModuleFacts
@@ -38,8 +39,9 @@ class LowerError(Exception):
         self.reason = reason
 
 
-def lower_module(source: SourceFile) -> ModuleFacts:
-    """The facts of one file. Raises `LowerError` where it cannot be parsed, or is nested too deeply."""
+def lower_module(source: SourceFile, *, whole: bool = False) -> ModuleFacts:
+    """The facts of one file. Raises `LowerError` where it cannot be parsed, or is nested too deeply. With `whole`
+    LibCST's parser reads it, also where the interpreter's would do."""
     _check_depth(source.text)
     enabled = gc.isenabled()
     limit = sys.getrecursionlimit()
@@ -47,7 +49,7 @@ def lower_module(source: SourceFile) -> ModuleFacts:
     gc.disable()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        return _lower(source)
+        return _lower_whole(source) if whole else _lower(source)
     except cst.CSTValidationError as error:
         raise LowerError(1, f"cannot be parsed: {error}") from None
     except RecursionError:
@@ -59,6 +61,15 @@ def lower_module(source: SourceFile) -> ModuleFacts:
 
 
 def _lower(source: SourceFile) -> ModuleFacts:
+    try:
+        skeleton = Skeleton(source.text)
+        return _facts(source, skeleton, skeleton)
+    except UnsureError:
+        return _lower_whole(source)
+
+
+def _lower_whole(source: SourceFile) -> ModuleFacts:
+    """The facts of a file that LibCST itself has to read."""
     text = source.text
     # LibCST drops a leading form feed
     shift = len(text) - len(text.lstrip("\f"))
@@ -68,7 +79,10 @@ def _lower(source: SourceFile) -> ModuleFacts:
         raise LowerError(error.raw_line, f"cannot be parsed: {_reason(error)}") from None
     except ValueError as error:
         raise LowerError(1, f"cannot be parsed: {error}") from None
-    spans = Spans(tree, text, shift)
+    return _facts(source, tree, Spans(tree, text, shift))
+
+
+def _facts(source: SourceFile, tree: cst.Module | Skeleton, spans: Spans | Skeleton) -> ModuleFacts:
     shared = ModuleBuilder(spans, source.module, source.is_package)
     builder = Builder(
         shared,
@@ -77,7 +91,7 @@ def _lower(source: SourceFile) -> ModuleFacts:
         kind=FunctionKind.MODULE,
         is_async=False,
         parent=-1,
-        span=(0, len(text)),
+        span=(0, len(source.text)),
         head=0,
     )
     suite(builder, tree)

@@ -12,6 +12,7 @@ import libcst as cst
 
 from cancelcheck.lower.builder import Builder, Frame
 from cancelcheck.lower.expressions import adopt, annotation, arguments, expression, operator, parameters, store, text_of
+from cancelcheck.lower.skeleton import Skeleton
 from cancelcheck.model.facts import (
     Assign,
     BlockEnd,
@@ -35,7 +36,7 @@ from cancelcheck.model.facts import (
 )
 
 
-def suite(b: Builder, node: cst.BaseSuite | cst.Module) -> None:
+def suite(b: Builder, node: cst.BaseSuite | cst.Module | Skeleton) -> None:
     """Lowers the statements of a body."""
     for statement in node.body:
         if type(statement) is cst.SimpleStatementLine:
