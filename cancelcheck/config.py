@@ -124,6 +124,10 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
         tuple[str, ...], About("test files: families 4 and 5 are silent there unless a rule is selected by name")
     ] = ("**/tests/**", "test_*.py", "*_test.py", "conftest.py")
     skip_generated: Annotated[bool, About("generated files (`@generated`, `_pb2.py`) have no findings")] = True
+    baseline: Annotated[
+        str | None,
+        About("findings in this file are known, and not reported; from the settings' folder", _BOTH, "FILE"),
+    ] = None
     default_timeout: Annotated[
         float | str, About("what a fix writes: seconds, or the dotted name of a value to import")
     ] = 10.0
@@ -150,6 +154,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     unsafe_fixes: Annotated[
         bool, About("with --fix or --diff: also fixes that deserve a look, each rule says why", _COMMAND)
     ] = False
+    write_baseline: Annotated[
+        bool, About("write what is found to the baseline, so that only new findings are reported from now on", _COMMAND)
+    ] = False
+    prune_baseline: Annotated[bool, About("take what is no longer found out of the baseline", _COMMAND)] = False
     diff: Annotated[bool, About("show what --fix would change, and change nothing", _COMMAND)] = False
     exit_zero: Annotated[bool, About("end in 0 also with findings", _COMMAND)] = False
     statistics: Annotated[bool, About("count the findings of each rule", _COMMAND)] = False
@@ -402,7 +410,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     """What the command line says about settings. None: it does not say.
 
     `select` starts afresh: what the file selects and ignores no longer counts. `extend_select` and `exclude` add to the
-    file's, `ignore` does too; what `extend_select` names is no longer ignored.
+    file's, `ignore` does too; what `extend_select` names is no longer ignored. `baseline` is an absolute path.
     """
 
     select: tuple[str, ...] | None = None
@@ -411,6 +419,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     exclude: tuple[str, ...] = ()
     strict: bool = False
     force_exclude: bool = False
+    baseline: str | None = None
 
     def over(self, settings: Settings) -> Settings:
         """The settings with these laid over them."""
@@ -427,4 +436,5 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
             exclude=(*settings.exclude, *self.exclude),
             strict=self.strict or settings.strict,
             force_exclude=self.force_exclude or settings.force_exclude,
+            baseline=self.baseline if self.baseline is not None else settings.baseline,
         )

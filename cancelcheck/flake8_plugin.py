@@ -16,6 +16,7 @@ from flake8.exceptions import ExecutionError
 
 from cancelcheck import __version__
 from cancelcheck.config import ConfigError, Door, Overrides, SettingsFinder, options
+from cancelcheck.engine.baseline import Known
 from cancelcheck.engine.decode import DecodeError, decode
 from cancelcheck.engine.pipeline import Engine
 from cancelcheck.reporting.printable import printable
@@ -40,6 +41,7 @@ class Plugin:
 
     _engine: ClassVar[Engine | None] = None
     """One for all files of a process, so that an imported file is read once."""
+    _known: ClassVar[Known] = Known()
 
     def __init__(self, tree: ast.AST, filename: str, lines: list[str]) -> None:
         # flake8 tells by the parameter that this is to be called once for each file
@@ -84,6 +86,7 @@ class Plugin:
         except ConfigError as error:
             raise ExecutionError(f"cancelcheck: {error}") from None
         cls._engine = Engine(finder, noqa=not given.disable_noqa)
+        cls._known = Known()
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Line, column from 0, text and type of each finding."""
@@ -96,7 +99,7 @@ class Plugin:
             text = "".join(self._lines)
             if not _is_on_disk(file.absolute, text):
                 engine.give(file, text)
-            findings = engine.check_file(file)
+            findings = self._known.new(file, engine.check_file(file))
         except ConfigError as error:
             raise ExecutionError(f"cancelcheck: {error}") from None
         for failure in engine.errors[failures:]:

@@ -17,6 +17,7 @@ from cancelcheck.cli.statuses import CLEAN, FAILED, FINDINGS
 
 if TYPE_CHECKING:
     from cancelcheck.config import Option, Overrides, RunOptions, SettingsFinder
+    from cancelcheck.engine.baseline import Known
     from cancelcheck.engine.report import Report
     from cancelcheck.engine.store import Store
     from cancelcheck.fixing.files import Mended
@@ -77,22 +78,16 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     import msgspec
 
     from cancelcheck.config import ConfigError, Overrides, RunOptions, SettingsFinder
+    from cancelcheck.engine.baseline import Known
     from cancelcheck.engine.pipeline import STDIN, UNNAMED, check, rarely_collect
 
     given = {name: value for name, value in values.items() if value is not None}
     run = msgspec.convert(given, RunOptions)
     paths = paths or (".",)
     rarely_collect()
-    if STDIN in paths and len(paths) > 1:
-        raise click.UsageError("`-` reads one file from standard input: it cannot stand beside other paths")
-    if run.stdin_filename is not None and STDIN not in paths:
-        raise click.UsageError("--stdin-filename names what the path `-` reads")
-    if run.config is not None and run.isolated:
-        raise click.UsageError("--config and --isolated exclude each other")
-    if run.unsafe_fixes and not (run.fix or run.diff):
-        raise click.UsageError("--unsafe-fixes goes with --fix or --diff")
-    if run.diff and run.format is not None:
-        raise click.UsageError("--diff shows a diff: it cannot stand beside --format")
+    _refuse(run, paths)
+    if "baseline" in given:
+        given["baseline"] = os.path.abspath(str(given["baseline"]))
     overrides = msgspec.convert(given, Overrides)
     _know_rules(overrides)
     started = time.monotonic()
@@ -108,6 +103,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             loaded = finder.for_folder(Path(paths[0]) if os.path.isdir(paths[0]) else Path(paths[0]).parent)
             say(f"settings for {paths[0]}: {loaded.where if loaded.file is not None else 'the defaults'}")
         stdin = sys.stdin.buffer.read() if STDIN in paths else None
+        known = Known(writes=run.write_baseline, prunes=run.prune_baseline)
         checked = partial(
             check,
             paths,
@@ -116,6 +112,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             stdin_filename=run.stdin_filename,
             progress=progress,
             jobs=run.jobs or _cores(),
+            filters=(known,),
         )
         store = _store(run, finder)
         if run.fix or run.diff:
@@ -142,9 +139,38 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
         _show(report, run, time.monotonic() - started, beside=stdin is not None)
         mending.say_fixed(mended, run)
     if report.errors:
+        if run.write_baseline:
+            say("error: the baseline is not written: the run has failed")
         return FAILED
+    _keep_baseline(known, run)
     found = mended.files if mended is not None and run.diff else report.findings
     return FINDINGS if found and not run.exit_zero else CLEAN
+
+
+def _refuse(run: RunOptions, paths: tuple[str, ...]) -> None:
+    """Refuse options that do not go together."""
+    from cancelcheck.engine.pipeline import STDIN
+
+    if STDIN in paths and len(paths) > 1:
+        raise click.UsageError("`-` reads one file from standard input: it cannot stand beside other paths")
+    if run.stdin_filename is not None and STDIN not in paths:
+        raise click.UsageError("--stdin-filename names what the path `-` reads")
+    if run.config is not None and run.isolated:
+        raise click.UsageError("--config and --isolated exclude each other")
+    if run.unsafe_fixes and not (run.fix or run.diff):
+        raise click.UsageError("--unsafe-fixes goes with --fix or --diff")
+    if run.diff and run.format is not None:
+        raise click.UsageError("--diff shows a diff: it cannot stand beside --format")
+    if run.write_baseline and run.fix:
+        raise click.UsageError("--write-baseline writes what is found: run --fix first")
+    if run.write_baseline and run.prune_baseline:
+        raise click.UsageError("--write-baseline leaves nothing for --prune-baseline")
+    if run.write_baseline or run.prune_baseline:
+        option = "--write-baseline" if run.write_baseline else "--prune-baseline"
+        if run.diff:
+            raise click.UsageError(f"--diff changes nothing: it cannot stand beside {option}")
+        if STDIN in paths:
+            raise click.UsageError(f"{option} is about files: it cannot stand beside `-`")
 
 
 def _store(run: RunOptions, finder: SettingsFinder) -> Store | None:
@@ -174,6 +200,23 @@ def _know_rules(overrides: Overrides) -> None:
                 matches(selector, RULES)
             except SelectorError as error:
                 raise click.BadOptionUsage(name, f"--{name.replace('_', '-')}: {error}") from None
+
+
+def _keep_baseline(known: Known, run: RunOptions) -> None:
+    """Write the baseline, or take what is stale out of it, as it is asked for."""
+    from cancelcheck.config import shown
+
+    try:
+        if run.write_baseline:
+            for file, count in known.write():
+                say(f"Wrote {_counted(count, 'known finding')} to {shown(file)}.")
+                if file in known.unnamed:
+                    say(f'It counts with `--baseline {shown(file)}`, or `baseline = "{file.name}"` in the settings.')
+        elif run.prune_baseline:
+            for file, count in known.prune():
+                say(f"Took {_counted(count, 'stale entry', 'stale entries')} out of {shown(file)}.")
+    except OSError as problem:
+        raise click.ClickException(f"the baseline cannot be written: {problem.strerror or problem}") from None
 
 
 def _show(report: Report, run: RunOptions, seconds: float, *, beside: bool = False) -> None:
@@ -220,8 +263,9 @@ def _say_problems(report: Report) -> None:
 
 def _summary(report: Report) -> str:
     count, files = len(report.findings), len({finding.path for finding in report.findings})
+    known = f"; {len(report.known)} known" if report.known else ""
     if not count:
-        return f"Nothing to report in {_counted(report.files, 'file')}."
+        return f"Nothing to report in {_counted(report.files, 'file')}{known}."
     found = f"{_counted(count, 'finding')} in {files} of {_counted(report.files, 'file')}"
     safe = sum(finding.fix is not None and finding.fix.safety.value == "safe" for finding in report.findings)
     unsafe = sum(finding.fix is not None for finding in report.findings) - safe
@@ -230,11 +274,11 @@ def _summary(report: Report) -> str:
         for number, option in ((safe, "`--fix`"), (unsafe, "`--fix --unsafe-fixes`"))
         if number
     )
-    return f"{found}; {fixable}." if fixable else f"{found}."
+    return f"{found}{f'; {fixable}' if fixable else ''}{known}."
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _counted(count: int, noun: str, several: str = "") -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {several or f'{noun}s'}"
 
 
 def _statistics(report: Report) -> str:

@@ -266,7 +266,8 @@ class Engine:
         return known
 
     def _program(self, loaded: LoadedSettings, folder: str) -> _Program:
-        settings = loaded.settings
+        # what is known is left out only when it has been found
+        settings = msgspec.structs.replace(loaded.settings, baseline=None)
         versions = versions_of(loaded.root)
         key = digest(msgspec.msgpack.encode((settings, sorted(versions.items()))))
         known = self._programs.get(key)
@@ -397,6 +398,12 @@ class Engine:
         if self.contents.digest(file.absolute):
             scope = self._scope(file.loaded, os.path.dirname(file.absolute))
             self._recall(scope.program).keep(file.absolute, self._how(scope, file.absolute), findings)
+
+    def reports(self, file: InputFile, code: str, *, strict: bool) -> bool:
+        """Whether a rule reports on a file; `strict`: also what is made only with `--strict`, or by name."""
+        scope = self._scope(file.loaded, os.path.dirname(file.absolute))
+        active = any(rule.code == code for rule in scope.rules_for(file.absolute))
+        return active and (not strict or scope.selection.strict or code in scope.selection.named)
 
     @property
     def is_shareable(self) -> bool:

@@ -28,7 +28,8 @@ class Report:
     """Findings in order of path, line and column, and everything a reporter may want to say about them.
 
     `files` counts the files that were checked. `rules` are all rules there are. `sources` holds the text of the files
-    that have findings, by path. `notes` are for the user, and no errors: what went slower than it might have.
+    that have findings, by path. `notes` are for the user, and no errors: what went slower than it might have. `known`
+    are findings that a baseline knows of, which are not among the others.
     """
 
     findings: tuple[Finding, ...]
@@ -37,3 +38,4 @@ class Report:
     rules: tuple[Rule, ...] = ()
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    known: tuple[Finding, ...] = ()
