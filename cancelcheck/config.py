@@ -20,7 +20,18 @@ from typing import Annotated
 
 import msgspec
 
-FORMATS = ("text", "concise", "json", "sarif", "github")
+FORMATS = (
+    "text",
+    "concise",
+    "grouped",
+    "json",
+    "jsonl",
+    "sarif",
+    "github",
+    "gitlab",
+    "junit",
+    "checkstyle",
+)
 """Names of the report formats; a test compares them with the reporters."""
 
 CONFIG_NAMES = ("cancelcheck.toml", "pyproject.toml")
@@ -159,6 +170,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     ] = False
     prune_baseline: Annotated[bool, About("take what is no longer found out of the baseline", _COMMAND)] = False
     diff: Annotated[bool, About("show what --fix would change, and change nothing", _COMMAND)] = False
+    show_suppressed: Annotated[
+        bool,
+        About("in json, jsonl and sarif, list also what comments and the baseline keep out of the report", _COMMAND),
+    ] = False
     exit_zero: Annotated[bool, About("end in 0 also with findings", _COMMAND)] = False
     statistics: Annotated[bool, About("count the findings of each rule", _COMMAND)] = False
     quiet: Annotated[bool, About("findings only, nothing else", _COMMAND, short="q")] = False

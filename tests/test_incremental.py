@@ -16,7 +16,7 @@ from cancelcheck.engine import pool
 from cancelcheck.engine.contents import Contents
 from cancelcheck.engine.pipeline import Engine, check
 from cancelcheck.engine.store import Store
-from cancelcheck.reporting import REPORTERS
+from cancelcheck.reporting import render
 from tests.support.fixtures import project_cases
 from tests.support.runs import LOST, command, places, write
 from tests.support.sources import FIXTURES
@@ -46,20 +46,20 @@ def report(cache: Path | None, *paths: str, jobs: int = 1) -> str:
     finder = SettingsFinder(overrides=Overrides(strict=True))
     done = check(paths or (".",), finder, store=Store(cache) if cache is not None else None, jobs=jobs)
     assert done.notes == ()
-    return REPORTERS["json"](done, False)
+    return render("json", done)
 
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that were checked, and not known."""
     found: list[str] = []
-    real = Engine.check_file
+    real = Engine.examine
 
-    def check_file(self: Engine, file: object) -> object:
+    def examine(self: Engine, file: object) -> object:
         found.append(file.path)
         return real(self, file)
 
-    monkeypatch.setattr(Engine, "check_file", check_file)
+    monkeypatch.setattr(Engine, "examine", examine)
     return found
 
 
@@ -252,7 +252,7 @@ def test_a_process_that_is_killed_costs_time_only(
     monkeypatch.setattr(pool, "PAYS_FROM", 1)
     monkeypatch.setattr(pool, "_check", _die)
     done = check((".",), SettingsFinder(overrides=Overrides(strict=True)), jobs=2)
-    assert REPORTERS["json"](done, False) == alone
+    assert render("json", done) == alone
     assert "ended from outside" in done.notes[0]
 
 

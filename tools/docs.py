@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cancelcheck.config import SettingsFinder
 from cancelcheck.engine.pipeline import check
+from cancelcheck.reporting import render
 from cancelcheck.reporting.rules import as_markdown
-from cancelcheck.reporting.text import render
 from cancelcheck.rules import RULES
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -31,7 +31,7 @@ def renewed(text: str) -> str:
     if example is None or _RULES.search(text) is None:
         raise ValueError("README.md has lost its example or its table of rules")
     report = check(["-"], SettingsFinder(isolated=True), stdin=example["code"].encode(), stdin_filename="serve.py")
-    text = _with(_EXAMPLE, render(report).removesuffix("\n"), text)
+    text = _with(_EXAMPLE, render("text", report).removesuffix("\n"), text)
     return _with(_RULES, f"\n{as_markdown(RULES)}\n", text)
 
 

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from cancelcheck.cli.progress import Progress
-from cancelcheck.cli.showing import say, wants_color, write_stdout
+from cancelcheck.cli.showing import say
 from cancelcheck.cli.statuses import CLEAN, FAILED, FINDINGS
 
 if TYPE_CHECKING:
     from cancelcheck.config import Option, Overrides, RunOptions, SettingsFinder
     from cancelcheck.engine.baseline import Known
-    from cancelcheck.engine.report import Report
     from cancelcheck.engine.store import Store
     from cancelcheck.fixing.files import Mended
 
@@ -128,15 +127,17 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     finally:
         if progress is not None:
             progress.clear()
+    from cancelcheck.cli.reports import say_problems, show
+
     if mended is None:
-        _show(report, run, time.monotonic() - started)
+        show(report, run, time.monotonic() - started)
     elif run.diff:
         mending.show_diff(mended, run)
-        _say_problems(report)
+        say_problems(report)
     else:
         if stdin is not None:
             mending.write_bytes(mended.files[0].after if mended.files else stdin)
-        _show(report, run, time.monotonic() - started, beside=stdin is not None)
+        show(report, run, time.monotonic() - started, beside=stdin is not None)
         mending.say_fixed(mended, run)
     if report.errors:
         if run.write_baseline:
@@ -205,87 +206,16 @@ def _know_rules(overrides: Overrides) -> None:
 def _keep_baseline(known: Known, run: RunOptions) -> None:
     """Write the baseline, or take what is stale out of it, as it is asked for."""
     from cancelcheck.config import shown
+    from cancelcheck.reporting.counting import counted
 
     try:
         if run.write_baseline:
             for file, count in known.write():
-                say(f"Wrote {_counted(count, 'known finding')} to {shown(file)}.")
+                say(f"Wrote {counted(count, 'known finding')} to {shown(file)}.")
                 if file in known.unnamed:
                     say(f'It counts with `--baseline {shown(file)}`, or `baseline = "{file.name}"` in the settings.')
         elif run.prune_baseline:
             for file, count in known.prune():
-                say(f"Took {_counted(count, 'stale entry', 'stale entries')} out of {shown(file)}.")
+                say(f"Took {counted(count, 'stale entry', 'stale entries')} out of {shown(file)}.")
     except OSError as problem:
         raise click.ClickException(f"the baseline cannot be written: {problem.strerror or problem}") from None
-
-
-def _show(report: Report, run: RunOptions, seconds: float, *, beside: bool = False) -> None:
-    """Show the report; `beside`: on standard error, for standard output is for something else."""
-    from cancelcheck.engine.writing import write_whole
-    from cancelcheck.reporting import REPORTERS, UTF8_FORMATS
-
-    on_terminal = run.output is None and sys.stdout.isatty()
-    form = run.format if run.format is not None else "text" if on_terminal else "concise"
-    for_people = form in ("text", "concise")
-    text = REPORTERS[form](report, wants_color(run.color, on_terminal))
-    if run.statistics and for_people:
-        text += _statistics(report)
-    if run.output is not None:
-        try:
-            write_whole(Path(run.output), text.encode("utf-8", "backslashreplace"))
-        except OSError as problem:
-            raise click.ClickException(f"--output: {run.output}: {problem.strerror or problem}") from None
-    elif beside:
-        if text:
-            say(text.rstrip())
-    else:
-        write_stdout(text, utf8=form in UTF8_FORMATS)
-    _say_problems(report)
-    if run.statistics and not for_people:
-        say(_statistics(report).rstrip())
-    if for_people and not run.quiet:
-        if report.files:
-            say(_summary(report))
-        elif not report.errors:
-            say("warning: no Python files found under the given paths")
-    if run.verbose:
-        say(f"{report.files} files in {seconds:.2f} s")
-
-
-def _say_problems(report: Report) -> None:
-    for error in report.errors:
-        if error.trace:
-            say(error.trace.rstrip())
-        say(f"error: {error.path}: {error.message}" if error.path else f"error: {error.message}")
-    for note in report.notes:
-        say(f"warning: {note}")
-
-
-def _summary(report: Report) -> str:
-    count, files = len(report.findings), len({finding.path for finding in report.findings})
-    known = f"; {len(report.known)} known" if report.known else ""
-    if not count:
-        return f"Nothing to report in {_counted(report.files, 'file')}{known}."
-    found = f"{_counted(count, 'finding')} in {files} of {_counted(report.files, 'file')}"
-    safe = sum(finding.fix is not None and finding.fix.safety.value == "safe" for finding in report.findings)
-    unsafe = sum(finding.fix is not None for finding in report.findings) - safe
-    fixable = ", ".join(
-        f"{number} fixable with {option}"
-        for number, option in ((safe, "`--fix`"), (unsafe, "`--fix --unsafe-fixes`"))
-        if number
-    )
-    return f"{found}{f'; {fixable}' if fixable else ''}{known}."
-
-
-def _counted(count: int, noun: str, several: str = "") -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {several or f'{noun}s'}"
-
-
-def _statistics(report: Report) -> str:
-    counts: dict[tuple[str, str], int] = {}
-    for finding in report.findings:
-        key = (finding.code, finding.name)
-        counts[key] = counts.get(key, 0) + 1
-    width = max((len(str(count)) for count in counts.values()), default=0)
-    rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
-    return "".join(f"{count:{width}} {code} {name}\n" for (code, name), count in rows)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import suppress
+
+_NARROWEST = 40
+"""Columns below which nothing could be read."""
 
 
 def wants_color(asked: str, on_terminal: bool) -> bool:
@@ -14,6 +18,11 @@ def wants_color(asked: str, on_terminal: bool) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (on_terminal and os.environ.get("TERM") != "dumb")
+
+
+def terminal_width() -> int:
+    """How many columns the terminal has, or `COLUMNS` says."""
+    return max(shutil.get_terminal_size().columns, _NARROWEST)
 
 
 def write_stdout(text: str, *, utf8: bool = False) -> None:

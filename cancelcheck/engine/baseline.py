@@ -18,7 +18,7 @@ import msgspec
 
 from cancelcheck.config import ConfigError, LoadedSettings, shown
 from cancelcheck.engine.discover import InputFile
-from cancelcheck.engine.report import Report
+from cancelcheck.engine.report import By, Report, Suppressed
 from cancelcheck.engine.writing import write_whole
 from cancelcheck.model.finding import Finding
 
@@ -237,7 +237,12 @@ class Known:
         return replace(
             report,
             findings=tuple(sorted(new, key=lambda finding: finding.sort_key)),
-            known=tuple(sorted(known, key=lambda finding: finding.sort_key)),
+            suppressed=tuple(
+                sorted(
+                    (*report.suppressed, *(Suppressed(finding, By.BASELINE, "known") for finding in known)),
+                    key=lambda suppressed: suppressed.finding.sort_key,
+                )
+            ),
             notes=(*report.notes, *notes),
         )
 

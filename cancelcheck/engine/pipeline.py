@@ -24,7 +24,7 @@ from cancelcheck.engine.lowering import ParseError, lower_module
 from cancelcheck.engine.modules import Modules
 from cancelcheck.engine.patterns import Patterns
 from cancelcheck.engine.recall import Asked, AskingProject, FactStore, Recall, Seen
-from cancelcheck.engine.report import Report, RunError
+from cancelcheck.engine.report import By, Report, RunError, Suppressed
 from cancelcheck.engine.requirements import versions_of
 from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.store import Store, digest
@@ -133,7 +133,7 @@ def _checked(
             return
     for done, file in enumerate(files):
         tell(done)
-        yield file, engine.check_file(file)
+        yield file, engine.examine(file)
         if engine.is_heavy:
             engine.forget()
 
@@ -202,7 +202,11 @@ class Engine:
         return bool(excluded(file.loaded).decide(file.absolute))
 
     def check_file(self, file: InputFile) -> list[Finding]:
-        """The findings of one file, in order. Raises `ConfigError`."""
+        """The findings of one file that are to be reported, in order. Raises `ConfigError`."""
+        return [finding for finding in self.examine(file) if finding.silenced is None]
+
+    def examine(self, file: InputFile) -> list[Finding]:
+        """All findings of one file, those that a comment silences among them, in order. Raises `ConfigError`."""
         failures = len(self.errors)
         findings = self._check(file)
         if len(self.errors) > failures:
@@ -235,26 +239,32 @@ class Engine:
             found = [self._failed(source, "the analysis", "", 1, error)]
         else:
             found = list(self._run(scope, active, file.absolute, source, facts))
-        findings = [finding for finding in found if finding.code == "CAN000" or not suppressions.silence(finding)]
+        findings = [
+            finding if finding.code == "CAN000" else _heard(finding, suppressions.silence(finding)) for finding in found
+        ]
         if "CAN002" in codes:
             for directive, problem in suppressions.unused(codes):
                 unused = self._unused(source, directive, problem)
                 if not suppressions.names(unused):
                     findings.append(unused)
-        if findings:
+        if any(finding.silenced is None for finding in findings):
             self._sources[file.path] = source
         return sorted(findings, key=lambda finding: finding.sort_key)
 
     def report(self, findings: Sequence[Finding], *, files: int, errors: Sequence[RunError] = ()) -> Report:
         """Everything there is to report, in order, and nothing twice."""
         once = {(finding.sort_key, finding.end_line, finding.end_column): finding for finding in findings}
+        ordered = [once[key] for key in sorted(once)]
         return Report(
-            findings=tuple(once[key] for key in sorted(once)),
+            findings=tuple(finding for finding in ordered if finding.silenced is None),
             errors=(*errors, *self.errors),
             files=files,
             rules=self._rules,
             sources=self._sources,
             notes=tuple(self.notes),
+            suppressed=tuple(
+                Suppressed(finding, By.COMMENT, finding.silenced) for finding in ordered if finding.silenced is not None
+            ),
         )
 
     # --- files
@@ -383,7 +393,7 @@ class Engine:
         findings = recall.findings(file.absolute, self._how(scope, file.absolute))
         if findings is None:
             return None
-        if findings:
+        if any(finding.silenced is None for finding in findings):
             try:
                 text = self._text(file.absolute)
             except (OSError, DecodeError):
@@ -652,6 +662,10 @@ class _Scope:
                 and not (is_test and rule.silent_in_tests and rule.code not in self.selection.named)
             )
         ]
+
+
+def _heard(finding: Finding, comment: str | None) -> Finding:
+    return finding if comment is None else msgspec.structs.replace(finding, silenced=comment)
 
 
 def _is_generated(path: str, text: str) -> bool:

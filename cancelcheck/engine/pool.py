@@ -113,7 +113,7 @@ def check_in_processes(
         for index, file in enumerate(files):
             checked = answers.get(index)
             if checked is None:
-                yield file, engine.check_file(file)
+                yield file, engine.examine(file)
                 if engine.is_heavy:
                     engine.forget()
             else:
@@ -194,7 +194,7 @@ def _check(batch: Sequence[tuple[int, str, str]]) -> Answer:
     for index, path, absolute in batch:
         failures = len(engine.errors)
         file = _file(engine, path, absolute)
-        findings = engine.check_file(file)
+        findings = engine.examine(file)
         text = engine.give_up_text(file) if findings else None
         checked.append(Checked(index, findings, engine.errors[failures:], text))
         if engine.is_heavy:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
@@ -23,13 +25,28 @@ class RunError:
     trace: str = ""
 
 
+class By(enum.StrEnum):
+    """What keeps a finding out of the report; the values are SARIF's."""
+
+    COMMENT = "inSource"
+    BASELINE = "external"
+
+
+class Suppressed(NamedTuple):
+    """A finding that is not reported. `reason` is the comment, as it stands, or what the baseline says."""
+
+    finding: Finding
+    by: By
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """Findings in order of path, line and column, and everything a reporter may want to say about them.
 
+    `suppressed` are those that a comment or the baseline keeps out, in the same order: forms that can say so do.
     `files` counts the files that were checked. `rules` are all rules there are. `sources` holds the text of the files
-    that have findings, by path. `notes` are for the user, and no errors: what went slower than it might have. `known`
-    are findings that a baseline knows of, which are not among the others.
+    that have findings, by path. `notes` are for the user, and no errors: what went slower than it might have.
     """
 
     findings: tuple[Finding, ...]
@@ -38,4 +55,9 @@ class Report:
     rules: tuple[Rule, ...] = ()
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    known: tuple[Finding, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+
+    @property
+    def known(self) -> tuple[Finding, ...]:
+        """The findings that a baseline knows of."""
+        return tuple(suppressed.finding for suppressed in self.suppressed if suppressed.by is By.BASELINE)

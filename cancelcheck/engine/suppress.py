@@ -76,6 +76,7 @@ class Directive:
     end_column: int
     first: int
     last: int
+    comment: str = ""
     is_noqa: bool = False
     whole_file: bool = False
     everything: bool = False
@@ -104,21 +105,23 @@ class Suppressions:
     def _covering(self, finding: Finding) -> Iterator[Directive]:
         """The comments that count where the finding stands."""
         yield from self._of_file
-        for line in {finding.line, finding.end_line}:
+        for line in sorted({finding.line, finding.end_line}):
             yield from self._by_line.get(line, ())
 
-    def silence(self, finding: Finding) -> bool:
-        """Whether a comment silences the finding; every one that does so counts as used."""
-        silenced = False
+    def silence(self, finding: Finding) -> str | None:
+        """The comment that silences the finding, None where none does; every one that does so counts as used."""
+        silenced: str | None = None
         for directive in self._covering(finding):
+            here = any(finding.code in codes for codes in directive.foreign.values())
             if directive.everything:
                 directive.used.add("")
-                silenced = True
+                here = True
             for selector, codes in directive.selectors.items():
                 if finding.code in codes:
                     directive.used.add(selector)
-                    silenced = True
-            silenced |= any(finding.code in codes for codes in directive.foreign.values())
+                    here = True
+            if here and silenced is None:
+                silenced = directive.comment
         return silenced
 
     def names(self, finding: Finding) -> bool:
@@ -161,7 +164,7 @@ class Suppressions:
         for line, column, comment in comments:
             at = bisect.bisect_right(joined, (line, sys.maxsize)) - 1
             first, last = joined[at] if at >= 0 and line <= joined[at][1] else (line, line)
-            place = Directive(line, column, column + len(comment.rstrip()), first, last)
+            place = Directive(line, column, column + len(comment.rstrip()), first, last, comment.rstrip())
             yield from self._directives(place, comment, noqa)
 
     def _directives(self, place: Directive, comment: str, noqa: bool) -> Iterator[Directive]:
@@ -177,6 +180,7 @@ class Suppressions:
                 place.end_column,
                 place.first,
                 place.last,
+                place.comment,
                 is_noqa=True,
                 everything=not codes,
                 selectors={**ours, **{code: found for code, found in others.items() if found}},
@@ -190,6 +194,7 @@ class Suppressions:
                 place.end_column,
                 place.first,
                 place.last,
+                place.comment,
                 is_noqa=True,
                 foreign={"unused-coroutine": frozenset({"CAN112"})},
             )
@@ -198,7 +203,13 @@ class Suppressions:
             return
         word = match["word"].lower()
         directive = Directive(
-            place.line, place.column, place.end_column, place.first, place.last, whole_file=word == "ignore-file"
+            place.line,
+            place.column,
+            place.end_column,
+            place.first,
+            place.last,
+            place.comment,
+            whole_file=word == "ignore-file",
         )
         if word not in ("ignore", "ignore-file"):
             if not difflib.get_close_matches(word, ("ignore", "ignore-file"), cutoff=0.7):

@@ -23,7 +23,8 @@ class Finding(msgspec.Struct, frozen=True):
 
     `statement` is the text of the reported statement's first line, stripped: with the code and the
     symbol it makes the fingerprint, so that a baseline survives when lines move. `strict` marks a report that is
-    made only with `--strict`, or when its rule is selected by name, though the rule itself is on.
+    made only with `--strict`, or when its rule is selected by name, though the rule itself is on. `silenced` is the
+    comment in the code that silences it; None where none does.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Finding(msgspec.Struct, frozen=True):
     fix: Fix | None = None
     statement: str = ""
     strict: bool = False
+    silenced: str | None = None
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import TypedDict
@@ -9,9 +10,13 @@ from typing import TypedDict
 import msgspec
 
 from cancelcheck import __version__
-from cancelcheck.engine.report import Report
+from cancelcheck.engine.report import By, Report
 from cancelcheck.model.edit import Fix
 from cancelcheck.model.finding import Finding, Step
+from cancelcheck.reporting.form import Surroundings
+
+_BY = {By.COMMENT: "comment", By.BASELINE: "baseline"}
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class JsonFinding(TypedDict):
@@ -42,11 +47,20 @@ class JsonError(TypedDict):
     trace: str
 
 
+class JsonSuppressed(TypedDict):
+    """A finding that a comment or the baseline keeps out of the report."""
+
+    by: str
+    reason: str
+    finding: JsonFinding
+
+
 class JsonSummary(TypedDict):
     """Counts."""
 
     files: int
     findings: int
+    suppressed: int
     fixable: int
     errors: int
     rules: Mapping[str, int]
@@ -59,6 +73,7 @@ class JsonReport(TypedDict):
     findings: list[JsonFinding]
     summary: JsonSummary
     errors: list[JsonError]
+    suppressed: list[JsonSuppressed]
 
 
 def as_json(finding: Finding) -> JsonFinding:
@@ -81,15 +96,21 @@ def as_json(finding: Finding) -> JsonFinding:
     )
 
 
-def render(report: Report, color: bool = False) -> str:
+def render(report: Report, surroundings: Surroundings) -> str:
     """The report as one JSON document."""
+    return dumped(document_of(report, surroundings))
+
+
+def document_of(report: Report, surroundings: Surroundings) -> JsonReport:
+    """The report in the form that is written."""
     counts = Counter(finding.code for finding in report.findings)
-    document = JsonReport(
+    return JsonReport(
         version=__version__,
         findings=[as_json(finding) for finding in report.findings],
         summary=JsonSummary(
             files=report.files,
             findings=len(report.findings),
+            suppressed=len(report.suppressed),
             fixable=sum(finding.fix is not None for finding in report.findings),
             errors=len(report.errors),
             rules=dict(sorted(counts.items())),
@@ -98,14 +119,27 @@ def render(report: Report, color: bool = False) -> str:
             JsonError(message=error.message, path=error.path, rule=error.rule, trace=error.trace)
             for error in report.errors
         ],
+        suppressed=[
+            JsonSuppressed(by=_BY[suppressed.by], reason=suppressed.reason, finding=as_json(suppressed.finding))
+            for suppressed in (report.suppressed if surroundings.lists_suppressed else ())
+        ],
     )
-    return dumped(document)
 
 
 def dumped(document: object) -> str:
     """A document as indented JSON. Half a surrogate pair, which a file name may hold, stands there as its escape."""
+    return _dumped(document, 2)
+
+
+def on_one_line(document: object) -> str:
+    """The same on one line. No character in it ends a line but the last one."""
+    return _dumped(document, None).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
+
+
+def _dumped(document: object, indent: int | None) -> str:
     plain = msgspec.to_builtins(document, str_keys=True)
     # the standard library, and not msgspec's encoder, which refuses such a half
     import json
 
-    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(plain, indent=indent, ensure_ascii=False)
+    return _HALF.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"

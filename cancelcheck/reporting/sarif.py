@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from urllib.parse import quote
 
 from cancelcheck import __version__
 from cancelcheck.engine.report import Report, RunError
@@ -12,14 +11,19 @@ from cancelcheck.model.edit import Edit
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Rule
 from cancelcheck.model.source import SourceFile
+from cancelcheck.reporting.form import Surroundings
 from cancelcheck.reporting.json import dumped
+from cancelcheck.reporting.uris import quoted
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+_BASE = "%SRCROOT%"
+"""What a relative path is relative to; whoever reads the report knows where that lies."""
 
 Json = Mapping[str, object]
 
 
-def render(report: Report, color: bool = False) -> str:
+def render(report: Report, surroundings: Surroundings) -> str:
     """The report as one SARIF log with one run."""
     index = {rule.code: number for number, rule in enumerate(report.rules)}
     run: dict[str, object] = {
@@ -32,7 +36,17 @@ def render(report: Report, color: bool = False) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, index, report.sources.get(finding.path)) for finding in report.findings],
+        "originalUriBaseIds": {_BASE: {"description": {"text": "The folder that the command was run in."}}},
+        "results": [
+            *(_result(finding, index, report.sources.get(finding.path)) for finding in report.findings),
+            *(
+                {
+                    **_result(suppressed.finding, index, None),
+                    "suppressions": [{"kind": suppressed.by.value, "justification": suppressed.reason}],
+                }
+                for suppressed in (report.suppressed if surroundings.lists_suppressed else ())
+            ),
+        ],
         "invocations": [
             {
                 "executionSuccessful": not report.errors,
@@ -41,6 +55,11 @@ def render(report: Report, color: bool = False) -> str:
         ],
     }
     return dumped({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _artifact(path: str) -> Json:
+    uri = _uri(path)
+    return {"uri": uri} if uri.startswith("file:") else {"uri": uri, "uriBaseId": _BASE}
 
 
 def _rule(rule: Rule) -> Json:
@@ -80,7 +99,7 @@ def _result(finding: Finding, index: Mapping[str, int], source: SourceFile | Non
                 "description": {"text": finding.fix.title},
                 "artifactChanges": [
                     {
-                        "artifactLocation": {"uri": _uri(finding.path)},
+                        "artifactLocation": _artifact(finding.path),
                         "replacements": [_replacement(edit, source) for edit in finding.fix.edits],
                     }
                 ],
@@ -92,7 +111,7 @@ def _result(finding: Finding, index: Mapping[str, int], source: SourceFile | Non
 def _finding_location(finding: Finding) -> Json:
     location: dict[str, object] = {
         "physicalLocation": {
-            "artifactLocation": {"uri": _uri(finding.path)},
+            "artifactLocation": _artifact(finding.path),
             "region": {
                 "startLine": finding.line,
                 "startColumn": finding.column,
@@ -109,7 +128,7 @@ def _finding_location(finding: Finding) -> Json:
 def _step(step: Step) -> Json:
     return {
         "physicalLocation": {
-            "artifactLocation": {"uri": _uri(step.path)},
+            "artifactLocation": _artifact(step.path),
             "region": {"startLine": step.line, "startColumn": step.column},
         },
         "message": {"text": step.note},
@@ -131,7 +150,7 @@ def _notification(error: RunError, index: Mapping[str, int]) -> Json:
         "message": {"text": f"{error.path}: {error.message}" if error.path else error.message},
     }
     if error.path:
-        notification["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": _uri(error.path)}}}]
+        notification["locations"] = [{"physicalLocation": {"artifactLocation": _artifact(error.path)}}]
     if error.rule in index:
         notification["associatedRule"] = {"id": error.rule, "index": index[error.rule]}
     if error.trace:
@@ -141,9 +160,9 @@ def _notification(error: RunError, index: Mapping[str, int]) -> Json:
 
 def _uri(path: str) -> str:
     """A path as a URI: relative as it is given, absolute with its scheme."""
-    quoted = quote(path.encode("utf-8", "surrogateescape"))
+    part = quoted(path)
     if PurePosixPath(path).is_absolute():
-        return f"file://{quoted}"
+        return f"file://{part}"
     if path[1:3] == ":/":
-        return f"file:///{path[0]}:{quote(path[2:])}"
-    return quoted
+        return f"file:///{path[0]}:{quoted(path[2:])}"
+    return part

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterator
 
 from cancelcheck.engine.report import Report
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
 from cancelcheck.model.source import SourceFile
+from cancelcheck.reporting.form import Surroundings
 from cancelcheck.reporting.printable import printable
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 _TAB = 4
 _CONTEXT = 2
 """Lines of code before the reported one."""
-_MAX_LINE = 160
-"""Characters of a line of code that are shown."""
+_WIDEST = 160
+"""Columns of a line of code that are shown where no terminal says how many it has."""
+_ELLIPSIS = "…"
 
+_PLAIN = ""
 _HEAD = "bold"
 _CODE = "bold red"
 _FRAME = "blue"
@@ -27,16 +28,17 @@ _MARK = "bold red"
 _HELP = "bold green"
 _QUIET = "dim"
 
+_Out = list[tuple[str, str]]
+"""Pieces of text, each with its style."""
 
-def render(report: Report, color: bool = False) -> str:
+
+def render(report: Report, surroundings: Surroundings) -> str:
     """The findings, each with its code frame, its path and the help."""
-    from rich.text import Text
-
-    out = Text()
+    out: _Out = []
     for finding in report.findings:
-        _finding(out, finding, report.sources.get(finding.path))
-        out.append("\n")
-    return _printed(out, color)
+        _finding(out, finding, report.sources.get(finding.path), surroundings.width)
+        out.append(("\n", _PLAIN))
+    return _printed(out) if surroundings.color else "".join(text for text, _ in out)
 
 
 def render_rule(rule: Rule, color: bool = False, width: int = 100) -> str:
@@ -57,45 +59,79 @@ def render_rule(rule: Rule, color: bool = False, width: int = 100) -> str:
     return file.getvalue()
 
 
-def _finding(out: Text, finding: Finding, source: SourceFile | None) -> None:
-    out.append(f"{printable(finding.path)}:{finding.line}:{finding.column}", _HEAD)
-    out.append(": ")
-    out.append(finding.code, _CODE)
-    out.append(f" [{finding.name}] ", _QUIET)
-    out.append(f"{printable(finding.message)}\n")
-    width = len(str(finding.line))
+def _finding(out: _Out, finding: Finding, source: SourceFile | None, width: int | None) -> None:
+    place = f"{printable(finding.path)}:{finding.line}:{finding.column}"
+    name = f"[{finding.name}]"
+    head = [(place, _HEAD), (": ", _PLAIN), (finding.code, _CODE), (f" {name} ", _QUIET)]
+    out.extend(head)
+    _wrapped(out, finding.message, width, first=sum(_cells(text) for text, _ in head), hanging=4)
+    gutter = len(str(finding.line))
     if source is not None and source.text:
-        _frame(out, finding, source, width)
+        _frame(out, finding, source, gutter, width)
     for number, step in enumerate(finding.trace):
         label = "path: " if number == 0 else "      "
-        out.append(f"{'':{width}} = {label}", _FRAME)
-        out.append(f"{printable(step.path)}:{step.line}:{step.column}", _HEAD)
-        out.append(f"  {printable(step.note)}\n")
+        at = f"{printable(step.path)}:{step.line}:{step.column}"
+        out += [(f"{'':{gutter}} = {label}", _FRAME), (at, _HEAD), ("  ", _PLAIN)]
+        _wrapped(out, step.note, width, first=gutter + 9 + _cells(at) + 2, hanging=gutter + 9)
     if finding.help:
-        out.append(f"{'':{width}} = ", _FRAME)
-        out.append("help: ", _HELP)
-        out.append(f"{printable(finding.help)}\n")
+        out += [(f"{'':{gutter}} = ", _FRAME), ("help: ", _HELP)]
+        _wrapped(out, finding.help, width, first=gutter + 9, hanging=gutter + 9)
     if finding.fix is not None:
-        out.append(f"{'':{width}} = ", _FRAME)
-        out.append("fix:  ", _HELP)
-        out.append(f"{printable(finding.fix.title)} ({finding.fix.safety.value})\n")
+        out += [(f"{'':{gutter}} = ", _FRAME), ("fix:  ", _HELP)]
+        text = f"{finding.fix.title} ({finding.fix.safety.value})"
+        _wrapped(out, text, width, first=gutter + 9, hanging=gutter + 9)
 
 
-def _frame(out: Text, finding: Finding, source: SourceFile, width: int) -> None:
-    out.append(f"{'':{width}} |\n", _FRAME)
+# --- the code --------------------------------------------------------------------------------------------------------
+
+
+def _frame(out: _Out, finding: Finding, source: SourceFile, gutter: int, width: int | None) -> None:
+    room = (width - gutter - 3) if width is not None else _WIDEST
+    line = source.line(finding.line)
+    end = finding.end_column - 1 if finding.end_line == finding.line else len(line.rstrip())
+    # where the mark begins and ends, in characters of the line as it is shown
+    begins = len(_expanded(line[: finding.column - 1]))
+    ends = max(len(_expanded(line[:end])), begins + 1)
+    first = _first_shown(_expanded(line), begins, ends, room)
+    out.append((f"{'':{gutter}} |\n", _FRAME))
     for number in range(max(1, finding.line - _CONTEXT), finding.line + 1):
         text = source.line(number)
         if number < finding.line and not text.strip():
             continue
-        out.append(f"{number:{width}} | ", _FRAME)
-        out.append(_expanded(text)[:_MAX_LINE].rstrip() + "\n")
-    line = source.line(finding.line)
-    end = finding.end_column - 1 if finding.end_line == finding.line else len(line.rstrip())
-    before = _cells(_expanded(line[: finding.column - 1]))
-    marked = _cells(_expanded(line[:end])) - before
-    if before < _MAX_LINE:
-        out.append(f"{'':{width}} | ", _FRAME)
-        out.append(" " * before + "^" * max(1, min(marked, _MAX_LINE - before)) + "\n", _MARK)
+        out += [(f"{number:{gutter}} | ", _FRAME), (f"{_window(_expanded(text), first, room)}\n", _PLAIN)]
+    shown = _expanded(line)
+    before = _cells(shown[first:begins])
+    marked = max(_cells(shown[begins:ends]), 1)
+    out += [
+        (f"{'':{gutter}} | ", _FRAME),
+        (f"{' ' * before}{'^' * max(1, min(marked, room - before))}\n", _MARK),
+    ]
+
+
+def _first_shown(text: str, begins: int, ends: int, room: int) -> int:
+    """From which character on a line is shown, so that its mark can be seen."""
+    if _cells(text) <= room or _cells(text[:ends]) < room:
+        return 0
+    # a quarter of the room for what stands before the mark, more where the mark leaves it
+    before = max(room // 4, room - 2 - _cells(text[begins:ends]))
+    first = begins
+    while first > 0 and _cells(text[first - 1 : begins]) <= before:
+        first -= 1
+    return first
+
+
+def _window(text: str, first: int, room: int) -> str:
+    """The part of a line that is shown, with a sign where something is left out."""
+    shown = text[first:].rstrip()
+    if first and shown:
+        # one column for one column, so that the mark stands where it did
+        shown = _ELLIPSIS + " " * (_cells(shown[0]) - 1) + shown[1:]
+    if _cells(shown) <= room:
+        return shown
+    end = len(shown)
+    while end and _cells(shown[:end]) > room - 1:
+        end -= 1
+    return shown[:end] + _ELLIPSIS
 
 
 def _expanded(text: str) -> str:
@@ -104,17 +140,46 @@ def _expanded(text: str) -> str:
 
 def _cells(text: str) -> int:
     """Columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
     from rich.cells import cell_len
 
-    return len(text) if text.isascii() else cell_len(text)
+    return cell_len(text)
 
 
-def _printed(text: Text, color: bool) -> str:
-    if not color:
-        return text.plain
+# --- words -----------------------------------------------------------------------------------------------------------
+
+_WORD = re.compile(r"\S+|\s+")
+
+
+def _wrapped(out: _Out, text: str, width: int | None, *, first: int, hanging: int) -> None:
+    """A text and the end of its line: on as many lines as it takes, those after the first one set in."""
+    text = printable(text)
+    if width is None or first + _cells(text) <= width:
+        out.append((f"{text}\n", _PLAIN))
+        return
+    out.append((f"\n{'':{hanging}}".join(_lines(text, width, first, hanging)) + "\n", _PLAIN))
+
+
+def _lines(text: str, width: int, first: int, hanging: int) -> Iterator[str]:
+    """A text cut between words, the lines no wider than they may be unless a word is."""
+    line, used = "", first
+    for word in _WORD.findall(text):
+        cells = _cells(word)
+        if used + cells > width and used > hanging and not word.isspace():
+            yield line.rstrip()
+            line, used = "", hanging
+        if line or not word.isspace() or used == first:
+            line += word
+            used += cells
+    yield line.rstrip()
+
+
+def _printed(out: _Out) -> str:
     from rich.console import Console
+    from rich.text import Text
 
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system="standard", legacy_windows=False, no_color=False)
-    console.print(text, end="", soft_wrap=True)
+    console.print(Text.assemble(*out), end="", soft_wrap=True)
     return file.getvalue()

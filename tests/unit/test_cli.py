@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from cancelcheck import __version__, cli
+from cancelcheck.config import FORMATS
 from cancelcheck.rules import RULES
 from tests.support.runs import LOST, command, write
 
@@ -21,6 +23,9 @@ from tests.support.runs import LOST, command, write
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+no_terminals = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 
 
 def status(*arguments: str) -> int:
@@ -193,14 +198,23 @@ def test_the_version_starts_quickly(root: Path) -> None:
     assert done.stdout == f"cancelcheck {__version__}\n[]\n"
 
 
-def test_json_needs_neither_rich_nor_click_beyond_the_door(root: Path) -> None:
+@pytest.mark.parametrize("form", [None, *(form for form in FORMATS if form != "text")])
+def test_a_warm_run_in_a_pipe_imports_nothing_heavy(root: Path, form: str | None) -> None:
     write(root, {"a.py": LOST})
+    # what was written a moment ago is read again
+    os.utime(root / "a.py", (0, 0))
+    cached = {"CANCELCHECK_NO_CACHE": "", "CANCELCHECK_CACHE_DIR": str(root / "cache")}
+    assert command("a.py", cwd=root, env=cached).status == 1
+    arguments = ["--output", "out", *(["--format", form] if form else []), "a.py"]
     code = (
-        "import sys; from cancelcheck.cli import main; main(['--format', 'json', '-o', 'out.json', 'a.py']); "
-        "print('rich' in sys.modules, 'flake8' in sys.modules)"
+        f"import sys; from cancelcheck.cli import main; status = main({arguments!r}); "
+        "print(status, [name for name in ('rich', 'flake8', 'libcst', 'pygls') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
-    assert done.stdout == "False False\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root, env={**os.environ, **cached}
+    )
+    assert done.stdout == "1 []\n"
+    assert (root / "out").read_text()
 
 
 def test_the_module_is_the_command(root: Path) -> None:
@@ -218,15 +232,18 @@ def test_colour(root: Path) -> None:
     assert "\x1b[" not in command("--format", "text", "a.py", cwd=root, env=both).out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-def test_text_is_for_terminals(root: Path) -> None:
+def on_a_terminal(*arguments: str, cwd: Path, env: Mapping[str, str]) -> tuple[int, str]:
+    """Run Python with these arguments on a terminal; its status, and what it showed."""
     import pty
 
-    write(root, {"a.py": LOST})
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}
+    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "cancelcheck", "a.py"], stdout=theirs, stderr=theirs, cwd=root, env=environment
+        [sys.executable, *arguments],
+        stdout=theirs,
+        stderr=theirs,
+        cwd=cwd,
+        env={**environment, "TERM": "xterm", **env},
     )
     os.close(theirs)
     shown = b""
@@ -239,8 +256,71 @@ def test_text_is_for_terminals(root: Path) -> None:
             break
         shown += part
     os.close(ours)
-    assert process.wait(timeout=60) == 1
-    assert "5 |     asyncio.create_task(main())" in shown.decode()
+    return process.wait(timeout=60), shown.decode().replace("\r\n", "\n")
+
+
+@no_terminals
+def test_text_is_for_terminals(root: Path) -> None:
+    write(root, {"a.py": LOST})
+    status, shown = on_a_terminal("-m", "cancelcheck", "a.py", cwd=root, env={"NO_COLOR": "1"})
+    assert status == 1
+    assert "5 |     asyncio.create_task(main())" in shown
+    assert "\x1b[" not in shown
+    _, colored = on_a_terminal("-m", "cancelcheck", "a.py", cwd=root, env={})
+    assert "\x1b[1;31mCAN101\x1b[0m" in colored
+    _, dumb = on_a_terminal("-m", "cancelcheck", "a.py", cwd=root, env={"TERM": "dumb"})
+    assert dumb == shown
+
+
+@no_terminals
+def test_text_is_as_wide_as_the_terminal(root: Path) -> None:
+    write(root, {"a.py": LOST})
+    _, shown = on_a_terminal("-m", "cancelcheck", "a.py", cwd=root, env={"NO_COLOR": "1", "COLUMNS": "50"})
+    assert max(map(len, shown.splitlines())) <= 50
+    assert "".join(CONCISE.partition("CAN101")[2].split()) in "".join(shown.split())
+
+
+@no_terminals
+def test_progress_is_shown_where_a_run_takes_long(root: Path) -> None:
+    write(root, {"a.py": LOST, "b.py": LOST})
+    code = (
+        "import sys; from cancelcheck.cli import main, progress; progress._AFTER = -1.0; "
+        "sys.exit(main(['--format', 'concise', '--jobs', '1', *sys.argv[1:], '.']))"
+    )
+    _, shown = on_a_terminal("-c", code, cwd=root, env={})
+    assert "0 of 2 files" in shown
+    # and is gone before anything else is said
+    assert "\r\x1b[K" + CONCISE in shown
+    _, quiet = on_a_terminal("-c", code, "--quiet", cwd=root, env={})
+    assert quiet == CONCISE + CONCISE.replace("a.py", "b.py")
+    assert "of 2 files" not in command("--verbose", ".", cwd=root).err.replace("2 of 2 files.", "")
+
+
+def test_what_is_suppressed_is_shown_on_request(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(root, {"a.py": LOST.replace("main())", "main())  # cancelcheck: ignore[lost-task] the server holds it")})
+    for cached in range(2):
+        assert status("--format", "json", "a.py") == 0
+        document = json.loads(capsys.readouterr().out)
+        assert (document["findings"], document["suppressed"]) == ([], []), cached
+        assert document["summary"]["suppressed"] == 1
+        assert status("--format", "json", "--show-suppressed", "a.py") == 0
+        (suppressed,) = json.loads(capsys.readouterr().out)["suppressed"]
+        assert suppressed["reason"] == "# cancelcheck: ignore[lost-task] the server holds it"
+
+
+def test_the_summary_of_a_job_is_added_to_its_file(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(root, {"a.py": LOST, "summary.md": "before\n"})
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(root / "summary.md"))
+    assert status("--format", "concise", "a.py") == 1
+    assert (root / "summary.md").read_text() == "before\n"
+    assert status("--format", "github", "a.py") == 1
+    assert (root / "summary.md").read_text().startswith("before\n### cancelcheck: 1 finding in 1 of 1 file\n")
+    capsys.readouterr()
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(root / "nowhere" / "summary.md"))
+    assert status("--format", "github", "a.py") == 1
+    assert "warning: the job's summary cannot be written: " in capsys.readouterr().err
 
 
 def test_a_terminal_that_lacks_characters(root: Path) -> None:
@@ -257,7 +337,7 @@ def test_a_file_name_that_is_no_text(root: Path) -> None:
     name = os.fsencode(root) + b"/\xff.py"
     with open(name, "w") as file:
         file.write(LOST)
-    for form in ("text", "concise", "json", "sarif", "github"):
+    for form in FORMATS:
         done = command("--format", form, ".", cwd=root)
         assert done.status == 1, done.err
         assert done.out

@@ -17,7 +17,7 @@ from cancelcheck.config import (
     options,
     parse_settings,
 )
-from cancelcheck.reporting import REPORTERS
+from cancelcheck.reporting import FORMS
 
 FULL = """
 [tool.cancelcheck]
@@ -180,4 +180,4 @@ def test_every_option_says_what_it_is_for() -> None:
 
 
 def test_the_formats_are_those_that_there_are_reporters_for() -> None:
-    assert tuple(REPORTERS) == FORMATS
+    assert tuple(FORMS) == FORMATS
