@@ -165,6 +165,9 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     unsafe_fixes: Annotated[
         bool, About("with --fix or --diff: also fixes that deserve a look, each rule says why", _COMMAND)
     ] = False
+    since: Annotated[
+        str | None, About("only what stands on lines changed since this revision, by the merge base", _COMMAND, "REV")
+    ] = None
     write_baseline: Annotated[
         bool, About("write what is found to the baseline, so that only new findings are reported from now on", _COMMAND)
     ] = False

@@ -18,6 +18,7 @@ from cancelcheck.cli.statuses import CLEAN, FAILED, FINDINGS
 if TYPE_CHECKING:
     from cancelcheck.config import Option, Overrides, RunOptions, SettingsFinder
     from cancelcheck.engine.baseline import Known
+    from cancelcheck.engine.since import Since
     from cancelcheck.engine.store import Store
     from cancelcheck.fixing.files import Mended
 
@@ -111,7 +112,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             stdin_filename=run.stdin_filename,
             progress=progress,
             jobs=run.jobs or _cores(),
-            filters=(known,),
+            filters=(known,) if run.since is None else (known, _since(run, paths)),
         )
         store = _store(run, finder)
         if run.fix or run.diff:
@@ -164,6 +165,8 @@ def _refuse(run: RunOptions, paths: tuple[str, ...]) -> None:
         raise click.UsageError("--diff shows a diff: it cannot stand beside --format")
     if run.write_baseline and run.fix:
         raise click.UsageError("--write-baseline writes what is found: run --fix first")
+    if run.write_baseline and run.since is not None:
+        raise click.UsageError("--write-baseline writes all there is: it cannot stand beside --since")
     if run.write_baseline and run.prune_baseline:
         raise click.UsageError("--write-baseline leaves nothing for --prune-baseline")
     if run.write_baseline or run.prune_baseline:
@@ -172,6 +175,18 @@ def _refuse(run: RunOptions, paths: tuple[str, ...]) -> None:
             raise click.UsageError(f"--diff changes nothing: it cannot stand beside {option}")
         if STDIN in paths:
             raise click.UsageError(f"{option} is about files: it cannot stand beside `-`")
+
+
+def _since(run: RunOptions, paths: tuple[str, ...]) -> Since:
+    """What tells the changed lines, in the repositories of all paths. Raises `ConfigError`."""
+    from cancelcheck.engine.pipeline import STDIN
+    from cancelcheck.engine.since import Since
+
+    assert run.since is not None
+    names = [(run.stdin_filename or "") if path == STDIN else path for path in paths]
+    folders = [name if os.path.isdir(name) else os.path.dirname(name) for name in names]
+    # a path that is not there is said where it is looked for
+    return Since(run.since, list(dict.fromkeys(folder for folder in folders if os.path.isdir(folder or "."))))
 
 
 def _store(run: RunOptions, finder: SettingsFinder) -> Store | None:
