@@ -48,6 +48,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("framework", "name"),
     ("immediate", "call"),
     ("cancellable", "type"),
+    ("carrier", "type"),
 )
 """Tables that hold one entry per name, with the field that names it. Those in `_MANY` may hold several."""
 
@@ -491,6 +492,14 @@ class Catalog:
         """A type that can be cancelled; the nearest of its bases that is."""
         for base in self.bases(name) if name else ():
             found: schema.Cancellable | None = self._one["cancellable"].get(base)
+            if found is not None:
+                return found
+        return None
+
+    def carrier(self, name: str) -> schema.Carrier | None:
+        """A type that carries a cancellation; also where it inherits from one."""
+        for base in self.bases(name) if name else ():
+            found: schema.Carrier | None = self._one["carrier"].get(base)
             if found is not None:
                 return found
         return None

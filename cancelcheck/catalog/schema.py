@@ -212,7 +212,9 @@ class Runner(_Entry, frozen=True, kw_only=True):
 
     `work_position` / `work_keyword` as for `Spawner`. `thread`: it runs in another thread or process, which a cancelled
     wait leaves running; with `waits` a cancellation does not end the wait before the work is done, unless one of the
-    keywords `abandon` says that the work may be left behind.
+    keywords `abandon` says that the work may be left behind. `own_loop`: it runs an event loop of its own, which is
+    an error where one runs already, or stops that one; unless one of the members `asked_by` has told that none does, or
+    one of the packages `nested_by` allows it.
     """
 
     call: Names
@@ -222,6 +224,9 @@ class Runner(_Entry, frozen=True, kw_only=True):
     thread: bool = False
     waits: bool = False
     abandon: tuple[str, ...] = ()
+    own_loop: bool = False
+    asked_by: tuple[str, ...] = ()
+    nested_by: tuple[str, ...] = ()
 
 
 class Startable(_Entry, frozen=True, kw_only=True):
@@ -601,6 +606,16 @@ class Cancellable(_Entry, frozen=True, kw_only=True):
     join_module: str = ""
 
 
+class Carrier(_Entry, frozen=True, kw_only=True):
+    """A type whose instances carry a cancellation or a deadline into what they are given to (`grpc.ServicerContext`).
+
+    `named`: only where the parameter's name says that it is told to stop by it (an event).
+    """
+
+    type: Names
+    named: bool = False
+
+
 class Undoing(_Entry, frozen=True, kw_only=True):
     """A call that undoes what its first argument stands for, and whose name alone would not say so to the rules
     (`os.remove` of a file)."""
@@ -720,3 +735,4 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     framework: tuple[Framework, ...] = ()
     immediate: tuple[Immediate, ...] = ()
     cancellable: tuple[Cancellable, ...] = ()
+    carrier: tuple[Carrier, ...] = ()

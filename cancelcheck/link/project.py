@@ -32,10 +32,14 @@ from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
     from cancelcheck.link.cleanup.cleanup import Missed
+    from cancelcheck.link.contexts.forwarding import Unforwarded
+    from cancelcheck.link.contexts.parameters import Carrier
     from cancelcheck.link.function import CallSite
     from cancelcheck.link.paths.exceptions import Handler
     from cancelcheck.link.paths.reaching import Chain
+    from cancelcheck.link.promises.relaying import Unrelayed
     from cancelcheck.link.promises.serving import Serving
+    from cancelcheck.link.tasks.detaching import Stray
     from cancelcheck.link.tasks.spawning import Started
     from cancelcheck.link.threads.outlasting import Span
     from cancelcheck.link.timeouts.advice import Constant
@@ -134,6 +138,10 @@ class ModuleView:
         self.reaching_attributes: dict[int, dict[str, Reached]] = {}
         self.hidden: dict[tuple[int, int], Hidden | None] = {}
         self.constants: list[Constant] | None = None
+        self.strays: dict[int, tuple[Stray, ...]] = {}
+        self.unrelayed: dict[int, tuple[Unrelayed, ...]] = {}
+        self.carriers: dict[int, tuple[Carrier, ...]] = {}
+        self.unforwarded: dict[int, tuple[Unforwarded, ...]] = {}
         self.default_timeout: bool | None = None
         self.values: dict[tuple[int, int], Value | None] = {}
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}

@@ -54,6 +54,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.tasks.detaching import is_stray
 from cancelcheck.link.tasks.spawning import (
     loss_of,
     may_be_forgotten,
@@ -76,7 +77,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each spawner's call whose handle is lost."""
     for call in fn.calls:
         spawner = spawner_of(call)
-        if spawner is None or spawner.has_owner:
+        if spawner is None or spawner.has_owner or is_stray(call):
             continue
         loss = loss_of(fn, call.index)
         if not loss:

@@ -53,6 +53,7 @@ from cancelcheck.link.paths.ownership import (
     when_it_leaves,
 )
 from cancelcheck.link.swallowing.cancellation import is_program
+from cancelcheck.link.tasks.detaching import is_stray
 from cancelcheck.link.tasks.pending import abandoned
 from cancelcheck.link.tasks.spawning import spawner_of, work_text
 from cancelcheck.model.facts import FunctionKind, RegionKind
@@ -70,7 +71,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if spawner is None or spawner.has_owner or spawner.strict or spawner.work is not Work.COROUTINE:
             continue
         held = held_in(fn, call.index)
-        if held is None or is_program(fn):
+        if held is None or is_program(fn) or is_stray(call):
             continue
         store, name = held
         reads = own_reads(fn, name)

@@ -30,13 +30,18 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.signatures import may_be_shared, signature_is_free
+from cancelcheck.link.contexts.forwarding import unforwarded
+from cancelcheck.link.contexts.making import detached
 from cancelcheck.link.contexts.parameters import context_params, says_bound
+from cancelcheck.link.promises.relaying import unrelayed
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each context parameter that nothing reads."""
+    if any(not found.doubt for found in unforwarded(fn)) or any(True for _ in detached(fn)) or unrelayed(fn):
+        return  # which call it should go to is said there
     for param in context_params(fn):
         if param.name.startswith("_") or fn.reads(param.name) or fn.uses_locals:
             continue

@@ -35,6 +35,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Api, Client, Kind
 from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge, judge_client
@@ -46,6 +47,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each HTTP call that nothing bounds, and each client that no call through it can bound."""
     for call in fn.calls:
+        if speaks_at(call):
+            continue  # the caller's own timeout is not passed: that is said there
         entry = _untimed(call, ctx)
         if entry is not None:
             yield ctx.report(

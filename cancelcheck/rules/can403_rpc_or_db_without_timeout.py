@@ -34,6 +34,8 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Kind
 from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.contexts.forwarding import speaks_at
+from cancelcheck.link.promises.relaying import is_unrelayed
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.connecting import open_wait
 from cancelcheck.link.timeouts.passing import endless_calls
@@ -50,6 +52,8 @@ _ASKS = frozenset({Kind.DB, Kind.CACHE, Kind.BROKER})
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each client, and each call that only itself can bound, that can wait forever."""
     for call in fn.calls:
+        if speaks_at(call) or is_unrelayed(call):
+            continue  # the caller's own timeout is not passed: that is said there
         found = open_wait(call)
         if found is not None:
             if found.entry.kind not in _KINDS:

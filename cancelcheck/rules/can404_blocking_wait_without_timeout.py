@@ -45,6 +45,7 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Kind, Mode
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.cleanup.locks import takings
+from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.paths.reaching import chain_of
 from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.promises.sla import promise_of
@@ -63,6 +64,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     serves = serving_of(fn) is not None or promise_of(fn) is not None
     brief = set() if serves else {taking.call.index for taking in takings(fn)}
     for call in fn.calls:
+        if speaks_at(call, doubt=not serves):
+            continue  # the caller's own timeout is not passed: that is said there
         if call.index in brief or (not serves and not _is_serious(call) and call.callee is None):
             continue
         if _is_endless(call) and (serves or not _is_workers(call)):

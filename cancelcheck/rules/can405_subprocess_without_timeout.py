@@ -32,6 +32,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Kind
 from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.threads.blocking import was_asked_before, was_ended_before, was_waited_for_before
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
@@ -42,6 +43,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each wait for a process that nothing bounds."""
     for call in fn.calls:
+        if speaks_at(call):
+            continue  # the caller's own timeout is not passed: that is said there
         api = ctx.catalog.api(call.target)
         if api is not None:
             if api.kind is Kind.SUBPROCESS and judge(call, api).verdict is Verdict.UNTIMED and not _is_over(call):

@@ -34,6 +34,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Kind
 from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.promises.serving import handles_connection
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.connecting import open_wait
@@ -52,6 +53,8 @@ _CONNECTS = frozenset({"connect", "open", "login", "start_client"})
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each errand without an end, and each wait on a stream that nothing bounds."""
     for call in fn.calls:
+        if speaks_at(call):
+            continue  # the caller's own timeout is not passed: that is said there
         found = open_wait(call)
         if found is not None:
             kind = found.entry.kind

@@ -1,11 +1,21 @@
-"""Context parameters: the parameters that carry a deadline, a timeout or a cancellation."""
+"""Context parameters: the parameters that carry a deadline, a timeout or a cancellation, and of which kind each is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.instances import annotated_instance
-from cancelcheck.model.facts import Attr, Const, Display, FunctionKind, Name, Operation, Param, ParamKind, Subscript
+from cancelcheck.model.facts import (
+    Attr,
+    Const,
+    Display,
+    FunctionKind,
+    Name,
+    Operation,
+    Param,
+    ParamKind,
+    Subscript,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -22,18 +32,6 @@ _NUMBERS = frozenset(
         "datetime.datetime",
         "numbers.Number",
         "numbers.Real",
-    }
-)
-
-_EVENTS = frozenset({"asyncio.Event", "threading.Event", "multiprocessing.Event", "trio.Event", "anyio.Event"})
-
-_CARRIERS = frozenset(
-    {
-        "grpc.ServicerContext",
-        "grpc.aio.ServicerContext",
-        "anyio.CancelScope",
-        "trio.CancelScope",
-        "anyio.abc.CancelScope",
     }
 )
 
@@ -54,13 +52,44 @@ SURFACE = frozenset(
 )
 """Members that make a class a carrier of cancellation."""
 
-_TIMES = ("deadline", "timeout")
+TIMES = ("deadline", "timeout")
+"""Names of parameters that carry a time, and not an object."""
+
+
+class Carrier(NamedTuple):
+    """A context parameter. `type` is the qualified name of what its annotation says, "" where it has none, and `cls`
+    that class in the project; `is_time`: it is a number or a point in time; `is_known`: its type is one of the
+    catalogue's or of the configuration's, which carry nothing else."""
+
+    param: Param
+    type: str
+    cls: FunctionView | None
+    is_time: bool
+    is_known: bool
+
+    @property
+    def name(self) -> str:
+        """The parameter's name."""
+        return self.param.name
+
+
+def carriers(view: FunctionView) -> tuple[Carrier, ...]:
+    """The parameters of a function that carry cancellation, in order; looked up once. An annotation decides; without
+    one, the name does, and for `ctx` and `context` that the function, or one that it hands it to, uses such a member of
+    it."""
+    kept = view.module.carriers
+    known = kept.get(view.index)
+    if known is None:
+        found = (_carrier(view, param) for param in view.facts.params)
+        known = tuple(carrier for carrier in found if carrier is not None)
+        if view.module.project.guard.is_settled:
+            kept[view.index] = known
+    return known
 
 
 def context_params(view: FunctionView) -> list[Param]:
-    """The parameters of a function that carry cancellation. An annotation decides; without one, the name does, and for
-    `ctx` and `context` that the function uses such a member of it."""
-    return [param for param in view.facts.params if _is_context(view, param)]
+    """The parameters of a function that carry cancellation."""
+    return [carrier.param for carrier in carriers(view)]
 
 
 def says_bound(view: FunctionView, param: Param) -> bool:
@@ -73,61 +102,124 @@ def says_bound(view: FunctionView, param: Param) -> bool:
 _BOUNDS = ("timeout", "deadline", "cancel", "stop", "token", "scope", "ctx", "context")
 
 
-def _is_context(view: FunctionView, param: Param) -> bool:
+def is_plainly_one(view: FunctionView, carrier: Carrier) -> bool:
+    """Whether a parameter is a context and nothing else: by its name, by the name of its type, or by a type that the
+    catalogue or the configuration knows as one. A `job` that can be cancelled is something else in the first place."""
+    last = carrier.type.rpartition(".")[2].lower()
+    return carrier.is_known or says_bound(view, carrier.param) or any(word in last for word in _BOUNDS)
+
+
+def same_kind(one: Carrier, other: Carrier) -> bool:
+    """Whether two context parameters are of one kind: times of the same name, objects of the same type (or one that
+    inherits from it), and where a type is not said, of the same name."""
+    if one.is_time or other.is_time or not one.type or not other.type:
+        return one.name == other.name
+    if one.type == other.type:
+        return True
+    return any(
+        cls is not None and (inner.type in cls.ancestry[1] or inner.cls in cls.ancestry[0])
+        for cls, inner in ((one.cls, other), (other.cls, one))
+    )
+
+
+def _carrier(view: FunctionView, param: Param) -> Carrier | None:
     if param.kind in (ParamKind.VAR_POSITIONAL, ParamKind.VAR_KEYWORD) or view.facts.kind is not FunctionKind.DEF:
-        return False
+        return None
     settings = view.module.project.settings
-    timed = param.name in _TIMES or param.name in settings.context_parameters
     parent = view.parent
     if param.annotation >= 0 and parent is not None:
-        for index in _parts(parent, param.annotation):
-            name = parent.target_of(index)
-            if name in _NUMBERS:
-                if timed:
-                    return True
-            elif name in _EVENTS:
-                if "stop" in param.name or "cancel" in param.name:
-                    return True
-            elif name in _CARRIERS or name in settings.context_types or _has_surface(parent, index):
-                return True
-        return False
+        for index in annotation_parts(parent, param.annotation):
+            found = _by_type(parent, index, param)
+            if found is not None:
+                return found
+        return None
     if param.name in NAMES or param.name in settings.context_parameters:
-        return True
-    if param.name in ("ctx", "context"):
-        return any(
-            isinstance(user.nodes[user.nodes[at].parent], Attr) and user.nodes[user.nodes[at].parent].attr in SURFACE  # type: ignore[union-attr]
-            for user, at in view.reads(param.name)
-            if user.nodes[at].parent >= 0
-        )
-    return False
+        return Carrier(param, "", None, param.name in TIMES, True)
+    if param.name in _VAGUE and _uses_surface(view, param.name, MAX_HOPS):
+        return Carrier(param, "", None, False, False)
+    return None
 
 
-def _parts(view: FunctionView, index: int) -> list[int]:
+def _by_type(view: FunctionView, index: int, param: Param) -> Carrier | None:
+    """What one member of an annotation makes of a parameter."""
+    settings = view.module.project.settings
+    name = view.target_of(index)
+    if name in _NUMBERS:
+        timed = param.name in TIMES or param.name in settings.context_parameters
+        return Carrier(param, name, None, True, True) if timed else None
+    entry = view.module.project.catalog.carrier(name)
+    if entry is not None:
+        if entry.named and not any(word in param.name for word in _STOPS):
+            return None
+        return Carrier(param, view.module.project.catalog.canonical(name), None, False, True)
+    instance = annotated_instance(view, index)
+    cls = instance.view if instance is not None else None
+    kind = instance.type if instance is not None else name
+    if name in settings.context_types or kind in settings.context_types:
+        return Carrier(param, kind, cls, False, True)
+    return Carrier(param, kind, cls, False, False) if cls is not None and has_surface(cls) else None
+
+
+_STOPS = ("stop", "cancel")
+"""Words in the name of an event that somebody is told to stop by."""
+
+_VAGUE = ("ctx", "context")
+"""Names that say nothing by themselves."""
+
+MAX_HOPS = 2
+"""Functions to which a `ctx` is handed in which a member is looked for."""
+
+
+def _uses_surface(view: FunctionView, name: str, hops: int) -> bool:
+    """Whether a function, or one of the project that it hands a parameter to, uses a member of it that only a carrier
+    of cancellation has."""
+    handed: list[tuple[FunctionView, str]] = []
+    for user, at in view.reads(name):
+        outer = user.nodes[at].parent
+        node = user.nodes[outer] if outer >= 0 else None
+        if isinstance(node, Attr) and node.attr in SURFACE:
+            return True
+        call = user.call_at(outer) if outer >= 0 else None
+        callee = call.callee if call is not None and hops > 0 else None
+        if call is None or callee is None or callee.facts.kind is not FunctionKind.DEF or callee is view:
+            continue
+        first = 1 if callee.self_name else 0
+        for position, arg in enumerate(call.node.args):
+            if arg.value != at or arg.star:
+                continue
+            params = callee.facts.params
+            given = callee.param(arg.keyword) if arg.keyword else None
+            if not arg.keyword and position + first < len(params):
+                given = params[position + first]
+            if given is not None and given.annotation < 0:
+                handed.append((callee, given.name))
+    return any(_uses_surface(callee, inner, hops - 1) for callee, inner in handed)
+
+
+def annotation_parts(view: FunctionView, index: int) -> list[int]:
     """The names that an annotation is made of: the members of a union, without None."""
     node = view.nodes[index]
     if isinstance(node, Operation) and node.op == "|":
-        return [inner for part in node.operands for inner in _parts(view, part)]
+        return [inner for part in node.operands for inner in annotation_parts(view, part)]
     if isinstance(node, Subscript):
         name = view.path_of(node.value).rpartition(".")[2]
         inner = view.nodes[node.index]
         items = inner.items if isinstance(inner, Display) else [node.index]
         if name in ("Optional", "Union"):
-            return [found for item in items for found in _parts(view, item)]
+            return [found for item in items for found in annotation_parts(view, item)]
         if name in ("Annotated", "Final"):
-            return _parts(view, items[0])
+            return annotation_parts(view, items[0])
         return []
     if isinstance(node, Const):
         return []
     return [index] if isinstance(node, (Name, Attr)) else []
 
 
-def _has_surface(view: FunctionView, index: int) -> bool:
-    instance = annotated_instance(view, index)
-    if instance is None or instance.view is None:
-        return False
-    for cls in instance.view.ancestry[0]:
+def has_surface(cls: FunctionView) -> bool:
+    """Whether a class of the project carries cancellation: it defines or inherits a member that says so."""
+    for holder in cls.ancestry[0]:
         for name in SURFACE:
-            member = cls.member(name)
+            member = holder.member(name)
             if member is None:
                 continue
             needed = [

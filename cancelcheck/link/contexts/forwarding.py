@@ -1,0 +1,278 @@
+"""Contexts that end where they should go on: a function has one, calls what takes one of the same kind, and does not
+pass it.
+
+As narrow as C#'s CA2016: one parameter of a kind, one slot of that kind, and nothing that may carry it in another way.
+An explicit None is somebody's choice, and so is everything that is made from the parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog import schema
+from cancelcheck.catalog.loader import names_of
+from cancelcheck.link.contexts.deriving import Derived, is_held_in, is_measured, meets_later
+from cancelcheck.link.contexts.making import Remade, remade_behind
+from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one, same_kind
+from cancelcheck.link.loops.polling import is_poll
+from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scopes_around
+from cancelcheck.link.timeouts.passing import endless_calls, matched
+from cancelcheck.link.timeouts.waits import Verdict, judge
+from cancelcheck.link.values import Bound, ValueKind, evaluate
+from cancelcheck.model.facts import Const, FunctionKind, Operation, ParamKind, Raise, RegionKind, Test
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Unforwarded(NamedTuple):
+    """A call that is not given the context of the function around it.
+
+    `slot` is the keyword that would take it, "" where there is none; `chain` the calls through which it would reach
+    what waits, the library's last, or those that lead to one that makes a context of its own, which is then `made`.
+    `waits`: without it the call may wait forever. `doubt`: it is worth a look, and no more.
+    """
+
+    call: CallSite
+    carrier: Carrier
+    slot: str
+    chain: tuple[CallSite, ...] = ()
+    waits: bool = False
+    doubt: bool = False
+    made: CallSite | None = None
+
+
+def unforwarded(view: FunctionView) -> tuple[Unforwarded, ...]:
+    """The calls of a function that could take its context and are not given it, in order; looked up once."""
+    kept = view.module.unforwarded
+    known = kept.get(view.index)
+    if known is None:
+        known = tuple(_unforwarded(view)) if view.facts.kind is FunctionKind.DEF else ()
+        if view.module.project.guard.is_settled:
+            kept[view.index] = known
+    return known
+
+
+def speaks_at(call: CallSite, *, doubt: bool = False) -> bool:
+    """Whether a call is reported for the context that it is not given, by default or with `doubt` at all: what else is
+    missing there is that one."""
+    return any(found.call.index == call.index and (doubt or not found.doubt) for found in unforwarded(call.fn))
+
+
+def _unforwarded(view: FunctionView) -> Iterator[Unforwarded]:
+    own = [carrier for carrier in carriers(view) if not carrier.name.startswith("_") and is_plainly_one(view, carrier)]
+    alone = [one for one in own if sum(same_kind(one, other) for other in own) == 1]
+    if not alone or view.facts.is_stub or view.uses_locals or view.has_role("overload"):
+        return
+    derived: dict[str, Derived] = {}
+    found: list[tuple[CallSite, Carrier, _Slot | None, Remade | None]] = []
+    for call in view.calls:
+        for carrier in alone:
+            slot = _slot(call, carrier)
+            remade = remade_behind(call, carrier) if slot is None and not carrier.is_time else None
+            if slot is None and remade is None:
+                continue
+            if carrier.name not in derived:
+                derived[carrier.name] = Derived(view, carrier.name)
+            if not _may_carry(call, derived[carrier.name]) and not _is_aside(call):
+                found.append((call, carrier, slot, remade))
+    for call, carrier, slot, remade in found:
+        if remade is not None:
+            yield Unforwarded(call, carrier, "", remade.chain[1:], made=remade.fresh.made)
+        elif slot is not None:
+            judged = _judged(call, carrier, slot, derived[carrier.name], len(found))
+            if judged is not None:
+                yield judged
+
+
+class _Slot(NamedTuple):
+    """Where a call could take a context: the keyword, the callee's own parameter, or the library's entry."""
+
+    keyword: str
+    callee: FunctionView | None = None
+    carrier: Carrier | None = None
+    api: schema.Api | None = None
+
+
+def _slot(call: CallSite, carrier: Carrier) -> _Slot | None:
+    """Where a call takes a context of this kind, and is surely not given it; None where it takes none, or several."""
+    callee = call.callee
+    if callee is None:
+        return _library_slot(call, carrier)
+    if callee.facts.kind is FunctionKind.CLASS:
+        callee = callee.inherited("__init__")
+    if callee is None or callee.facts.kind is not FunctionKind.DEF or callee is call.fn or _is_same(call.fn, callee):
+        return None
+    if len(callee.alternatives) > 1 or (callee.decorators and not _keeps_signature(callee)):
+        return None
+    fitting = [other for other in carriers(callee) if same_kind(carrier, other) and is_plainly_one(callee, other)]
+    if len(fitting) != 1 or fitting[0].name.startswith("_"):
+        return None
+    slot = fitting[0]
+    # one that nobody reads there would end there too
+    if slot.param.default < 0 or not (callee.facts.is_stub or callee.reads(slot.name)):
+        return None
+    argument = next((given for param, given in matched(call, callee) if param is slot.param), -1)
+    if argument is not None:
+        return None
+    keyword = "" if slot.param.kind is ParamKind.POSITIONAL_ONLY else slot.name
+    return _Slot(keyword, callee, slot)
+
+
+def _is_same(view: FunctionView, callee: FunctionView) -> bool:
+    """Whether a function calls itself by way of a name that its class, or a subclass, gives it: recursion."""
+    return view.owner is not None and callee.owner is not None and callee.qualname == view.qualname
+
+
+def _keeps_signature(callee: FunctionView) -> bool:
+    """Whether the decorators of a function leave its parameters as they are."""
+    catalog = callee.module.project.catalog
+    return all(catalog.decorator(name) in _PLAIN for name, _ in callee.decorators)
+
+
+_PLAIN = ("staticmethod", "classmethod", "abstract", "override", "contextmanager", "route", "task")
+
+
+def _library_slot(call: CallSite, carrier: Carrier) -> _Slot | None:
+    """The timeout of a library's call that waits forever without one."""
+    if not carrier.is_time:
+        return None
+    api = call.fn.module.project.catalog.api(call.target)
+    names = names_of(api.timeout) if api is not None else ()
+    if api is None or not names or names[0] != carrier.name or api.unit is not schema.Unit.SECONDS:
+        return None
+    if judge(call, api).verdict is not Verdict.UNTIMED or _only_asks(call):
+        return None
+    return _Slot(names[0], api=api)
+
+
+def _only_asks(call: CallSite) -> bool:
+    """Whether a call does not wait, or takes a lock, which is held for a moment as a rule."""
+    catalog = call.fn.module.project.catalog
+    if any(is_poll(call, entry) and not entry.named for entry in catalog.polls(call.target)):
+        return True
+    owner, _, member = call.target.rpartition(".")
+    lock = catalog.lock(owner)
+    return lock is not None and member in lock.acquire
+
+
+def _may_carry(call: CallSite, derived: Derived) -> bool:
+    """Whether something else may bring the parameter to what is called, or bound it by it: an argument or the receiver
+    made from it, a `with` around it, a wait for its result; or no path leads there on which it is given."""
+    return (
+        call.fn.block_of(call.index) not in derived.reached
+        or derived.is_given_to(call)
+        or is_held_in(derived, call.index)
+        or meets_later(derived, call.index)
+    )
+
+
+_ASIDE = (RegionKind.HANDLER, RegionKind.FINALLY)
+
+
+def _is_aside(call: CallSite) -> bool:
+    """Whether a call cleans up, or is made for a `raise`: it has a time of its own."""
+    view = call.fn
+    if any(view.regions[region].kind in _ASIDE for region in view.regions_around(call.index)):
+        return True
+    if any(_shields(*found) for found in scopes_around(view, call.index)):
+        return True
+    return any(isinstance(view.nodes[outer], Raise) for outer in view.outwards(call.index))
+
+
+def _shields(scope: schema.Scope, call: CallSite) -> bool:
+    shield = call.argument("shield")
+    node = call.fn.nodes[shield] if shield is not None and shield >= 0 else None
+    return scope.kind is schema.ScopeKind.SHIELD or (isinstance(node, Const) and node.value is True)
+
+
+def _judged(call: CallSite, carrier: Carrier, slot: _Slot, derived: Derived, candidates: int) -> Unforwarded | None:
+    """What a call that is not given a context comes to; None where that is right."""
+    if slot.api is not None:
+        if _is_scoped(call) or is_measured(derived):
+            return None
+        # one thread waits for another by design as often as not
+        doubt = slot.api.kind in _INSIDE and bool(call.fn.reads(carrier.name))
+        return Unforwarded(call, carrier, slot.keyword, waits=True, doubt=doubt)
+    assert slot.callee is not None
+    assert slot.carrier is not None
+    own = _own_default(slot.callee, slot.carrier)
+    unread = candidates == 1 and not call.fn.reads(carrier.name)
+    if carrier.name == _DURATION:
+        if _is_scoped(call) or is_measured(derived):
+            return None
+        for endless in endless_calls(call):
+            if endless.param == slot.keyword and not endless.given:
+                return Unforwarded(call, carrier, slot.keyword, endless.chain, True)
+        # what has an end of its own is a matter of when, and what hands it on out of sight is not known
+        return Unforwarded(call, carrier, slot.keyword, doubt=own) if own or unread else None
+    if carrier.is_time and own:
+        return Unforwarded(call, carrier, slot.keyword, doubt=True) if unread else None
+    if carrier.type.rpartition(".")[2] == _SCOPE and _is_in_scope(call):
+        return None
+    return Unforwarded(call, carrier, slot.keyword)
+
+
+_INSIDE = frozenset({schema.Kind.THREAD, schema.Kind.QUEUE, schema.Kind.TASK})
+"""Kinds of waits for other parts of the same program."""
+
+_DURATION = "timeout"
+"""The name of a length of time. It need not be passed to all that takes one: what is at stake is whether the wait ends.
+A point in time, or an object, is right for everything that takes one."""
+
+_SCOPE = "CancelScope"
+"""What is a context for all that runs inside it, passed or not."""
+
+
+def _own_default(callee: FunctionView, carrier: Carrier) -> bool:
+    """Whether a function has an end of its own where its parameter is left out: a default that is not None, or what it
+    puts in None's place."""
+    parent = callee.parent
+    assert parent is not None
+    if evaluate(parent, carrier.param.default).kind is not ValueKind.NONE:
+        return True
+    return any(
+        isinstance(node := callee.nodes[outer], Test) or (isinstance(node, Operation) and node.op in _LOOKS)
+        for at in callee.names_read.get(carrier.name, ())
+        for outer in callee.outwards(at)
+    )
+
+
+_LOOKS = ("or", "and", "if", "is", "is not", "not", "==", "!=")
+
+
+def _is_scoped(call: CallSite) -> bool:
+    """Whether a scope around a call may end it."""
+    if is_bounded(call.fn, call.index):
+        return True
+    return call.fn.is_async and _is_in_scope(call)
+
+
+def _is_in_scope(call: CallSite) -> bool:
+    return any(bound_of_scope(*found) is not Bound.FOREVER for found in scopes_around(call.fn, call.index))
+
+
+def forwarding_edit(found: Unforwarded) -> tuple[int, int, str] | None:
+    """The edit that passes the context by its keyword; None where that cannot be done."""
+    call = found.call
+    if not found.slot or found.doubt or call.fn.facts.bound.get(found.carrier.name) != [-1]:
+        return None
+    text = call.fn.module.source.text
+    given = f"{found.slot}={found.carrier.name}"
+    arguments = [call.fn.nodes[arg.value].end for arg in call.node.args]
+    if not arguments:
+        return (call.node.close, call.node.close, given)
+    # behind the last argument, whose own parentheses, a comma, comments may follow
+    rest = text[max(arguments) : call.node.close]
+    plain = rest.strip()
+    if plain not in ("", ","):
+        return None
+    if plain == "":
+        return (max(arguments), max(arguments), f", {given}")
+    comma = max(arguments) + rest.index(",") + 1
+    before = text[text.rfind("\n", 0, comma) + 1 : comma]
+    if "\n" in rest:
+        indent = before[: len(before) - len(before.lstrip())]
+        return (comma, comma, f"\n{indent}{given},")
+    return (comma, comma, f" {given},")
