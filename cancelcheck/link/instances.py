@@ -131,7 +131,8 @@ def _instance_of(view: FunctionView, index: int) -> Instance | None:
         case Call():
             return _of_call(view, index)
         case Await():
-            return instance_of(view, node.value)
+            kept = _kept_coroutine(view, node.value)
+            return instance_of(view, node.value) if kept is None else made_by(kept)
         case Name():
             return _of_name(view, node.id)
         case Attr():
@@ -291,7 +292,26 @@ def _of_call(view: FunctionView, index: int) -> Instance | None:
         return Instance(view.owner.qualname, view, view=view.owner, origins=(call,), complete=True, own=True)
     if call.member in _TAKES and call.receiver >= 0 and not call.target:
         return _of_item(view, call.receiver)
+    if view.use(index).kind in ("bound", "stored") and _gives_coroutine(call):
+        return None  # a coroutine is kept, and not what it gives
     return made_by(call)
+
+
+def _gives_coroutine(call: CallSite) -> bool:
+    """Whether a call runs nothing of a function of the project, and gives its coroutine."""
+    callee = call.callee
+    return callee is not None and callee.is_coroutine and not callee.decorators
+
+
+def _kept_coroutine(view: FunctionView, index: int) -> CallSite | None:
+    """The call that made the coroutine in a local."""
+    node = view.nodes[index]
+    nodes = view.bindings(node.id).nodes if isinstance(node, Name) else ()
+    if len(nodes) != 1 or nodes[0][0] is not view or nodes[0][1] < 0:
+        return None
+    value = view.assigned_value(nodes[0][1])
+    call = view.call_at(value) if value is not None else None
+    return call if call is not None and _gives_coroutine(call) else None
 
 
 _TAKES = ("get", "pop", "setdefault")

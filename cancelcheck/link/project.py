@@ -27,6 +27,7 @@ from cancelcheck.model.facts import (
     RegionKind,
     Store,
     StoreAttr,
+    Test,
 )
 from cancelcheck.model.source import SourceFile
 
@@ -256,6 +257,34 @@ def _is_instead(view: FunctionView, define: int, other: FunctionView, imported: 
     return bool(mine) and bool(its) and mine[0] not in its and its[0] not in mine
 
 
+def _stands_in(view: FunctionView, first: int, other_view: FunctionView, other: int) -> bool:
+    """Whether an import only stands in for another one: it is made where that one fails, or in the other arm of a
+    condition on the version, the platform, or who reads the code."""
+    if view is not other_view:
+        return False
+    mine, its = (list(view.regions_around(index)) for index in (first, other))
+    shared = next((region for region in mine if region in its), -1)
+    arms = [next((region for region in around if view.regions[region].parent == shared), -1) for around in (mine, its)]
+    if -1 in arms or arms[0] == arms[1]:
+        return False
+    if view.regions[shared].kind is RegionKind.TRY:
+        return True
+    before = min(view.regions[arm].start for arm in arms)
+    test = -1
+    for index, node in enumerate(view.nodes):
+        if isinstance(node, Test) and node.kind == "if" and node.start < before and view.region_of(index) == shared:
+            test = node.value
+    return test >= 0 and any(
+        getattr(view.nodes[at], "id", "") in _SURROUNDINGS or getattr(view.nodes[at], "attr", "") in _SURROUNDINGS
+        for at in view.operands_within(test)
+    )
+
+
+_SURROUNDINGS = frozenset(
+    {"TYPE_CHECKING", "version_info", "hexversion", "python_version", "platform", "implementation", "PY2", "PY3"}
+)
+"""Names in a condition that is about what runs the program, or reads it: the same all along."""
+
 _BRANCHES = (RegionKind.BRANCH, RegionKind.PROTECTED, RegionKind.HANDLER, RegionKind.ORELSE)
 
 
@@ -382,23 +411,39 @@ class Project:
 
     def imported(self, bindings: list[tuple[FunctionView, int]], name: str) -> str:
         """The path that a name is imported from, "" if it is something else. Fallbacks of an import do not count
-        (`None`, a definition in another branch); of several imports the first is meant."""
-        path = ""
+        (`None`, a definition in another branch, an import in the handler of its `try` or for another version); several
+        other imports have to lead to the same."""
         imports: list[tuple[FunctionView, int]] = []
+        paths: list[str] = []
         defined: list[tuple[FunctionView, int]] = []
         for view, index in bindings:
             node = view.nodes[index] if index >= 0 else None
             if isinstance(node, Import):
                 imports.append((view, index))
-                if not path:
-                    path = next((target for local, target in node.names if local == name), "")
+                paths.append(next((target for local, target in node.names if local == name), ""))
             elif isinstance(node, Define):
                 defined.append((view, index))
             elif not (isinstance(node, Store) and view.stores_none(index)):
                 return ""
         if not all(_is_instead(*define, *imported) for define in defined for imported in imports):
             return ""
-        return path
+        for other, path in zip(imports[1:], paths[1:], strict=True):
+            if path != paths[0] and not _stands_in(*imports[0], *other) and not self._same(paths[0], path, other[0]):
+                return ""
+        return paths[0] if paths else ""
+
+    def _same(self, path: str, other: str, view: FunctionView) -> bool:
+        """Whether two paths lead to the same thing, through re-exports."""
+        if self.catalog.canonical(path) == self.catalog.canonical(other):
+            return True
+        mark = ("same", view.module.source.path, path, other)
+        if not self.guard.enter(mark):
+            return False
+        try:
+            (name, found), (other_name, other_found) = self.find(path, view.module), self.find(other, view.module)
+        finally:
+            self.guard.leave(mark)
+        return bool(name) and name == other_name and found == other_found
 
     def _alias(self, bindings: list[tuple[FunctionView, int]]) -> str:
         """The path that a global is just another name of (`spawn = asyncio.create_task`)."""

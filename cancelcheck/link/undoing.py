@@ -46,7 +46,21 @@ _PAIRS = frozenset({"clean_up", "fail_connection", "log_out", "roll_back", "shut
 """The same in two words."""
 
 _MANNERS = frozenset(
-    {"async", "do", "ensure", "force", "forcefully", "gracefully", "hard", "maybe", "safe", "safely", "try"}
+    {
+        "async",
+        "do",
+        "ensure",
+        "finalize",
+        "finish",
+        "force",
+        "forcefully",
+        "gracefully",
+        "hard",
+        "maybe",
+        "safe",
+        "safely",
+        "try",
+    }
 )
 """Words before a verb that only say how."""
 

@@ -27,7 +27,9 @@ async def stop(writer):
 Safe: `await` makes the call do what it says. Offered only in an async function.
 
 ## Known limits
-A decorated `async def` is left alone unless its decorators are known to keep it a coroutine function.
+A decorated `async def` is left alone unless its decorators are known to keep it a coroutine function, and so is a name
+that several imports bind to different things. With `--strict` only: in `__enter__` and `__exit__`, where the
+asynchronous twin awaits the same.
 """
 
 from __future__ import annotations
@@ -59,7 +61,19 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"coroutine `{call.text}(…)` is never awaited: nothing of it runs",
             help="Await it, or start it as a task and keep the task.",
             fix=fix,
+            strict=_has_twin(fn, call),
         )
+
+
+_TWINS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
+
+
+def _has_twin(fn: FunctionView, call: CallSite) -> bool:
+    """Whether the asynchronous twin of a `with` method awaits the same call: then the synchronous one is for packages
+    that make plain methods of their coroutine functions."""
+    name = _TWINS.get(fn.name, "")
+    twin = fn.owner.inherited(name) if fn.owner is not None and name else None
+    return twin is not None and any(other.text == call.text and other.is_awaited for other in twin.calls)
 
 
 def _is_coroutine(call: CallSite, ctx: Context) -> bool:

@@ -32,7 +32,8 @@ Unsafe: `except Exception` lets `KeyboardInterrupt` and `SystemExit` through too
 ## Known limits
 A handler that hands the exception on as a value (`future.set_exception(exc)`, a queue, an attribute) is left alone.
 `isinstance` checks are followed; a handler that raises and looks at the exception in any other way is left alone. With
-`--strict` only: at a task's root, around waits for tasks that others may cancel, around shields and cleanup.
+`--strict` only: at a task's root, around waits for tasks that others may cancel, around shields and cleanup. A test is
+a root: its runner runs it.
 `BaseExceptionGroup` counts in a file that imports trio or anyio.
 """
 

@@ -84,12 +84,12 @@ def is_shielded(view: FunctionView, index: int) -> bool:
 
 def is_raised_anyway(view: FunctionView, region: int) -> bool:
     """Whether what is lost in a region is lost to an exception that is under way already: the region lies in a handler
-    that takes cancellations and always raises, or in a `finally` that only an exception leads into."""
+    that always raises, or in a `finally` that only an exception leads into."""
     while region >= 0:
         facts = view.regions[region]
         if facts.kind is RegionKind.HANDLER:
             around = handler_in(view, region)
-            if around.catch.cancels and not escapes_of(view, around):
+            if not escapes_of(view, around, None if around.catch.cancels else _unknown):
                 return True
         if facts.kind is RegionKind.FINALLY:
             ways = {
@@ -175,6 +175,10 @@ def is_cancellation(leaf: Leaf) -> bool | None:
         case kinds.BROAD_GROUP:
             return None if cancels_in_groups(leaf.view) else False
     return False
+
+
+def _unknown(_: Leaf) -> None:
+    """What is not known to be a cancellation, nor to be none."""
 
 
 def is_exit(leaf: Leaf) -> bool | None:
