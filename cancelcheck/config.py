@@ -337,6 +337,28 @@ def _table(file: Path, *, asked_for: bool) -> object | None:
     return content
 
 
+class SettingIn(typing.NamedTuple):
+    """A setting in force: the key as in a file (`sla.min-timeout-ms`), its value, and where that comes from."""
+
+    name: str
+    value: object
+    origin: str
+
+
+def origins(loaded: LoadedSettings) -> list[SettingIn]:
+    """All settings in force, in the table's order. Raises `ConfigError`."""
+    table = _table(loaded.file, asked_for=True) if loaded.file is not None else {}
+    found: list[SettingIn] = []
+    for option in _options(Settings):
+        value: object = loaded.settings
+        given: object = table
+        for part, key in zip(option.name.replace("-", "_").split("."), option.name.split("."), strict=True):
+            value = getattr(value, part)
+            given = given.get(key) if isinstance(given, Mapping) else None
+        found.append(SettingIn(option.name, value, loaded.where if given is not None else "default"))
+    return found
+
+
 def load_file(file: Path) -> LoadedSettings:
     """Settings from one file, whose folder is the root. Raises `ConfigError`."""
     table = _table(file, asked_for=True)

@@ -111,10 +111,10 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             stdin=stdin,
             stdin_filename=run.stdin_filename,
             progress=progress,
-            jobs=run.jobs or _cores(),
+            jobs=run.jobs or cores(),
             filters=(known,) if run.since is None else (known, _since(run, paths)),
         )
-        store = _store(run, finder)
+        store = open_store(run, finder)
         if run.fix or run.diff:
             from cancelcheck.cli import mending
 
@@ -189,7 +189,7 @@ def _since(run: RunOptions, paths: tuple[str, ...]) -> Since:
     return Since(run.since, list(dict.fromkeys(folder for folder in folders if os.path.isdir(folder or "."))))
 
 
-def _store(run: RunOptions, finder: SettingsFinder) -> Store | None:
+def open_store(run: RunOptions, finder: SettingsFinder) -> Store | None:
     """Where what is known of files is kept; None where nothing is to be."""
     if run.no_cache:
         return None
@@ -198,7 +198,7 @@ def _store(run: RunOptions, finder: SettingsFinder) -> Store | None:
     return Store(Path(run.cache_dir) if run.cache_dir else finder.project_folder() / FOLDER)
 
 
-def _cores() -> int:
+def cores() -> int:
     """How many processes can run at once here."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -51,12 +51,15 @@ def excluded(loaded: LoadedSettings) -> Patterns:
         raise ConfigError(f"{loaded.where}: `exclude`: {error}") from None
 
 
-def discover(paths: Sequence[str], finder: SettingsFinder) -> tuple[list[InputFile], list[RunError]]:
+def discover(
+    paths: Sequence[str], finder: SettingsFinder, suffixes: tuple[str, ...] = SUFFIXES
+) -> tuple[list[InputFile], list[RunError]]:
     """The files that `paths` stand for, in order of their shown paths, each once; and what could not be looked into.
+    `suffixes` are those that are looked for in folders.
 
     Raises `ConfigError` where settings that hold for one of them are wrong.
     """
-    walker = _Walker(finder)
+    walker = _Walker(finder, suffixes)
     found: dict[str, InputFile] = {}
     for path in paths:
         for file in walker.files(path):
@@ -67,8 +70,9 @@ def discover(paths: Sequence[str], finder: SettingsFinder) -> tuple[list[InputFi
 
 
 class _Walker:
-    def __init__(self, finder: SettingsFinder) -> None:
+    def __init__(self, finder: SettingsFinder, suffixes: tuple[str, ...]) -> None:
         self._finder = finder
+        self._suffixes = suffixes
         self._excluded: dict[int, Patterns] = {}
         self.errors: list[RunError] = []
 
@@ -121,7 +125,7 @@ class _Walker:
                 if is_folder:
                     if entry.name.startswith("."):
                         continue
-                elif not entry.name.endswith(SUFFIXES) or not _is_file(entry):
+                elif not entry.name.endswith(self._suffixes) or not _is_file(entry):
                     continue
                 path = os.path.join(folder, entry.name)
                 if patterns.decide(path, is_folder=is_folder) or _is_ignored(path, ignored, is_folder):

@@ -409,11 +409,15 @@ class Engine:
             scope = self._scope(file.loaded, os.path.dirname(file.absolute))
             self._recall(scope.program).keep(file.absolute, self._how(scope, file.absolute), findings)
 
+    def codes(self, file: InputFile) -> list[str]:
+        """The rules that report on a file. Raises `ConfigError`."""
+        scope = self._scope(file.loaded, os.path.dirname(file.absolute))
+        return [rule.code for rule in scope.rules_for(file.absolute)]
+
     def reports(self, file: InputFile, code: str, *, strict: bool) -> bool:
         """Whether a rule reports on a file; `strict`: also what is made only with `--strict`, or by name."""
         scope = self._scope(file.loaded, os.path.dirname(file.absolute))
-        active = any(rule.code == code for rule in scope.rules_for(file.absolute))
-        return active and (not strict or scope.selection.strict or code in scope.selection.named)
+        return code in self.codes(file) and (not strict or scope.selection.strict or code in scope.selection.named)
 
     @property
     def is_shareable(self) -> bool:
