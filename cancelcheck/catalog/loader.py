@@ -42,6 +42,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("startable", "call"),
     ("waiter", "call"),
     ("retry", "call"),
+    ("stop", "call"),
     ("breaker", "call"),
     ("harmless", "call"),
     ("undoing", "call"),
@@ -55,7 +56,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
 _READ: dict[str, schema.LibraryFile] = {}
 """Files that were read in this process: they are the package's own, and each takes a millisecond."""
 
-_MANY: tuple[str, ...] = ("poll", "clock_sink", "duration")
+_MANY: tuple[str, ...] = ("poll", "clock_sink", "duration", "delay")
 
 
 class CatalogError(ValueError):
@@ -474,6 +475,15 @@ class Catalog:
     def retry(self, name: str) -> schema.Retry | None:
         """Something that calls again what has failed."""
         found: schema.Retry | None = self._get("retry", name)
+        return found
+
+    def delays(self, name: str) -> list[schema.Delay]:
+        """How long a retry waits in between; the longest of them counts."""
+        return self._all("delay", name)
+
+    def stop(self, name: str) -> schema.Stop | None:
+        """When a retry ends."""
+        found: schema.Stop | None = self._get("stop", name)
         return found
 
     def is_harmless(self, name: str) -> bool:

@@ -103,6 +103,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     keeps to bounds nothing here: it stands in the note. `until`: older releases, see `Until`. `at_once`: constants
     that, among its arguments, make it return without waiting (`os.WNOHANG`). `only_if`: it waits only where this
     argument is given (the host of `ftplib.FTP`). `local`: it waits for this machine's disk only, whatever its kind.
+    `retries`: as of a `Client`, whose own it goes before.
     """
 
     call: Names
@@ -115,6 +116,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     forever: tuple[Value, ...] = (Value.NONE,)
     zero: Zero = Zero.UNKNOWN
     returns: str = ""
+    retries: Names = ()
     read_only: bool = False
     coroutine: bool = True
     socket_default: bool = False
@@ -138,6 +140,11 @@ class Client(_Entry, frozen=True, kw_only=True):
     command, with `command_default` when none is given (`asyncpg.connect(command_timeout=)`); both in `unit`. `url` is
     the argument that may be a URL or a connection string, in which a bound can stand under the same names: only a
     literal without one says that there is none.
+
+    `retries` is the argument that says how often a call is made again after it has failed, a number or a policy of the
+    `retry` table, `default_retries` what applies without it; a `delay` entry of the same name says how long it waits in
+    between. `mounts` is the method that makes another client, its argument at `mounts_position`, send the requests:
+    that one's retries count.
     """
 
     type: Names
@@ -157,6 +164,11 @@ class Client(_Entry, frozen=True, kw_only=True):
     url: str = ""
     url_position: int = -1
     until: tuple[Until, ...] = ()
+    retries: Names = ()
+    retries_position: int = -1
+    default_retries: int = 0
+    mounts: str = ""
+    mounts_position: int = -1
 
 
 class TimeoutObject(_Entry, frozen=True, kw_only=True):
@@ -165,6 +177,8 @@ class TimeoutObject(_Entry, frozen=True, kw_only=True):
     `total` names the argument that sets all phases, with its position; `phases` the single ones. `bounding` are the
     arguments of which one finite value is enough to end a wait on a silent peer; `default` is what an argument that is
     not given means. `phases_win`: a phase that is given counts and the total does not; else the total bounds it too.
+    `stages` are the phases that come one after another until a silent peer is given up; of each the first that is given
+    counts.
     """
 
     type: Names
@@ -172,6 +186,7 @@ class TimeoutObject(_Entry, frozen=True, kw_only=True):
     total_position: int = -1
     phases: tuple[str, ...] = ()
     bounding: tuple[str, ...] = ()
+    stages: tuple[tuple[str, ...], ...] = ()
     phases_win: bool = False
     default: float | str = "none"
     forever: tuple[Value, ...] = (Value.NONE,)
@@ -561,7 +576,13 @@ class Retry(_Entry, frozen=True, kw_only=True):
     the first of each is not given, `"none"` for no limit. `forever` are values that mean no limit, `endless` names of
     the library that say so (`tenacity.stop_never`). `defers` names arguments that can end it in a way not seen here.
     `strict`: that it never ends is worth a look, not a default report. `delay` names the argument that says how long to
-    wait in between, `default_delay` what applies without it.
+    wait in between, `default_delay` what applies without it; where it says neither, a `delay` entry of the same name
+    does. `jitter` names an argument that says what is added to that.
+
+    `after_first`: the attempts that it limits are those after a first one. The time that `seconds` limits is looked at
+    between attempts, so that it can be overrun: by `over_attempts` attempts, with `over_delay` by one delay too.
+    `elsewhere`: the next attempt is made later,
+    by somebody else: who waits for this one does not wait for it.
     """
 
     call: Names
@@ -576,7 +597,66 @@ class Retry(_Entry, frozen=True, kw_only=True):
     defers: tuple[str, ...] = ()
     strict: bool = False
     delay: Names = ()
+    delay_position: int = -1
     default_delay: float | str = "unknown"
+    jitter: Names = ()
+    after_first: bool = False
+    over_attempts: int = 1
+    over_delay: bool = False
+    elsewhere: bool = False
+
+
+class Part(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
+    """A number that an argument gives; `default` where it is not given."""
+
+    keyword: Names = ()
+    position: int = -1
+    default: float | None = None
+
+
+class Combine(enum.StrEnum):
+    """What several delays, or ends, that are given together mean."""
+
+    SUM = "sum"
+    CHAIN = "chain"
+    """One after the other, the last one from then on."""
+    ANY = "any"
+    ALL = "all"
+
+
+class Delay(_Entry, frozen=True, kw_only=True):
+    """How long a retry waits before its next attempt, at most.
+
+    Before the retry number n (from 1) that is `first` * `base` ** (n - 1) + `step` * (n - 1) + `jitter`, at least
+    `least` and at most `most`, and `spread` on top. `from_second`: nothing before the first one. `shift` is added to n.
+    `only_if`: it counts only where this argument is given; of several entries the longest counts. `combine`: it is
+    made of the delays that are its arguments.
+    """
+
+    call: Names
+    first: Part = Part(default=0.0)
+    base: Part = Part(default=1.0)
+    step: Part = Part(default=0.0)
+    jitter: Part = Part(default=0.0)
+    least: Part = Part(default=0.0)
+    most: Part = Part()
+    spread: Part = Part(default=0.0)
+    unit: Unit = Unit.SECONDS
+    from_second: bool = False
+    shift: int = 0
+    only_if: str = ""
+    combine: Combine | None = None
+
+
+class Stop(_Entry, frozen=True, kw_only=True):
+    """When a retry ends: after so many `attempts`, or once so many `seconds` have passed, with `over_delay` as of a
+    `Retry`. `combine`: it is made of those that are its arguments."""
+
+    call: Names
+    attempts: Part | None = None
+    seconds: Part | None = None
+    over_delay: bool = False
+    combine: Combine | None = None
 
 
 class Breaker(_Entry, frozen=True, kw_only=True):
@@ -728,6 +808,8 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     resource: tuple[Resource, ...] = ()
     lock: tuple[Lock, ...] = ()
     retry: tuple[Retry, ...] = ()
+    delay: tuple[Delay, ...] = ()
+    stop: tuple[Stop, ...] = ()
     breaker: tuple[Breaker, ...] = ()
     waiter: tuple[Waiter, ...] = ()
     harmless: tuple[Harmless, ...] = ()

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cancelcheck.link.paths.reaching import Chain
     from cancelcheck.link.promises.relaying import Unrelayed
     from cancelcheck.link.promises.serving import Serving
+    from cancelcheck.link.promises.sums import Sum
     from cancelcheck.link.tasks.detaching import Stray
     from cancelcheck.link.tasks.spawning import Started
     from cancelcheck.link.threads.outlasting import Span
@@ -136,6 +137,7 @@ class ModuleView:
         self.reaching: dict[int, dict[str, Reached]] = {}
         self.reached: dict[tuple[int, str, int], Reached | None] = {}
         self.chains: dict[tuple[str, int], Chain] = {}
+        self.worst: dict[tuple[object, ...], Sum] = {}
         self.reaching_attributes: dict[int, dict[str, Reached]] = {}
         self.hidden: dict[tuple[int, int], Hidden | None] = {}
         self.constants: list[Constant] | None = None
@@ -296,6 +298,9 @@ class Project:
         self.settings = settings
         self.guard = Guard()
         self.chain: list[FunctionView] = []
+        self.under_way: list[tuple[object, ...]] = []
+        self.passing: dict[tuple[object, ...], Sum] = {}
+        self.cut_at = 0
         self._load = load
         self._by_path: dict[str, ModuleView] = {}
         self._found: dict[tuple[str, str], ModuleView | None] = {}

@@ -180,10 +180,10 @@ def _operation(view: FunctionView, index: int, node: Operation, steps: int) -> V
     if node.op in ("or", "and"):
         for part in node.operands[:-1]:
             value = evaluate(view, part, steps - 1)
-            truth = _truth(value)
-            if truth is None:
+            outcome = truth(value)
+            if outcome is None:
                 return unknown
-            if truth is (node.op == "or"):
+            if outcome is (node.op == "or"):
                 return value
         return evaluate(view, node.operands[-1], steps - 1)
     if node.op == "-" and len(node.operands) == 1:
@@ -217,7 +217,7 @@ def _operation(view: FunctionView, index: int, node: Operation, steps: int) -> V
     return unknown
 
 
-def _truth(value: Value) -> bool | None:
+def truth(value: Value) -> bool | None:
     """Whether a value counts as true; None where it is not known, or a deployment may set another."""
     match value.kind:
         case ValueKind.NONE:

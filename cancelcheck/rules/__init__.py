@@ -54,6 +54,8 @@ from cancelcheck.rules import (
     can501_sla_without_compensation,
     can502_sla_without_timeout,
     can503_sla_timeout_too_small,
+    can505_sla_reaches_untimed_call,
+    can506_sla_budget_exceeded,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -109,4 +111,6 @@ RULES: tuple[Rule, ...] = (
     can501_sla_without_compensation.RULE,
     can502_sla_without_timeout.RULE,
     can503_sla_timeout_too_small.RULE,
+    can505_sla_reaches_untimed_call.RULE,
+    can506_sla_budget_exceeded.RULE,
 )

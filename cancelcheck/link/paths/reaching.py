@@ -37,7 +37,7 @@ def body_of(call: CallSite) -> FunctionView | None:
         callee = callee.inherited("__init__") if not callee.decorators else None
     if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.is_async or callee.facts.is_stub:
         return None
-    if callee.facts.is_generator and not _is_run_through(call, callee):
+    if callee.facts.is_generator and not is_run_through(call, callee):
         return None
     if sum(not view.has_role("overload") for view in callee.alternatives) != 1:
         return None
@@ -46,7 +46,7 @@ def body_of(call: CallSite) -> FunctionView | None:
     return callee if roles <= (_SAME | {"contextmanager"}) else None
 
 
-def _is_run_through(call: CallSite, callee: FunctionView) -> bool:
+def is_run_through(call: CallSite, callee: FunctionView) -> bool:
     """Whether a generator is run where it is made: by a loop, or by the `with` that enters it."""
     kind = call.use.kind
     return kind == "iterated" or (kind == "entered" and callee.has_role("contextmanager"))

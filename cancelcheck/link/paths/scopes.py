@@ -73,7 +73,7 @@ def scopes_open_at(view: FunctionView, index: int, depth: int = MAX_MANAGERS) ->
             continue
         yield from _scopes_on_stack(view, facts.node, index)
         if depth > 0:
-            held = _held_by_manager(view, enter, facts.node, depth)
+            held = held_by_manager(view, enter, facts.node, depth)
             if held is not None:
                 yield held
 
@@ -101,7 +101,7 @@ _STACKING = frozenset({"enter_context", "enter_async_context"})
 """Methods of exit stacks that enter what they are given."""
 
 
-def _held_by_manager(view: FunctionView, enter: Enter, index: int, depth: int) -> Held | None:
+def held_by_manager(view: FunctionView, enter: Enter, index: int, depth: int) -> Held | None:
     """The scope that is open in the block of a context manager of the project."""
     call = view.call_at(enter.context)
     callee = call.callee if call is not None else None

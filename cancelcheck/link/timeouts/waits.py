@@ -82,14 +82,14 @@ def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
         return _TIMED
     instance = call.called_on
     if own is not None:
-        return own if instance is None or _is_plain(call, instance) else _TIMED
+        return own if instance is None or is_plain(call, instance) else _TIMED
     if any(arg.star == 2 and view.dict_items(arg.value) is None for arg in call.node.args):
         return _TIMED  # the timeout may be in there
     if api.default == "client":
         return _of_client(call, instance)
     if api.default != "none" or (api.socket_default and sets_default_timeout(view.module)):
         return _TIMED
-    if instance is not None and not _is_plain(call, instance):
+    if instance is not None and not is_plain(call, instance):
         return _TIMED
     return Wait(Verdict.UNTIMED)
 
@@ -126,7 +126,7 @@ def defers(call: CallSite, client: schema.Client) -> bool:
     return any(call.argument(name) is not None for name in client.defers)
 
 
-def _is_plain(call: CallSite, instance: Instance) -> bool:
+def is_plain(call: CallSite, instance: Instance) -> bool:
     """Whether an instance is one of the library's own, with nothing done to it that could set a timeout: no subclass of
     the project that sends in its own way, no adapter mounted, no method replaced."""
     view = call.fn
