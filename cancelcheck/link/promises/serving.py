@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
+from cancelcheck.model.facts import Attr, Call, Const, FunctionKind, Name
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
 
 _ROLES = ("route", "task")
+
+_ROUTES = frozenset({"route", "get", "head", "options", "post", "put", "patch", "delete", "websocket"})
+"""What decorators are called that hand a function to a router, with its path."""
 
 _GENERATED = re.compile(r"_pb2_grpc\.\w+Servicer$")
 """How the class is called that gRPC's compiler makes for a service."""
@@ -35,7 +38,7 @@ def serving_of(view: FunctionView) -> Serving | None:
         return None
     kept = view.module.serving
     if view.index not in kept:
-        kept[view.index] = _by_decorator(view) or _by_class(view) or _by_call(view)
+        kept[view.index] = _by_decorator(view) or _by_class(view) or _by_call(view) or _by_place(view)
     return kept[view.index]
 
 
@@ -43,8 +46,30 @@ def _by_decorator(view: FunctionView) -> Serving | None:
     catalog = view.module.project.catalog
     for name, index in view.decorators:
         role = catalog.decorator(name)
-        if role in _ROLES and view.parent is not None:
-            return Serving(role, view.parent, index)
+        if view.parent is not None and (role in _ROLES or (not role and _takes_path(view.parent, index))):
+            return Serving(role or "route", view.parent, index)
+    return None
+
+
+def _takes_path(view: FunctionView, decorator: int) -> bool:
+    """Whether a decorator that is not known says by its name, and by the path that it is given, that it makes a route:
+    `@api.route("/pay")`."""
+    call = view.call_at(decorator)
+    if call is None or call.member not in _ROUTES or not call.positional:
+        return False
+    path = view.nodes[call.positional[0]]
+    return isinstance(path, Const) and isinstance(path.value, str) and path.value.startswith("/")
+
+
+def _by_place(view: FunctionView) -> Serving | None:
+    """By the function that it is defined in, where that wraps it and calls it on the spot: `return cached(view)()`."""
+    parent = view.parent
+    if parent is None or parent.facts.kind is not FunctionKind.DEF:
+        return None
+    for call in _given_to(view):
+        outer = parent.nodes[call.node.parent] if call.fn is parent and call.node.parent >= 0 else None
+        if isinstance(outer, Call) and outer.func == call.index:
+            return serving_of(parent)
     return None
 
 

@@ -92,6 +92,10 @@ _STOPS = re.compile(
 _FAILS = re.compile(r"timeout|timedout|connect|network|socket|transport|operational|integrity|unavailable")
 """What the name of an exception is made of that says that something outside failed."""
 
+_DRIVERS = frozenset({"DatabaseError", "IntegrityError", "InterfaceError", "InternalError", "OperationalError"})
+"""Exceptions that PEP 249 gives to every driver's module, and to its connections: `self.engine.module.IntegrityError`
+is one whatever the module."""
+
 
 def endless_retries(view: FunctionView) -> Iterator[Retry]:
     """The retries of a function that never give up, in the order of the text; one for each loop."""
@@ -144,6 +148,8 @@ def _fails_outside(view: FunctionView, handler: Handler) -> bool | None:
     for leaf in leaves:
         node = leaf.view.nodes[leaf.node]
         name = node.attr if isinstance(node, Attr) else node.id if isinstance(node, Name) else ""
+        if leaf.entry is None and isinstance(node, Attr) and name in _DRIVERS:
+            return True
         if leaf.entry is None and _FAILS.search(name.lower()):
             return False
     return None
