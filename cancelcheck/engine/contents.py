@@ -43,6 +43,10 @@ class Contents:
         """Whether the content does not come from the disk."""
         return absolute in self._given
 
+    def is_unsaved(self, absolute: str) -> bool:
+        """Whether it is a text that was given, which stands in no file."""
+        return isinstance(self._given.get(absolute), str)
+
     def read(self, absolute: str) -> bytes | str:
         """What stands in a file. Raises OSError."""
         content = self._given.get(absolute)

@@ -319,7 +319,7 @@ class Engine:
         return lowered[1]
 
     def _lower(self, source: SourceFile, absolute: str) -> ModuleFacts:
-        if self._fact_store is None:
+        if self._fact_store is None or self.contents.is_unsaved(absolute):
             return lower_module(source)
         content = self.contents.digest(absolute)
         facts = self._fact_store.get(source, content)

@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cancelcheck.engine.select import SelectorError, matches
+from cancelcheck.model.edit import Edit
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
 from cancelcheck.model.source import SourceFile
@@ -63,6 +64,10 @@ _SAME_DEFECT = {
 }
 """Codes of flake8 and its plugins, pylint and ruff that report the same defect: who silences one
 of them has looked at it."""
+
+
+_HEARD = ("CAN000", "CAN001", "CAN002")
+"""What is about the run, or about such a comment itself."""
 
 
 @dataclass(slots=True)
@@ -233,3 +238,32 @@ class Suppressions:
 
     def _beginning_with(self, prefix: str) -> frozenset[str]:
         return frozenset(code for code in self._codes if code.startswith(prefix))
+
+
+def silencing_edit(source: SourceFile, finding: Finding, rules: Sequence[Rule]) -> Edit | None:
+    """The comment that silences a finding, at the end of one of its lines; None where there is no place for one."""
+    if finding.code in _HEARD:
+        return None
+    for line in dict.fromkeys((finding.line, finding.end_line)):
+        edit = _comment_at(source, line, finding.name, rules)
+        if edit is None:
+            continue
+        text = source.text[: edit.start] + edit.text + source.text[edit.end :]
+        # no comment where the line ends within a string
+        if Suppressions(SourceFile(source.path, text), rules, noqa=False).silence(finding) is not None:
+            return edit
+    return None
+
+
+def _comment_at(source: SourceFile, line: int, name: str, rules: Sequence[Rule]) -> Edit | None:
+    text = source.line(line)
+    start = source.starts[line - 1]
+    if text.endswith("\\"):
+        return None
+    for directive in Suppressions(source, rules, noqa=False).directives:
+        match = _OURS.search(text, directive.column - 1) if directive.line == line else None
+        if match is not None and match["rules"] is not None and not directive.whole_file:
+            at = start + match.end("rules") - 1
+            return Edit(at, at, f", {name}" if match["rules"][1:-1].strip() else name)
+    kept = len(text.rstrip())
+    return Edit(start + kept, start + len(text), f"  # cancelcheck: ignore[{name}]")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cancelcheck.engine.suppress import Suppressions
+from cancelcheck.engine.suppress import Suppressions, silencing_edit
+from cancelcheck.fixing import apply_edits
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.source import SourceFile
 from cancelcheck.rules import RULES
@@ -13,7 +14,7 @@ CODES = frozenset(rule.code for rule in RULES)
 
 
 def finding(line: int, end_line: int | None = None, code: str = "CAN101") -> Finding:
-    return Finding("a.py", line, 1, end_line or line, 9, code, "n", "f", "m", "h")
+    return Finding("a.py", line, 1, end_line or line, 9, code, "lost-task", "f", "m", "h")
 
 
 def read(text: str, *, noqa: bool = True) -> Suppressions:
@@ -170,3 +171,31 @@ def test_mypy_is_heard_too() -> None:
     assert not suppressions.silence(finding(1, code="CAN101"))
     assert not suppressions.silence(finding(2, code="CAN112"))
     assert not list(suppressions.unused(CODES))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("f()\n", "f()  # cancelcheck: ignore[lost-task]\n"),
+        ("f()   \r\ng()\n", "f()  # cancelcheck: ignore[lost-task]\r\ng()\n"),
+        ("f()  # why\n", "f()  # why  # cancelcheck: ignore[lost-task]\n"),
+        ("f()  # noqa: E501", "f()  # noqa: E501  # cancelcheck: ignore[lost-task]"),
+        ("f()  # cancelcheck: ignore[busy-poll] why\n", "f()  # cancelcheck: ignore[busy-poll, lost-task] why\n"),
+        ("f()  # cancelcheck: ignore[]\n", "f()  # cancelcheck: ignore[lost-task]\n"),
+        # the first line ends within a string, or goes on below
+        ('f("""\n""")\n', 'f("""\n""")  # cancelcheck: ignore[lost-task]\n'),
+        ("f() + \\\n  g()\n", "f() + \\\n  g()  # cancelcheck: ignore[lost-task]\n"),
+    ],
+)
+def test_a_comment_that_silences(before: str, after: str) -> None:
+    source = SourceFile("a.py", before)
+    # of those on several lines it is the last one
+    lines = before.count("\n") if before.endswith(('""")\n', "g()\n")) and "\r" not in before else 1
+    edit = silencing_edit(source, finding(1, lines), RULES)
+    assert edit is not None
+    assert apply_edits(before, [edit]) == after
+
+
+def test_no_comment_where_there_is_no_place_for_one() -> None:
+    text = 'f("""\n\n""")\n'
+    assert silencing_edit(SourceFile("a.py", text), finding(1, 2), RULES) is None

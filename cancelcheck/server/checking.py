@@ -1,0 +1,140 @@
+"""What an editor's open documents have to say, with their unsaved text in place of the files'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from cancelcheck.config import ConfigError, Overrides, SettingsFinder
+from cancelcheck.engine.baseline import Known
+from cancelcheck.engine.decode import DecodeError, decode
+from cancelcheck.engine.discover import InputFile
+from cancelcheck.engine.pipeline import Engine
+from cancelcheck.engine.store import FOLDER, Store
+from cancelcheck.model.finding import Finding
+from cancelcheck.model.source import SourceFile
+
+
+class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="kebab"):
+    """What an editor can set: the options of `cancelcheck check` that say which rules report, `config`, and how many
+    seconds after a change to wait for another one."""
+
+    select: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    strict: bool = False
+    config: str | None = None
+    delay: float = 0.3
+
+    @property
+    def overrides(self) -> Overrides:
+        """As the command line would have it."""
+        return Overrides(
+            select=self.select,
+            extend_select=self.extend_select,
+            ignore=self.ignore,
+            strict=self.strict,
+            force_exclude=True,
+        )
+
+
+def settings_from(given: object) -> ServerSettings:
+    """Settings as an editor sends them, `{"cancelcheck": {…}}` or what stands in it. Raises `ConfigError`."""
+    if isinstance(given, Mapping) and "cancelcheck" in given:
+        given = given["cancelcheck"]
+    try:
+        return msgspec.convert(given if given is not None else {}, ServerSettings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the editor's settings for cancelcheck: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in the documents, by absolute path. `sources` are the texts of all files that the findings lead
+    through, by the path that they name. `problems` are what the user has to know of, each one a text."""
+
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
+    sources: Mapping[str, SourceFile] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+class Checker:
+    """Checks documents. Each time the settings are looked for anew, and the files as they are; facts are kept.
+
+    `cache` is the folder for what is kept; None: the one of the project. With `keeps` false nothing is.
+    """
+
+    def __init__(self, cache: Path | None, *, keeps: bool) -> None:
+        self._cache = cache
+        self._keeps = keeps
+        self._store: Store | None = None
+
+    def check(self, documents: Mapping[str, str], settings: ServerSettings) -> Checked:
+        """The findings of documents, by absolute path. Settings that are wrong are a problem, and nothing is found."""
+        try:
+            return self._check(documents, settings)
+        except ConfigError as error:
+            return Checked(problems=(str(error),))
+
+    def _check(self, documents: Mapping[str, str], settings: ServerSettings) -> Checked:
+        config = Path(settings.config) if settings.config is not None else None
+        finder = SettingsFinder(config=config, overrides=settings.overrides)
+        if self._store is None and self._keeps:
+            self._store = Store(self._cache or finder.project_folder() / FOLDER)
+        engine = Engine(finder, store=self._store, recalls=True)
+        known = Known()
+        files: list[InputFile] = []
+        for absolute, text in documents.items():
+            file = engine.input_file(absolute)
+            if engine.is_excluded(file):
+                continue
+            files.append(file)
+            if not _is_saved(absolute, text):
+                engine.give(file, text)
+        engine.announce(files)
+        findings = {file.absolute: known.new(file, _found(engine, file)) for file in files}
+        problems = [error.trace or error.message for error in engine.errors]
+        self._keep(engine)
+        sources = {file.path: SourceFile(file.path, documents[file.absolute]) for file in files}
+        for found in findings.values():
+            for finding in found:
+                for step in finding.trace:
+                    if step.path not in sources:
+                        sources[step.path] = _source(step.path)
+        return Checked(findings, sources, (*problems, *engine.notes))
+
+    def _keep(self, engine: Engine) -> None:
+        """Keep what was found out. What depends on a text that is nowhere but in the editor will not be asked for
+        again."""
+        if not engine.contents.has_given:
+            engine.close()
+        elif self._store is not None:
+            self._store.flush()
+
+
+def _found(engine: Engine, file: InputFile) -> list[Finding]:
+    found = engine.recall(file)
+    if found is None:
+        found = engine.examine(file)
+        if not engine.contents.has_given:
+            engine.remember(file, found)
+    return [finding for finding in found if finding.silenced is None]
+
+
+def _is_saved(absolute: str, text: str) -> bool:
+    """Whether the file holds just this text."""
+    try:
+        return decode(Path(absolute).read_bytes()) == text
+    except (OSError, ValueError, DecodeError):
+        return False
+
+
+def _source(path: str) -> SourceFile:
+    """The text of a file that a finding leads through; nothing where it cannot be read any more."""
+    try:
+        return SourceFile(path, decode(Path(path).read_bytes()))
+    except (OSError, DecodeError):
+        return SourceFile(path, "")
