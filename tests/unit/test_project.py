@@ -72,10 +72,12 @@ def test_the_script_says_how_it_is_called(arguments: list[str], status: int) -> 
     assert "python3 tools/run.py test" in done.stderr
 
 
-def test_the_hook_calls_the_command() -> None:
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
-    assert hook["id"] == "cancelcheck"
-    assert hook["entry"].split()[:2] == ["cancelcheck", "check"]
+def test_the_hooks_call_the_command() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    assert [hook["id"] for hook in hooks] == ["cancelcheck", "cancelcheck-fix"]
+    for hook in hooks:
+        assert hook["entry"].split()[:2] == ["cancelcheck", "check"]
+        assert ("--fix" in hook["entry"]) == (hook["id"] == "cancelcheck-fix")
 
 
 def test_the_package_has_its_doors_and_its_data() -> None:
