@@ -104,6 +104,8 @@ class Api(_Entry, frozen=True, kw_only=True):
     that, among its arguments, make it return without waiting (`os.WNOHANG`). `only_if`: it waits only where this
     argument is given (the host of `ftplib.FTP`). `local`: it waits for this machine's disk only, whatever its kind.
     `retries`: as of a `Client`, whose own it goes before.
+    `form` is how a time is written where no bare number is taken, with `{}` for the number
+    (`aiohttp.ClientTimeout(total={})`); empty: a fix cannot write it. `whole`: it has to be a whole number.
     """
 
     call: Names
@@ -124,6 +126,8 @@ class Api(_Entry, frozen=True, kw_only=True):
     local: bool = False
     only_if: str = ""
     only_if_position: int = -1
+    form: str = "{}"
+    whole: bool = False
     until: tuple[Until, ...] = ()
 
 
@@ -145,6 +149,8 @@ class Client(_Entry, frozen=True, kw_only=True):
     `retry` table, `default_retries` what applies without it; a `delay` entry of the same name says how long it waits in
     between. `mounts` is the method that makes another client, its argument at `mounts_position`, send the requests:
     that one's retries count.
+
+    `form` and `whole` as for `Api`.
     """
 
     type: Names
@@ -163,6 +169,8 @@ class Client(_Entry, frozen=True, kw_only=True):
     command_default: float | str = "unknown"
     url: str = ""
     url_position: int = -1
+    form: str = "{}"
+    whole: bool = False
     until: tuple[Until, ...] = ()
     retries: Names = ()
     retries_position: int = -1

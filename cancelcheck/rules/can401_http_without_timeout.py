@@ -15,11 +15,13 @@ def balance(account):
 import requests
 
 def balance(account):
-    return requests.get(f"https://bank.example/{account}", timeout=5).json()
+    return requests.get(f"https://bank.example/{account}", timeout=10).json()
 ```
 
 ## Fix safety
-There is no fix yet: how long to wait is for the project to say.
+Unsafe: a request that took longer before now fails. What is passed is what the setting `default-timeout` says, a number
+of seconds or the name of a value to import, in the form and unit that the library takes; where that is a number, a
+constant of the project whose name says that it is one for such calls goes before it.
 
 ## Known limits
 A timeout in `**kwargs` that is not a literal dict, in a transport adapter or in a subclass of the session is trusted. A
@@ -37,9 +39,11 @@ from cancelcheck.catalog.schema import Api, Client, Kind
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
+from cancelcheck.link.timeouts.giving import passed
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge, judge_client
 from cancelcheck.link.timeouts.wrappers import left_endless
+from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -51,11 +55,13 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             continue  # the caller's own timeout is not passed: that is said there
         entry = _untimed(call, ctx)
         if entry is not None:
+            edits = passed(call, entry, ctx.settings.default_timeout)
             yield ctx.report(
                 fn,
                 call.index,
                 f"`{call.text}(…)` has no timeout: {library_of(call.target)} waits forever by default",
                 help=timeout_to_pass(call, entry),
+                fix=ctx.fix("pass a timeout", Safety.UNSAFE, *edits) if edits else None,
             )
             continue
         endless = next(

@@ -21,7 +21,10 @@ def balance(account):
 ```
 
 ## Fix safety
-There is no fix yet: how long to wait is for the project to say.
+Unsafe: what took longer before now fails. The endless value, or the endless part of it, is replaced where it stands at
+the call, by what the setting `default-timeout` says: a number of seconds, or the name of a value to import. Left alone
+are a constant, for others may count on it, a scope, for what is to happen at its end nobody has written, and a `None`
+that somebody chose.
 
 ## Known limits
 A `None` that is written at the call itself (`wait_for(done, None)`, `timeout=None`), or a constant whose name says so
@@ -42,9 +45,11 @@ from cancelcheck.catalog.schema import Value as Endless
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.advice import constant_in_reach, library_of, spelled
+from cancelcheck.link.timeouts.giving import PLAIN, replaced
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import NETWORK, Verdict, client_of, every_call_timed, given, judge
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, bound_of_answer, evaluate
+from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import Attr, Const, Define, Display, Enter, FunctionKind, Lambda, Name, Store
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -75,8 +80,20 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"`{call.text}(…)` has a timeout that never ends{f' (`{text}`)' if elsewhere else ''}: it can wait forever",
             help=_help(call, ctx),
             trace=(ctx.step(value.view, value.node, f"`{text}` means no limit"),) if elsewhere else (),
+            fix=_fix(value, call, ctx),
             strict=_is_consumer(call, ctx) or _is_chosen(value, call),
         )
+
+
+def _fix(value: Value, call: CallSite, ctx: Context) -> Fix | None:
+    if ctx.catalog.scope(call.target) is not None or _is_chosen(value, call):
+        return None  # what is to happen at its end, nobody has written; it is an opt-out
+    endless = next((found.api for found in endless_calls(call) if found.value == value), None)
+    entry = ctx.catalog.api(call.target) or client_of(call) or endless
+    if entry is None and value.kind is not ValueKind.OBJECT:
+        return None
+    edits = replaced(call, value, entry or PLAIN, ctx.settings.default_timeout)
+    return ctx.fix("give it an end", Safety.UNSAFE, *edits) if edits else None
 
 
 def _is_consumer(call: CallSite, ctx: Context) -> bool:

@@ -15,11 +15,13 @@ def connect():
 import psycopg2
 
 def connect():
-    return psycopg2.connect(host="db.example", dbname="bank", connect_timeout=5)
+    return psycopg2.connect(host="db.example", dbname="bank", connect_timeout=10)
 ```
 
 ## Fix safety
-There is no fix: how long to wait is for the project to say.
+Unsafe: what took longer before now fails. The timeout is what the setting `default-timeout` says, a number of seconds
+or the name of a value to import, in the form and unit that the library takes; where that is a number, a constant of the
+project whose name says that it is one for such calls goes before it.
 
 ## Known limits
 A client is reported once, where it is made, when the library takes the bound there; at the call when only the call
@@ -38,8 +40,10 @@ from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.promises.relaying import is_unrelayed
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.connecting import open_wait
+from cancelcheck.link.timeouts.giving import passed
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.wrappers import left_endless
+from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -61,11 +65,13 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             command = found.what == "command"
             keyword = next(iter(getattr(found.entry, "command", ())), "") if command else ""
             waits = {"whole": "waits", "connection": "waits for a connection", "command": "waits for an answer"}
+            edits = passed(call, found.entry, ctx.settings.default_timeout, keyword)
             yield ctx.report(
                 fn,
                 call.index,
                 f"`{call.text}(…)` has no timeout: {library_of(call.target)} {waits[found.what]} forever by default",
                 help=timeout_to_pass(call, found.entry, keyword),
+                fix=ctx.fix("pass a timeout", Safety.UNSAFE, *edits) if edits else None,
                 strict=command and found.entry.kind in _ASKS,
             )
             continue

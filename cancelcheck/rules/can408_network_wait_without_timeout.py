@@ -21,7 +21,9 @@ def send(message):
 ```
 
 ## Fix safety
-There is no fix: how long to wait is for the project to say.
+Unsafe: what took longer before now fails. The timeout is what the setting `default-timeout` says, a number of seconds
+or the name of a value to import, in the form and unit that the library takes; where that is a number, a constant of the
+project whose name says that it is one for such calls goes before it.
 
 ## Known limits
 Sockets and streams are reported with `--strict` only: they often stand in a loop that waits by design; so is what is
@@ -38,8 +40,10 @@ from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.promises.serving import handles_connection
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.connecting import open_wait
+from cancelcheck.link.timeouts.giving import passed
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.wrappers import left_endless
+from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -59,11 +63,13 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if found is not None:
             kind = found.entry.kind
             if kind in _ERRANDS or (kind in _STREAMS and not _waits_by_design(call)):
+                edits = passed(call, found.entry, ctx.settings.default_timeout)
                 yield ctx.report(
                     fn,
                     call.index,
                     f"`{call.text}(…)` has no timeout: {library_of(call.target)} waits forever by default",
                     help=timeout_to_pass(call, found.entry),
+                    fix=ctx.fix("pass a timeout", Safety.UNSAFE, *edits) if edits else None,
                     strict=kind in _STREAMS or (found.what == "command" and call.member not in _CONNECTS),
                 )
             continue

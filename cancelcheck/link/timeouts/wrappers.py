@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.timeouts.advice import constant_in_reach, library_of, spelled
+from cancelcheck.link.timeouts.giving import handed_on
+from cancelcheck.model.edit import Safety
 
 if TYPE_CHECKING:
     from cancelcheck.link.context import Context
@@ -26,12 +28,14 @@ def left_endless(call: CallSite, endless: Endless, ctx: Context) -> Finding:
         step = f"`{endless.param}` is left at {value}"
     constant = constant_in_reach(call.fn, endless.api.kind, endless.api.unit, library_of(last.target))
     wanted = f"`{endless.param}={constant.name}`" if constant is not None else f"`{endless.param}=`, in seconds,"
+    edits = handed_on(call, endless, ctx.settings.default_timeout)
     return ctx.report(
         call.fn,
         call.index,
         f"{left}: `{last.text}(…)` then waits forever",
         help=f"Pass {wanted} or give it a finite default.",
         trace=(ctx.step(call.fn, call.index, step), *_steps(endless, ctx)),
+        fix=ctx.fix("pass a timeout", Safety.UNSAFE, *edits) if edits else None,
     )
 
 
