@@ -68,8 +68,13 @@ def test_fixes_lead_to_the_file_beside(path: Path) -> None:
         assert outcome.applied, "nothing in the fixture carries a fix"
         assert outcome.text == read_fixture(fixed_path(path))
     # One fix may bring another finding to light, which has a fix too: an outer handler that now sees the cancellation.
+    # And it may settle what leads to the same place: the call without a timeout that an SLA function reaches.
     left = Counter(finding.code for finding in findings_of(path, outcome.text, strict=True))
-    assert left == Counter(finding.code for finding in before if finding.fix is None)
+    fixed = {finding.line for finding in before if finding.fix is not None}
+    unfixed = [finding for finding in before if finding.fix is None]
+    led = [finding for finding in unfixed if any(step.line in fixed for step in finding.trace)]
+    least = Counter(finding.code for finding in unfixed) - Counter(finding.code for finding in led)
+    assert least <= left <= Counter(finding.code for finding in unfixed)
 
 
 @pytest.mark.parametrize("folder", rule_folders(), ids=label)
