@@ -22,13 +22,17 @@ def make() -> click.Command:
     @click.argument("path", default=".", type=click.Path())
     @click.option("--show", is_flag=True, help="show the settings, as is done anyway")
     @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="form of the list")
+    @click.option("--schema", is_flag=True, help="print the JSON Schema of the settings, for an editor")
     @click.option("--config", metavar="FILE", help="settings from this file, for every path")
     @click.option("--isolated", is_flag=True, help="no settings from any file")
-    def config(path: str, show: bool, form: str, config: str | None, isolated: bool) -> int:
+    def config(path: str, show: bool, form: str, schema: bool, config: str | None, isolated: bool) -> int:
         """Show the settings in force for PATH (default: the current folder), and where each comes from."""
         from cancelcheck.config import ConfigError, SettingsFinder, origins
         from cancelcheck.engine.pipeline import Engine
 
+        if schema:
+            write_stdout(_schema(), utf8=True)
+            return CLEAN
         if config is not None and isolated:
             raise click.UsageError("--config and --isolated exclude each other")
         place = Path(path)
@@ -48,6 +52,12 @@ def make() -> click.Command:
         return CLEAN
 
     return config
+
+
+def _schema() -> str:
+    from importlib.resources import files
+
+    return files("cancelcheck").joinpath("settings.schema.json").read_text("utf-8")
 
 
 def _codes(engine: Engine, place: Path) -> list[str] | None:
