@@ -26,8 +26,8 @@ def as_schema() -> dict[str, Any]:
     tables: dict[str, dict[str, Any]] = {"": root}
     for option in options():
         if Door.FILE in option.about.doors:
-            table, _, key = option.name.rpartition(".")
-            tables.setdefault(table, {})[key] = _described(option)
+            above, _, key = option.name.rpartition(".")
+            tables.setdefault(above, {})[key] = _described(option)
     for name, table in tables.items():
         if name:
             root[name] = {"type": "object", "description": _doc(SlaSettings), **_closed(table)}
@@ -125,9 +125,7 @@ def _values(about: dict[str, Any], definitions: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(_values(choice, definitions) for choice in about["anyOf"]))
     if about["type"] == "array":
         return f"a list: {_values(about['items'], definitions)}"
-    return {"string": "text", "integer": "a number", "number": "a number", "boolean": "`true` or `false`"}[
-        about["type"]
-    ]
+    return _WORDS[about["type"]]
 
 
 def _as_option(option: Option) -> str:
