@@ -1,7 +1,6 @@
 """`python -m cancelcheck`."""
 
-import sys
+from cancelcheck.cli import run
 
-from cancelcheck.cli import main
-
-sys.exit(main())
+if __name__ == "__main__":
+    run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pathspec import GitIgnoreSpec
 
@@ -20,7 +21,7 @@ class Patterns:
         self.base = base
         self.lines = tuple(lines)
         self._prefix = base if base.endswith(os.sep) else base + os.sep
-        self._spec = GitIgnoreSpec.from_lines(self.lines)
+        self._spec = _compiled(self.lines)
 
     @classmethod
     def lenient(cls, base: str, lines: Sequence[str]) -> Patterns:
@@ -41,6 +42,12 @@ class Patterns:
         """Those patterns that do not match the folder `path` as a whole: what is asked for by name is looked into."""
         kept = [line for line in self.lines if not Patterns(self.base, [line]).decide(path, is_folder=True)]
         return self if len(kept) == len(self.lines) else Patterns(self.base, kept)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(lines: tuple[str, ...]) -> GitIgnoreSpec:
+    """The same lines stand in many folders: the default ones in each that has no settings of its own."""
+    return GitIgnoreSpec.from_lines(lines)
 
 
 def _is_pattern(line: str) -> bool:

@@ -254,6 +254,8 @@ class FunctionView:
     def has_role(self, role: str) -> bool:
         """Whether a decorator gives it a role of the catalogue: abstract, overload, contextmanager, fixture,
         property…"""
+        if not self.facts.decorators:
+            return False
         return any(self.module.project.catalog.decorator(name) == role for name, _ in self.decorators)
 
     # --- nodes
@@ -840,7 +842,7 @@ class FunctionView:
                             found.setdefault(node.attr, []).append((view, index))
         return found
 
-    @property
+    @cached_property
     def self_name(self) -> str:
         """The name of a method's first parameter; "" for static methods and functions."""
         if self.owner is None or not self.facts.params or self.has_role("staticmethod"):

@@ -483,6 +483,20 @@ def field_given(origin: CallSite, cls: FunctionView, name: str) -> FieldGiven | 
     return FieldGiven(param, found, given)
 
 
+def given_attributes(cls: FunctionView) -> set[str]:
+    """The attributes that `field_given` may say something of: those that a dataclass has, or that `__init__` gives the
+    value of a parameter."""
+    found = set(_fields_of(cls) or ())
+    for holder in cls.ancestry[0]:
+        for name, stores in holder.attribute_stores.items():
+            for view, at in stores:
+                value = view.assigned_value(at) if view.name == "__init__" else None
+                node = view.nodes[value] if value is not None else None
+                if isinstance(node, Name) and view.facts.bound.get(node.id) == [-1]:
+                    found.add(name)
+    return found
+
+
 def _of_argument(origin: CallSite, init: FunctionView, name: str) -> Value:
     """What a call of a constructor gives its parameter of this name, or the parameter's default."""
     unknown = Value(ValueKind.UNKNOWN, origin.fn, origin.index)

@@ -83,7 +83,7 @@ def test_the_hooks_call_the_command() -> None:
 def test_the_package_has_its_doors_and_its_data() -> None:
     assert version("cancelcheck") == cancelcheck.__version__
     (command,) = entry_points(group="console_scripts", name="cancelcheck")
-    assert command.value == "cancelcheck.cli:main"
+    assert command.value == "cancelcheck.cli:run"
     (plugin,) = entry_points(group="flake8.extension", name="CAN")
     assert plugin.load().name == "cancelcheck"
     package = Path(cancelcheck.__file__).parent

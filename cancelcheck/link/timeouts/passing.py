@@ -13,7 +13,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.waits import Verdict, client_of, every_call_timed, judge
-from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate, field_given
+from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate, field_given, given_attributes
 from cancelcheck.model.facts import (
     Attr,
     Call,
@@ -292,12 +292,17 @@ def _reaching_attributes(cls: FunctionView) -> dict[str, Reached]:
     if known is None:
         known = {}
         cls.module.reaching_attributes[cls.index] = known
+        given = given_attributes(cls)
+        if not given:
+            return known
+        methods = _methods(cls)
         # one that is looked at anywhere may be replaced there
-        looked_at = _tested_attributes(cls)
-        for attribute in _read_attributes(cls):
-            reached = _attribute_reached(cls, attribute) if attribute not in looked_at else None
-            if reached is not None:
-                known[attribute] = reached
+        looked_at = _tested_attributes(methods)
+        for attribute in _read_attributes(methods):
+            if attribute in given and attribute not in looked_at:
+                reached = _attribute_reached(methods, attribute)
+                if reached is not None:
+                    known[attribute] = reached
     return known
 
 
@@ -310,23 +315,24 @@ def _methods(cls: FunctionView) -> list[FunctionView]:
     ]
 
 
-def _read_attributes(cls: FunctionView) -> list[str]:
-    """The attributes of `self` that the methods of a class give to calls, in order."""
+def _read_attributes(methods: list[FunctionView]) -> list[str]:
+    """The attributes of `self` that methods give to calls, in order."""
     found: dict[str, None] = {}
-    for method in _methods(cls):
+    for method in methods:
+        own = method.self_name
         for node in method.nodes:
-            if isinstance(node, Attr) and _is_name(method, node.value, method.self_name):
+            if isinstance(node, Attr) and _is_name(method, node.value, own):
                 parent = method.nodes[node.parent] if node.parent >= 0 else None
                 if isinstance(parent, (Call, Display, Operation)):
                     found[node.attr] = None
     return list(found)
 
 
-def _tested_attributes(cls: FunctionView) -> set[str]:
+def _tested_attributes(methods: list[FunctionView]) -> set[str]:
     """The attributes of `self` that a test in a method reads."""
     return {
         inner.attr
-        for method in _methods(cls)
+        for method in methods
         for node in method.nodes
         if isinstance(node, Test)
         for inner in (method.nodes[at] for at in method.operands_within(node.value))
@@ -334,8 +340,8 @@ def _tested_attributes(cls: FunctionView) -> set[str]:
     }
 
 
-def _attribute_reached(cls: FunctionView, attribute: str) -> Reached | None:
-    for method in _methods(cls):
+def _attribute_reached(methods: list[FunctionView], attribute: str) -> Reached | None:
+    for method in methods:
         if method.facts.is_generator or method.name == "__init__":
             continue
         reached = _handed_on(method, f"{method.self_name}.{attribute}", MAX_HOPS)
