@@ -372,7 +372,8 @@ def load_settings(start: Path, config: Path | None = None, isolated: bool = Fals
 
 
 class SettingsFinder:
-    """Finds the settings that govern a folder, each once. `overrides` are laid over what a file says."""
+    """Finds the settings that govern a folder, each once. `overrides` are laid over what a file says. `looked_for` are
+    the absolute paths of all that was looked for, whether it was there or not."""
 
     def __init__(
         self,
@@ -390,6 +391,7 @@ class SettingsFinder:
         self._folders: dict[Path, LoadedSettings | None] = {}
         self._defaults: dict[Path, LoadedSettings] = {}
         self._roots: dict[Path, Path | None] = {}
+        self.looked_for: set[str] = set() if config is None else {os.path.abspath(config)}
 
     def for_folder(self, folder: Path) -> LoadedSettings:
         """The settings for files in `folder`. Raises `ConfigError`."""
@@ -410,6 +412,7 @@ class SettingsFinder:
             found = None
             for name in CONFIG_NAMES:
                 file = folder / name
+                self.looked_for.add(str(file))
                 table = _table(file, asked_for=False) if file.is_file() else None
                 if table is not None:
                     settings = parse_settings(table, shown(file))
@@ -436,6 +439,7 @@ class SettingsFinder:
 
     def _marked(self, folder: Path) -> Path | None:
         if folder not in self._roots:
+            self.looked_for.update(str(folder / mark) for mark in _ROOT_MARKS)
             if any((folder / mark).exists() for mark in _ROOT_MARKS):
                 self._roots[folder] = folder
             else:

@@ -77,14 +77,15 @@ def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     import msgspec
 
+    from cancelcheck.cli.reports import say_problems, show
+    from cancelcheck.cli.unchanged import key_for, report_of
     from cancelcheck.config import ConfigError, Overrides, RunOptions, SettingsFinder
-    from cancelcheck.engine.baseline import Known
-    from cancelcheck.engine.pipeline import STDIN, UNNAMED, check, rarely_collect
+    from cancelcheck.engine.ground import Ground
+    from cancelcheck.model.source import STDIN, UNNAMED
 
     given = {name: value for name, value in values.items() if value is not None}
     run = msgspec.convert(given, RunOptions)
     paths = paths or (".",)
-    rarely_collect()
     _refuse(run, paths)
     if "baseline" in given:
         given["baseline"] = os.path.abspath(str(given["baseline"]))
@@ -102,8 +103,20 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
         if run.verbose:
             loaded = finder.for_folder(Path(paths[0]) if os.path.isdir(paths[0]) else Path(paths[0]).parent)
             say(f"settings for {paths[0]}: {loaded.where if loaded.file is not None else 'the defaults'}")
+        store = open_store(run, finder)
+        key = key_for(run, given, paths) if store is not None else None
+        unchanged = report_of(store, key, run) if store is not None and key is not None else None
+        if unchanged is not None:
+            show(unchanged, run, time.monotonic() - started)
+            return FINDINGS if unchanged.findings and not run.exit_zero else CLEAN
+
+        from cancelcheck.engine.baseline import Known
+        from cancelcheck.engine.pipeline import check, rarely_collect
+
+        rarely_collect()
         stdin = sys.stdin.buffer.read() if STDIN in paths else None
         known = Known(writes=run.write_baseline, prunes=run.prune_baseline)
+        ground = Ground() if key is not None else None
         checked = partial(
             check,
             paths,
@@ -113,8 +126,8 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             progress=progress,
             jobs=run.jobs or cores(),
             filters=(known,) if run.since is None else (known, _since(run, paths)),
+            ground=ground,
         )
-        store = open_store(run, finder)
         if run.fix or run.diff:
             from cancelcheck.cli import mending
 
@@ -123,12 +136,14 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             report = mended.report
         else:
             report = checked(store=store)
+            if store is not None and key is not None and ground is not None:
+                ground.keep(store, key, report)
+                store.flush()
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     finally:
         if progress is not None:
             progress.clear()
-    from cancelcheck.cli.reports import say_problems, show
 
     if mended is None:
         show(report, run, time.monotonic() - started)
@@ -151,7 +166,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
 
 def _refuse(run: RunOptions, paths: tuple[str, ...]) -> None:
     """Refuse options that do not go together."""
-    from cancelcheck.engine.pipeline import STDIN
+    from cancelcheck.model.source import STDIN
 
     if STDIN in paths and len(paths) > 1:
         raise click.UsageError("`-` reads one file from standard input: it cannot stand beside other paths")
@@ -179,8 +194,8 @@ def _refuse(run: RunOptions, paths: tuple[str, ...]) -> None:
 
 def _since(run: RunOptions, paths: tuple[str, ...]) -> Since:
     """What tells the changed lines, in the repositories of all paths. Raises `ConfigError`."""
-    from cancelcheck.engine.pipeline import STDIN
     from cancelcheck.engine.since import Since
+    from cancelcheck.model.source import STDIN
 
     assert run.since is not None
     names = [(run.stdin_filename or "") if path == STDIN else path for path in paths]
@@ -207,15 +222,21 @@ def cores() -> int:
 
 def _know_rules(overrides: Overrides) -> None:
     """Refuse a rule that there is not, naming the option it was given with."""
+    given = [
+        (name, selector)
+        for name in ("select", "extend_select", "ignore")
+        for selector in getattr(overrides, name) or ()
+    ]
+    if not given:
+        return
     from cancelcheck.engine.select import SelectorError, matches
     from cancelcheck.rules import RULES
 
-    for name in ("select", "extend_select", "ignore"):
-        for selector in getattr(overrides, name) or ():
-            try:
-                matches(selector, RULES)
-            except SelectorError as error:
-                raise click.BadOptionUsage(name, f"--{name.replace('_', '-')}: {error}") from None
+    for name, selector in given:
+        try:
+            matches(selector, RULES)
+        except SelectorError as error:
+            raise click.BadOptionUsage(name, f"--{name.replace('_', '-')}: {error}") from None
 
 
 def _keep_baseline(known: Known, run: RunOptions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cancelcheck.engine.ground import Ground
 from cancelcheck.engine.store import Store, digest, state_of
 
 
@@ -38,6 +39,10 @@ class Contents:
         fresh = {path: self._digests[path] for path in self._fresh}
         self._fresh.clear()
         return fresh
+
+    def stand_on(self, ground: Ground) -> None:
+        """Tell all files whose content was asked for."""
+        ground.files.update(self._digests)
 
     def is_given(self, absolute: str) -> bool:
         """Whether the content does not come from the disk."""

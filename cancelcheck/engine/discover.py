@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from cancelcheck.config import ConfigError, LoadedSettings, SettingsFinder
+from cancelcheck.engine.ground import Ground
 from cancelcheck.engine.patterns import Patterns
 from cancelcheck.engine.report import RunError
 
@@ -52,14 +53,14 @@ def excluded(loaded: LoadedSettings) -> Patterns:
 
 
 def discover(
-    paths: Sequence[str], finder: SettingsFinder, suffixes: tuple[str, ...] = SUFFIXES
+    paths: Sequence[str], finder: SettingsFinder, suffixes: tuple[str, ...] = SUFFIXES, ground: Ground | None = None
 ) -> tuple[list[InputFile], list[RunError]]:
     """The files that `paths` stand for, in order of their shown paths, each once; and what could not be looked into.
-    `suffixes` are those that are looked for in folders.
+    `suffixes` are those that are looked for in folders. What was looked at is told to `ground`.
 
     Raises `ConfigError` where settings that hold for one of them are wrong.
     """
-    walker = _Walker(finder, suffixes)
+    walker = _Walker(finder, suffixes, ground if ground is not None else Ground())
     found: dict[str, InputFile] = {}
     for path in paths:
         for file in walker.files(path):
@@ -70,8 +71,9 @@ def discover(
 
 
 class _Walker:
-    def __init__(self, finder: SettingsFinder, suffixes: tuple[str, ...]) -> None:
+    def __init__(self, finder: SettingsFinder, suffixes: tuple[str, ...], ground: Ground) -> None:
         self._finder = finder
+        self._ground = ground
         self._suffixes = suffixes
         self._excluded: dict[int, Patterns] = {}
         self.errors: list[RunError] = []
@@ -80,6 +82,7 @@ class _Walker:
         """The files that one path stands for."""
         shown = PurePath(given).as_posix()
         absolute = os.path.abspath(given)
+        self._ground.places.add(absolute)
         try:
             mode = os.stat(given).st_mode
         except (OSError, ValueError) as error:
@@ -107,14 +110,16 @@ class _Walker:
             return
         # what excludes the very folder that was asked for does not count below it
         relaxed: dict[int, Patterns] = {}
-        pending: list[tuple[str, str, tuple[Patterns, ...]]] = [(shown, top, tuple(_ignored_above(top)))]
+        pending: list[tuple[str, str, tuple[Patterns, ...]]] = [(shown, top, tuple(self._ignored_above(top)))]
         while pending:
             prefix, folder, ignored = pending.pop()
             entries = self._entries(prefix or ".", folder)
             names = {entry.name for entry in entries}
             if folder != top and "pyvenv.cfg" in names:
                 continue
+            self._ground.listed(folder, entries)
             if ".gitignore" in names:
+                self._ground.files.add(os.path.join(folder, ".gitignore"))
                 ignored = (*ignored, *_gitignore(folder))
             loaded = self._finder.for_folder(Path(folder))
             patterns = relaxed.get(id(loaded))
@@ -144,6 +149,19 @@ class _Walker:
             self.errors.append(RunError(f"cannot be read: {error.strerror or error}", shown))
             return []
 
+    def _ignored_above(self, top: str) -> list[Patterns]:
+        """The `.gitignore` files above `top`, from the repository's root; none outside of a repository."""
+        self._ground.places.add(os.path.join(top, ".git"))
+        if os.path.exists(os.path.join(top, ".git")):
+            return []
+        found: list[Patterns] = []
+        for folder in Path(top).parents:
+            self._ground.places.update((str(folder / ".gitignore"), str(folder / ".git")))
+            found.extend(patterns.without(top) for patterns in _gitignore(str(folder)))
+            if (folder / ".git").exists():
+                return found[::-1]
+        return []
+
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
     """Whether it is a regular file, or a link to one: no pipe, no device, no dead link."""
@@ -170,15 +188,3 @@ def _gitignore(folder: str) -> Iterator[Patterns]:
         # git cannot read it either, and goes on
         return
     yield Patterns.lenient(folder, text.splitlines())
-
-
-def _ignored_above(top: str) -> list[Patterns]:
-    """The `.gitignore` files above `top`, from the repository's root; none outside of a repository."""
-    if os.path.exists(os.path.join(top, ".git")):
-        return []
-    found: list[Patterns] = []
-    for folder in Path(top).parents:
-        found.extend(patterns.without(top) for patterns in _gitignore(str(folder)))
-        if (folder / ".git").exists():
-            return found[::-1]
-    return []

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from cancelcheck.config import LoadedSettings, Settings, SettingsFinder
+from cancelcheck.engine.ground import Ground
 
 _DEFAULT_SRC = Settings().src
 
@@ -23,6 +24,7 @@ class Modules:
         self._own_roots: dict[str, str] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
+        self._packages: set[str] = set()
 
     def name(self, absolute: str, loaded: LoadedSettings) -> tuple[str, bool]:
         """The dotted name by which other files import this one, and whether it is a package."""
@@ -30,6 +32,7 @@ class Modules:
         stem = file.partition(".")[0]
         is_package = stem == "__init__"
         own_root = self._own_root(folder)
+        self._packages.update(_src_roots(loaded))
         for root in (*_naming_roots(loaded), own_root if own_root != folder else "", str(loaded.root)):
             parts = _parts_below(root, folder) if root else None
             if parts is not None and (parts or not is_package):
@@ -47,6 +50,18 @@ class Modules:
                 return found
         return None
 
+    def stand_on(self, ground: Ground) -> None:
+        """Tell all that was looked for."""
+        ground.places.update(os.path.join(folder, "__init__.py") for folder in self._packages)
+        for root, name in self._found:
+            first, *rest = name.split(".")
+            path = os.path.join(root, first)
+            ground.looked_for(path)
+            for part in rest:
+                path = os.path.join(path, part)
+                ground.looked_for(path)
+            ground.looked_for(os.path.join(path, "__init__.py"))
+
     def _roots_for(self, folder: str) -> tuple[str, ...]:
         known = self._roots.get(folder)
         if known is None:
@@ -58,6 +73,7 @@ class Modules:
         known = self._own_roots.get(folder)
         if known is None:
             parent = os.path.dirname(folder)
+            self._packages.add(folder)
             is_top = parent == folder or not os.path.isfile(os.path.join(folder, "__init__.py"))
             known = self._own_roots[folder] = folder if is_top else self._own_root(parent)
         return known

@@ -17,15 +17,16 @@ import msgspec
 
 from cancelcheck.catalog import Catalog, CatalogError
 from cancelcheck.config import ConfigError, LoadedSettings, Settings, SettingsFinder
+from cancelcheck.engine import requirements
 from cancelcheck.engine.contents import Contents
 from cancelcheck.engine.decode import DecodeError, check_length, decode
 from cancelcheck.engine.discover import InputFile, discover, excluded
+from cancelcheck.engine.ground import Ground
 from cancelcheck.engine.lowering import ParseError, lower_module
 from cancelcheck.engine.modules import Modules
 from cancelcheck.engine.patterns import Patterns
 from cancelcheck.engine.recall import Asked, AskingProject, FactStore, Recall, Seen
 from cancelcheck.engine.report import By, Report, RunError, Suppressed
-from cancelcheck.engine.requirements import versions_of
 from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.store import Store, digest
 from cancelcheck.engine.suppress import Directive, Suppressions
@@ -33,7 +34,7 @@ from cancelcheck.link import Context
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
-from cancelcheck.model.source import SourceFile
+from cancelcheck.model.source import STDIN, UNNAMED, SourceFile
 from cancelcheck.rules import RULES
 
 Progress = Callable[[int, int], None]
@@ -51,12 +52,6 @@ Filter = Callable[[Report, "Engine"], Report]
 MAX_WEIGHT = 4_000_000
 """Characters of text whose facts, and what was found out about them, are held at once: some 250 MB."""
 
-STDIN = "-"
-"""The path that means standard input."""
-
-UNNAMED = "<stdin>"
-"""The name under which standard input is checked where none is given."""
-
 
 def check(
     paths: Sequence[str],
@@ -70,17 +65,18 @@ def check(
     store: Store | None = None,
     jobs: int = 1,
     filters: Sequence[Filter] = (),
+    ground: Ground | None = None,
 ) -> Report:
     """Check files and folders. With `stdin` the path `-` stands for these bytes, under the name `stdin_filename`.
     `given` are the bytes of files that are not to be read from the disk, by absolute path; `filters` say in turn which
-    of the findings are reported.
+    of the findings are reported; all that the report stands on is told to `ground`.
 
     What was found before is taken from the `store`, and what is found now is kept there. `jobs` is how many processes
     may be used; the report does not depend on it. Raises `ConfigError` where a setting that holds for one of the files
     is wrong.
     """
     engine = Engine(finder, rules=rules, store=store, recalls=True)
-    files, errors = discover([path for path in paths if path != STDIN or stdin is None], finder)
+    files, errors = discover([path for path in paths if path != STDIN or stdin is None], finder, ground=ground)
     if stdin is not None:
         file = engine.input_file(stdin_filename or UNNAMED)
         if not (stdin_filename and file.loaded.settings.force_exclude and engine.is_excluded(file)):
@@ -111,6 +107,8 @@ def check(
     report = engine.report(findings, files=len(files), errors=errors)
     for keep in filters:
         report = keep(report, engine)
+    if ground is not None:
+        engine.stand_on(ground)
     return report
 
 
@@ -278,7 +276,7 @@ class Engine:
     def _program(self, loaded: LoadedSettings, folder: str) -> _Program:
         # what is known is left out only when it has been found
         settings = msgspec.structs.replace(loaded.settings, baseline=None)
-        versions = versions_of(loaded.root)
+        versions = requirements.versions_of(loaded.root)
         key = digest(msgspec.msgpack.encode((settings, sorted(versions.items()))))
         known = self._programs.get(key)
         if known is None:
@@ -468,6 +466,17 @@ class Engine:
         """Take in what another process has asked for."""
         if self.recalls:
             self._recall(self._scope(self.finder.for_folder(Path(folder)), folder).program).learn(asked)
+
+    def stand_on(self, ground: Ground) -> None:
+        """Tell all that was looked at and looked for."""
+        self.contents.stand_on(ground)
+        self._modules.stand_on(ground)
+        for scope in self._scopes.values():
+            requirements.stand_on(scope.loaded.root, ground)
+            baseline = scope.loaded.settings.baseline
+            if baseline is not None:
+                ground.places.add(os.path.join(scope.loaded.root, baseline))
+        ground.places.update(self.finder.looked_for)
 
     def close(self) -> None:
         """Write down what is to be kept."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
+
+from cancelcheck.engine.ground import Ground
 
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?\s*([^;#)]*)")
@@ -33,6 +36,14 @@ def versions_of(root: Path) -> dict[str, str]:
             found[key] = newest
     found.update((normalised(name), version) for name, version in _locked(root))
     return found
+
+
+def stand_on(root: Path, ground: Ground) -> None:
+    """Tell the files that are looked for in a project's folder."""
+    names = (*_LOCKS, "Pipfile.lock", "pyproject.toml", "setup.cfg")
+    ground.places.update(os.path.join(root, name) for name in names)
+    ground.places.update(map(str, root.glob("requirements*.txt")))
+    ground.folders.add(os.path.abspath(root))
 
 
 def normalised(name: str) -> str:

@@ -53,6 +53,7 @@ class Kind(enum.Enum):
     FACTS = b"f"
     FINDINGS = b"r"
     ASKED = b"a"
+    RUN = b"w"
 
 
 class _Write(NamedTuple):

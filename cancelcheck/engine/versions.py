@@ -33,6 +33,16 @@ def everything() -> bytes:
     return digest(_python(), _parser(), *_contents(("",)))
 
 
+def stamp() -> bytes:
+    """Stands for `everything` in a hurry: by the times and sizes of the files, none of which is read."""
+    root = os.path.dirname(os.path.abspath(cancelcheck.__file__))
+    found = []
+    for path in _files(root):
+        status = os.stat(path)
+        found.append(f"{path}\0{status.st_mtime_ns}\0{status.st_size}".encode("utf-8", "surrogateescape"))
+    return digest(_python(), _parser(), *found)
+
+
 def _python() -> bytes:
     # the codecs, the standard library's names, and Unicode's tables are Python's
     return f"{cancelcheck.__version__} {sys.implementation.name} {sys.version_info[:3]}".encode()

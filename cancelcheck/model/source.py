@@ -7,6 +7,12 @@ import re
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
+STDIN = "-"
+"""The path that means standard input."""
+
+UNNAMED = "<stdin>"
+"""The name under which standard input is checked where none is given."""
+
 
 def line_starts(text: str) -> list[int]:
     """Character offsets at which the lines of `text` begin. `\\n`, `\\r\\n` and `\\r` end a line; a form feed does

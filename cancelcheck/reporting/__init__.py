@@ -13,9 +13,9 @@ FORMS: dict[str, Form] = {
     "grouped": Form("grouped", for_people=True),
     "json": Form("json", utf8=True),
     "jsonl": Form("jsonl", utf8=True),
-    "sarif": Form("sarif", utf8=True),
+    "sarif": Form("sarif", utf8=True, lists_rules=True),
     "github": Form("github", utf8=True, summary="GITHUB_STEP_SUMMARY"),
-    "gitlab": Form("gitlab", utf8=True),
+    "gitlab": Form("gitlab", utf8=True, lists_rules=True),
     "junit": Form("junit", utf8=True),
     "checkstyle": Form("checkstyle", utf8=True),
 }

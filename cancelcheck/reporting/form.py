@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 class Form:
     """A form of the report: the `module` beside this one that renders it.
 
-    `for_people`: counts and a summary go with it. `utf8`: its encoding is that, whatever the terminal's is. `summary`
-    is the environment's variable with the name of a file to which `module.summary` has something to add.
+    `lists_rules`: it tells of all rules there are. `for_people`: counts and a summary go with it. `utf8`: its encoding
+    is that, whatever the terminal's is. `summary` is the environment's variable with the name of a file to which
+    `module.summary` has something to add.
     """
 
     module: str
     for_people: bool = False
+    lists_rules: bool = False
     utf8: bool = False
     summary: str = ""
 

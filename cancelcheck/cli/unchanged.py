@@ -1,0 +1,70 @@
+"""The report of a run on a tree in which nothing has changed: what the last one said, read back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from cancelcheck.config import RunOptions
+from cancelcheck.engine import ground, versions
+from cancelcheck.engine.report import Report
+from cancelcheck.engine.store import Store
+from cancelcheck.model.source import STDIN, SourceFile
+from cancelcheck.reporting import FORMS
+
+
+def key_for(run: RunOptions, given: Mapping[str, object], paths: Sequence[str]) -> bytes | None:
+    """Stands for all that a run was asked for; None where its report is more than what it finds on the disk."""
+    if STDIN in paths or run.fix or run.diff or run.since or run.write_baseline or run.prune_baseline:
+        return None
+    settings = {name: value for name, value in sorted(given.items()) if name not in _HOW_IT_IS_SHOWN}
+    return ground.key_of(versions.stamp(), settings, paths)
+
+
+_HOW_IT_IS_SHOWN = (
+    *("cache-dir", "color", "exit-zero", "format", "jobs", "output", "quiet", "show-suppressed", "statistics"),
+    "verbose",
+)
+"""Options that say nothing of what is found."""
+
+
+def report_of(store: Store, key: bytes, run: RunOptions) -> Report | None:
+    """The report, if all that it stood on is as it was."""
+    known = ground.recall(store, key)
+    if known is None:
+        return None
+    if run.format is not None and FORMS[run.format].lists_rules:
+        from cancelcheck.rules import RULES
+
+        known = replace(known, rules=RULES)
+    return replace(known, sources=_Sources({finding.path for finding in known.findings}))
+
+
+class _Sources(Mapping[str, SourceFile]):
+    """Files by the paths under which they are shown, read when they are asked for."""
+
+    def __init__(self, paths: set[str]) -> None:
+        self._paths = paths
+        self._read: dict[str, SourceFile] = {}
+
+    def __getitem__(self, path: str) -> SourceFile:
+        if path not in self._paths:
+            raise KeyError(path)
+        known = self._read.get(path)
+        if known is None:
+            from cancelcheck.engine.decode import DecodeError, decode
+
+            try:
+                with open(os.path.abspath(path), "rb") as file:
+                    text = decode(file.read())
+            except (OSError, DecodeError):
+                text = ""
+            known = self._read[path] = SourceFile(path, text)
+        return known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
