@@ -151,8 +151,16 @@ def _names_in(folder: str) -> bytes:
 def _names(entries: Iterable[os.DirEntry[str]]) -> bytes:
     """Stands for what is in a folder, less what is hidden or compiled."""
     found = sorted(
-        entry.name + (_FOLDER if entry.is_dir() else "")
+        entry.name + (_FOLDER if _is_folder(entry) else "")
         for entry in entries
         if (not entry.name.startswith(".") or entry.name == ".gitignore") and entry.name != "__pycache__"
     )
     return digest("\0".join(found).encode("utf-8", "surrogateescape"))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # a link that leads back to itself
+        return False
