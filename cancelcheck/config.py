@@ -168,6 +168,12 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     since: Annotated[
         str | None, About("only what stands on lines changed since this revision, by the merge base", _COMMAND, "REV")
     ] = None
+    shard: Annotated[
+        str | None,
+        About(
+            "only a part of the files, here the third of eight; --output is for `cancelcheck merge`", _COMMAND, "3/8"
+        ),
+    ] = None
     write_baseline: Annotated[
         bool, About("write what is found to the baseline, so that only new findings are reported from now on", _COMMAND)
     ] = False
@@ -232,6 +238,11 @@ def _options(struct: type[msgspec.Struct], prefix: str = "") -> Iterable[Option]
         plain, about = typing.get_args(hint)
         default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
         yield Option(name, field.name, plain, default, about)
+
+
+def options_of(struct: type[msgspec.Struct]) -> tuple[Option, ...]:
+    """The rows of the table that are fields of one record."""
+    return tuple(_options(struct))
 
 
 def options() -> tuple[Option, ...]:

@@ -16,8 +16,10 @@ from cancelcheck.cli.showing import say
 from cancelcheck.cli.statuses import CLEAN, FAILED, FINDINGS
 
 if TYPE_CHECKING:
-    from cancelcheck.config import Option, Overrides, RunOptions, SettingsFinder
+    from cancelcheck.config import Overrides, RunOptions, SettingsFinder
     from cancelcheck.engine.baseline import Known
+    from cancelcheck.engine.report import Report
+    from cancelcheck.engine.shards import Shard
     from cancelcheck.engine.since import Since
     from cancelcheck.engine.store import Store
     from cancelcheck.fixing.files import Mended
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 def make() -> click.Command:
     """The command."""
+    from cancelcheck.cli.options import click_option
     from cancelcheck.config import Door, options
 
     def callback(paths: tuple[str, ...], **values: object) -> int:
@@ -35,7 +38,7 @@ def make() -> click.Command:
         callback=callback,
         params=[
             click.Argument(["paths"], nargs=-1, type=click.Path()),
-            *(_click_option(option) for option in options() if Door.COMMAND in option.about.doors),
+            *(click_option(option) for option in options() if Door.COMMAND in option.about.doors),
         ],
         short_help="Report findings in files and folders.",
         help="Report findings in PATHS: files, folders (default: the current one), or `-` for standard input.\n\n"
@@ -44,41 +47,11 @@ def make() -> click.Command:
     )
 
 
-def _click_option(option: Option) -> click.Option:
-    """An option of the table as click's."""
-    names = [f"--{option.name}", option.attribute]
-    if option.about.short:
-        names.insert(0, f"-{option.about.short}")
-    variable = option.about.variable or None
-    if option.type is bool:
-        return click.Option(names, is_flag=True, help=option.about.help, envvar=variable)
-    if option.is_list:
-        return click.Option(
-            names, multiple=True, callback=_split, metavar=option.about.metavar or None, help=option.about.help
-        )
-    limits = click.IntRange(min=1) if option.type == int | None else None
-    return click.Option(
-        names,
-        type=click.Choice(option.about.choices) if option.about.choices else limits,
-        default=option.default,
-        metavar=option.about.metavar or None,
-        help=option.about.help,
-        envvar=variable,
-    )
-
-
-def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Values between commas, or of several options; None where the option is not given."""
-    if not values:
-        return None
-    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
-
-
 def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     import msgspec
 
     from cancelcheck.cli.reports import say_problems, show
-    from cancelcheck.cli.unchanged import key_for, report_of
+    from cancelcheck.cli.unchanged import asked_for, key_for, report_of
     from cancelcheck.config import ConfigError, Overrides, RunOptions, SettingsFinder
     from cancelcheck.engine.ground import Ground
     from cancelcheck.model.source import STDIN, UNNAMED
@@ -89,6 +62,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     _refuse(run, paths)
     if "baseline" in given:
         given["baseline"] = os.path.abspath(str(given["baseline"]))
+    shard = _shard(run)
     overrides = msgspec.convert(given, Overrides)
     _know_rules(overrides)
     started = time.monotonic()
@@ -104,7 +78,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             loaded = finder.for_folder(Path(paths[0]) if os.path.isdir(paths[0]) else Path(paths[0]).parent)
             say(f"settings for {paths[0]}: {loaded.where if loaded.file is not None else 'the defaults'}")
         store = open_store(run, finder)
-        key = key_for(run, given, paths) if store is not None else None
+        key = key_for(run, given, paths) if store is not None and shard is None else None
         unchanged = report_of(store, key, run) if store is not None and key is not None else None
         if unchanged is not None:
             show(unchanged, run, time.monotonic() - started)
@@ -125,6 +99,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             stdin_filename=run.stdin_filename,
             progress=progress,
             jobs=run.jobs or cores(),
+            shard=shard,
             filters=(known,) if run.since is None else (known, _since(run, paths)),
             ground=ground,
         )
@@ -145,6 +120,8 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
         if progress is not None:
             progress.clear()
 
+    if shard is not None:
+        return _write_part(report, shard, run, asked_for(given, paths))
     if mended is None:
         show(report, run, time.monotonic() - started)
     elif run.diff:
@@ -190,6 +167,41 @@ def _refuse(run: RunOptions, paths: tuple[str, ...]) -> None:
             raise click.UsageError(f"--diff changes nothing: it cannot stand beside {option}")
         if STDIN in paths:
             raise click.UsageError(f"{option} is about files: it cannot stand beside `-`")
+
+
+def _shard(run: RunOptions) -> Shard | None:
+    """The part of a shared run that is asked for."""
+    if run.shard is None:
+        return None
+    from cancelcheck.engine.shards import Shard, ShardError
+
+    if run.output is None or run.format is not None:
+        raise click.UsageError("--shard writes a part of a report: it needs --output, and has no --format")
+    if run.fix or run.diff or run.write_baseline or run.prune_baseline:
+        raise click.UsageError("--shard finds, and changes nothing")
+    try:
+        return Shard.parse(run.shard)
+    except ShardError as error:
+        raise click.UsageError(f"--shard: {error}") from None
+
+
+def _write_part(report: Report, shard: Shard, run: RunOptions, asked: str) -> int:
+    """Write what came of a part. Its findings are told, and judged, where all parts are."""
+    from cancelcheck.cli.reports import say_problems
+    from cancelcheck.engine.shards import written
+    from cancelcheck.engine.writing import write_whole
+    from cancelcheck.reporting.counting import counted
+
+    assert run.output is not None
+    try:
+        write_whole(Path(run.output), written(report, shard, asked))
+    except OSError as problem:
+        raise click.ClickException(f"--output: {run.output}: {problem.strerror or problem}") from None
+    say_problems(report)
+    if not run.quiet:
+        files, findings = counted(report.files, "file"), counted(len(report.findings), "finding")
+        say(f"Part {shard.number} of {shard.total}: {files}, {findings}.")
+    return FAILED if report.errors else CLEAN
 
 
 def _since(run: RunOptions, paths: tuple[str, ...]) -> Since:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cancelcheck.config import RunOptions
 from cancelcheck.engine import ground, versions
 from cancelcheck.engine.report import Report
 from cancelcheck.engine.store import Store
-from cancelcheck.model.source import STDIN, SourceFile
+from cancelcheck.engine.texts import Texts
+from cancelcheck.model.source import STDIN
 from cancelcheck.reporting import FORMS
 
 
@@ -38,33 +38,12 @@ def report_of(store: Store, key: bytes, run: RunOptions) -> Report | None:
         from cancelcheck.rules import RULES
 
         known = replace(known, rules=RULES)
-    return replace(known, sources=_Sources({finding.path for finding in known.findings}))
+    return replace(known, sources=Texts({finding.path for finding in known.findings}))
 
 
-class _Sources(Mapping[str, SourceFile]):
-    """Files by the paths under which they are shown, read when they are asked for."""
+def asked_for(given: Mapping[str, object], paths: Sequence[str]) -> str:
+    """Stands for what a shared run is asked for: the same for all of its parts."""
+    from cancelcheck.engine import shards
 
-    def __init__(self, paths: set[str]) -> None:
-        self._paths = paths
-        self._read: dict[str, SourceFile] = {}
-
-    def __getitem__(self, path: str) -> SourceFile:
-        if path not in self._paths:
-            raise KeyError(path)
-        known = self._read.get(path)
-        if known is None:
-            from cancelcheck.engine.decode import DecodeError, decode
-
-            try:
-                with open(os.path.abspath(path), "rb") as file:
-                    text = decode(file.read())
-            except (OSError, DecodeError):
-                text = ""
-            known = self._read[path] = SourceFile(path, text)
-        return known
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
-
-    def __len__(self) -> int:
-        return len(self._paths)
+    hidden = (*_HOW_IT_IS_SHOWN, "no-cache", "shard")
+    return shards.asked_for({name: value for name, value in given.items() if name not in hidden}, paths)

@@ -12,6 +12,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,6 +37,9 @@ from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
 from cancelcheck.model.source import STDIN, UNNAMED, SourceFile
 from cancelcheck.rules import RULES
+
+if TYPE_CHECKING:
+    from cancelcheck.engine.shards import Shard
 
 Progress = Callable[[int, int], None]
 """Is told how many of how many files are done."""
@@ -66,10 +70,12 @@ def check(
     jobs: int = 1,
     filters: Sequence[Filter] = (),
     ground: Ground | None = None,
+    shard: Shard | None = None,
 ) -> Report:
     """Check files and folders. With `stdin` the path `-` stands for these bytes, under the name `stdin_filename`.
     `given` are the bytes of files that are not to be read from the disk, by absolute path; `filters` say in turn which
-    of the findings are reported; all that the report stands on is told to `ground`.
+    of the findings are reported; all that the report stands on is told to `ground`. With a `shard` only its files are
+    checked.
 
     What was found before is taken from the `store`, and what is found now is kept there. `jobs` is how many processes
     may be used; the report does not depend on it. Raises `ConfigError` where a setting that holds for one of the files
@@ -85,6 +91,8 @@ def check(
     for absolute, content in (given or {}).items():
         engine.contents.give(absolute, content)
     engine.announce(files)
+    if shard is not None:
+        files = shard.pick(files)
     findings: list[Finding] = []
     missing: list[InputFile] = []
     for file in files:
