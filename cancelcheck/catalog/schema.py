@@ -345,10 +345,12 @@ class Scope(_Entry, frozen=True, kw_only=True):
 
 
 class ExceptionKind(enum.StrEnum):
-    """What an exception says. `cancel`: by name. `broad`: a base that catches cancellations too."""
+    """What an exception says. `cancel`: by name. `broad`: a base that catches cancellations too. `cancel-error`: the
+    ordinary exception with which a framework cancels."""
 
     CANCEL = "cancel"
     CANCEL_GETTER = "cancel-getter"
+    CANCEL_ERROR = "cancel-error"
     BROAD = "broad"
     BROAD_GROUP = "broad-group"
     TIMEOUT = "timeout"

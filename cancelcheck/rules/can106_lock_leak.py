@@ -36,7 +36,7 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
-from cancelcheck.link.cleanup.locks import Taking, bracket, is_own, is_released_elsewhere, takings
+from cancelcheck.link.cleanup.locks import Taking, bracket, counted, is_own, is_released_elsewhere, takings
 from cancelcheck.link.layout import begins_line, indent_edits, lines_of
 from cancelcheck.link.paths.flow import Leak, Raising, innermost, leak_of, settled_at
 from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
@@ -74,6 +74,19 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             ),
             fix=_fix(fn, taking, held, ctx),
             strict=strict or is_own(fn, taking.call),
+        )
+
+    for count in counted(fn):
+        yield ctx.report(
+            fn,
+            count.node,
+            f"`{count.key}` is not counted down {when_it_leaves(fn, count.leak)}: "
+            f"nobody calls `{count.release.name}` for what `{fn.name}` has not returned",
+            help="Give it back where the wait is cancelled: in an `except BaseException` that raises again.",
+            trace=(
+                ctx.step(fn, count.node, f"`{count.key}` is counted up"),
+                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, count.leak)),
+            ),
         )
 
 

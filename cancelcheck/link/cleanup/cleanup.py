@@ -10,6 +10,7 @@ from cancelcheck.catalog.schema import Framework, Kind, ScopeKind
 from cancelcheck.link.paths.checkpoints import may_wait
 from cancelcheck.link.paths.exceptions import (
     Handler,
+    cancels_with_errors,
     exception_types,
     handler_in,
     handlers,
@@ -37,6 +38,7 @@ from cancelcheck.model.facts import (
     RegionKind,
     Starred,
     Store,
+    StoreAttr,
     Subscript,
     Unpack,
     Yield,
@@ -44,7 +46,6 @@ from cancelcheck.model.facts import (
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
-    from cancelcheck.link.project import ModuleView
 
 
 class Undoing(NamedTuple):
@@ -144,7 +145,7 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
         doubtful = cover or _answers(view, undoing.node, handler) or _belongs_to_canceller(view, undoing, handler)
         if found is None or (found.doubtful and not doubtful):
             found = Missed(undoing.node, point, doubtful)
-    return found if found is not None and not _cancels_with_errors(view.module) else None
+    return found if found is not None and not cancels_with_errors(view.module) else None
 
 
 def _may_take_cancellations(view: FunctionView, handler: Handler) -> bool:
@@ -212,20 +213,6 @@ def _names_cancellations(view: FunctionView, handler: Handler) -> bool:
         if name.endswith(("CancelledError", "Cancelled")):
             return True
     return False
-
-
-def _cancels_with_errors(module: ModuleView) -> bool:
-    """Whether the coroutines of a file are those of a framework that cancels with an ordinary exception: it imports
-    one, or a file of the project that does, and none of the others."""
-    own = _kinds(module)
-    return own == {True} or (not own and any(_kinds(imported) == {True} for imported in module.imported_modules))
-
-
-def _kinds(module: ModuleView) -> set[bool]:
-    """Of the frameworks that a file imports: whether a cancellation is an ordinary exception."""
-    catalog = module.project.catalog
-    found = (catalog.framework(library) for library in module.facts.libraries)
-    return {framework.as_error for framework in found if framework is not None}
 
 
 def raises_the_same(view: FunctionView, handler: Handler) -> bool:
@@ -349,7 +336,44 @@ def _covers(view: FunctionView, outer: Undoing, inner: Undoing) -> bool | None:
                 return None
             elif other.partition(".")[0] == view.self_name == key.partition(".")[0]:
                 same = True
-    return same
+    return same and not _are_apart(_touched(view, outer), _touched(view, inner))
+
+
+def _are_apart(outer: frozenset[str], inner: frozenset[str]) -> bool:
+    """Whether two cleanups surely have nothing to do with each other: what both are about is known."""
+    return bool(outer and inner) and not any(_is_within(one, other) for one in outer for other in inner)
+
+
+def _is_within(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+def _touched(view: FunctionView, undoing: Undoing) -> frozenset[str]:
+    """What a cleanup may be about, as attributes of the instance: of a method of its own, all that it calls anything
+    of; none where that is not known."""
+    if view.self_name not in undoing.keys:
+        return undoing.keys
+    call = view.call_at(undoing.node)
+    callee = call.callee if call is not None else None
+    return _used_by(callee) if callee is not None and callee.owner is not None else frozenset()
+
+
+def _used_by(method: FunctionView) -> frozenset[str]:
+    """The attributes of the instance that a method uses, and those of its own other methods that it uses."""
+    found: set[str] = set()
+    pending = [method]
+    seen = {method}
+    while pending:
+        view = pending.pop()
+        for index, node in enumerate(view.nodes):
+            if isinstance(node, (Attr, StoreAttr)) and view.self_name and view.key(node.value) == view.self_name:
+                callee = view.definition_of(index) if isinstance(node, Attr) else None
+                if callee is None or callee.owner is None:
+                    found.add(f"{method.self_name}.{node.attr}")
+                elif callee not in seen:
+                    seen.add(callee)
+                    pending.append(callee)
+    return frozenset(found)
 
 
 def _name(view: FunctionView, index: int) -> str:
@@ -459,7 +483,7 @@ class Unshielded(NamedTuple):
 def unshielded_cleanups(view: FunctionView) -> Iterator[Unshielded]:
     """The waits in the cleanup of a coroutine that a second cancellation skips, and that may never end: the first one
     of each cleanup. Not those whose cancellation the cleanup itself deals with."""
-    if not view.is_async or _cancels_with_errors(view.module):
+    if not view.is_async or cancels_with_errors(view.module):
         return
     inside: list[int] = []
     for where, region in _cleanups(view):

@@ -7,9 +7,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import is_cancellation_point
-from cancelcheck.link.paths.flow import branch_of, reaches, start_at
+from cancelcheck.link.paths.flow import Leak, Raising, branch_of, innermost, leak_of, reaches, settled_at, start_at
 from cancelcheck.link.paths.ownership import held_in
-from cancelcheck.model.facts import Attr, Await, Call, Enter, Expr, FunctionKind, Name, Operation, RegionKind, Yield
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Await,
+    Call,
+    Const,
+    Enter,
+    Expr,
+    FunctionKind,
+    Name,
+    Operation,
+    RegionKind,
+    StoreAttr,
+    Yield,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -143,7 +157,7 @@ def is_released_elsewhere(view: FunctionView, key: str, released: tuple[int, ...
 def bracket(view: FunctionView, taking: Taking) -> tuple[int, int] | None:
     """The statements, as nodes, that take a lock and give it back in the same run of statements, with something in
     between; None where they do not bracket a block."""
-    if taking.name or taking.branch >= 0 or taking.call.node.args:
+    if taking.name or taking.branch >= 0 or not _waits_for_ever(taking.call):
         return None
     first = _statement(view, taking.call.index)
     releases = [_statement(view, at) for at in taking.released]
@@ -153,11 +167,95 @@ def bracket(view: FunctionView, taking: Taking) -> tuple[int, int] | None:
     return (first, last) if view.region_of(first) == view.region_of(last) else None
 
 
+def _waits_for_ever(call: CallSite) -> bool:
+    """Whether a lock is acquired as a `with` does it: without an argument, or with one that says that it waits."""
+    if not call.node.args:
+        return True
+    arg = call.node.args[0]
+    given = call.fn.nodes[arg.value]
+    if len(call.node.args) > 1 or not isinstance(given, Const):
+        return False
+    return given.value is True or (given.value == 1 and not arg.keyword)
+
+
 def _statement(view: FunctionView, index: int) -> int:
     """The expression statement that a node is all of; -1 if there is none."""
     while view.nodes[index].parent >= 0:
         index = view.nodes[index].parent
     return index if isinstance(view.nodes[index], Expr) else -1
+
+
+class Counted(NamedTuple):
+    """A lock of the project's own that is taken by counting up: the assignment, the place that is counted, the way on
+    which a cancellation leaves it taken, and the function that counts down again."""
+
+    node: int
+    key: str
+    leak: Leak
+    release: FunctionView
+
+
+def counted(view: FunctionView) -> Iterator[Counted]:
+    """What a coroutine takes by counting up and hands to its caller, where a wait of its own stands in between: whoever
+    calls it gives back only what it has got."""
+    if not view.is_coroutine or view.facts.kind is not FunctionKind.DEF:
+        return
+    for index, target in _counts(view, "+"):
+        key = view.key(target)
+        release = next(
+            (other for other in _siblings(view) if _counts_down(other, key) and _is_pair(view, other)),
+            None,
+        )
+        if release is None:
+            continue
+        gives = {at for at, place in _counts(view, "-") if view.key(place) == key}
+        gives |= {call.index for call in view.calls if call.callee is release}
+        settles = settled_at(gives)
+        kept = leak_of(view, index, settles)
+        leak = leak_of(view, index, settles, raising=Raising.CANCEL, kind="cancel")
+        if kept is not None and kept.kind in ("return", "end") and leak is not None:
+            yield Counted(index, key, leak, release)
+
+
+def _counts(view: FunctionView, op: str) -> Iterator[tuple[int, int]]:
+    """The assignments that change an attribute by one, with what they change."""
+    for index, node in enumerate(view.nodes):
+        if isinstance(node, Assign) and node.op == op and isinstance(view.nodes[node.targets[0]], StoreAttr):
+            sum_of = view.nodes[node.value]
+            step = view.nodes[sum_of.operands[-1]] if isinstance(sum_of, Operation) else sum_of
+            if isinstance(step, Const) and step.value == 1 and view.key(node.targets[0]):
+                yield index, node.targets[0]
+
+
+def _siblings(view: FunctionView) -> list[FunctionView]:
+    """The other methods of a method's class; of a function, the others of its file."""
+    around = view.parent
+    found = around.children if around is not None else []
+    return [other for other in found if other is not view and other.facts.kind is FunctionKind.DEF]
+
+
+def _counts_down(view: FunctionView, key: str) -> bool:
+    attr = key.rpartition(".")[2]
+    return any(view.key(target).rpartition(".")[2] == attr for _, target in _counts(view, "-"))
+
+
+def _is_pair(taker: FunctionView, giver: FunctionView) -> bool:
+    """Whether one function gives back what another one takes, by the way they are called: behind the one stands a `try`
+    with the other in its `finally`, or they are what a block begins and ends with."""
+    for user in taker.module.functions:
+        taken = [call.index for call in user.calls if call.member == taker.name and call.callee is taker]
+        if not taken:
+            continue
+        for call in user.calls:
+            if call.member == giver.name and call.callee is giver:
+                final = innermost(user, call.index, RegionKind.FINALLY)
+                statement = user.regions[final].parent if final >= 0 else -1
+                if final >= 0 and not any(user.is_inside(user.region_of(at), statement) for at in taken):
+                    return True
+        leaving = user.owner.inherited("__aexit__") if user.owner is not None and user.name == "__aenter__" else None
+        if leaving is not None and any(call.callee is giver for call in leaving.calls):
+            return True
+    return (taker.name, giver.name) == ("__aenter__", "__aexit__")
 
 
 class WaitUnderLock(NamedTuple):

@@ -27,16 +27,19 @@ from cancelcheck.model.facts import (
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
+    from cancelcheck.link.project import ModuleView
 
 
 class Catch(NamedTuple):
     """What a handler (or a `suppress`) catches of cancellation: `named` entries by name, `broad` ones by a base class;
-    `others` are types that are neither; `unknown` says that one of them could not be resolved."""
+    `others` are types that are neither; `unknown` says that one of them could not be resolved; `as_error` that one of
+    the others is the ordinary exception with which a framework cancels."""
 
     named: tuple[schema.ExceptionEntry, ...]
     broad: bool
     others: int
     unknown: bool
+    as_error: bool = False
 
     @property
     def cancels(self) -> bool:
@@ -118,7 +121,7 @@ def _held(view: FunctionView, index: int) -> tuple[FunctionView, int] | None:
 def caught_by(view: FunctionView, types: list[int]) -> Catch:
     """What exception types (nodes of `except …`, or arguments of `suppress`) catch."""
     named: list[schema.ExceptionEntry] = []
-    broad = unknown = False
+    broad = unknown = as_error = False
     others = 0
     for leaf in exception_types(view, types):
         if leaf.entry is None:
@@ -132,7 +135,8 @@ def caught_by(view: FunctionView, types: list[int]) -> Catch:
             broad = True
         else:
             others += 1
-    return Catch(tuple(named), broad, others, unknown)
+            as_error |= leaf.entry.kind is schema.ExceptionKind.CANCEL_ERROR
+    return Catch(tuple(named), broad, others, unknown, as_error)
 
 
 def cancels_in_groups(view: FunctionView) -> bool:
@@ -140,6 +144,20 @@ def cancels_in_groups(view: FunctionView) -> bool:
     catalog = view.module.project.catalog
     frameworks = (catalog.framework(library) for library in view.module.facts.libraries)
     return any(framework is not None and framework.in_groups for framework in frameworks)
+
+
+def cancels_with_errors(module: ModuleView) -> bool:
+    """Whether the coroutines of a file are those of a framework that cancels with an ordinary exception: it imports
+    one, or a file of the project that does, and none of the others."""
+    own = _kinds(module)
+    return own == {True} or (not own and any(_kinds(imported) == {True} for imported in module.imported_modules))
+
+
+def _kinds(module: ModuleView) -> set[bool]:
+    """Of the frameworks that a file imports: whether a cancellation is an ordinary exception."""
+    catalog = module.project.catalog
+    found = (catalog.framework(library) for library in module.facts.libraries)
+    return {framework.as_error for framework in found if framework is not None}
 
 
 class Handler(NamedTuple):

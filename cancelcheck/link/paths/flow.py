@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import (
     Handler,
+    cancels_with_errors,
     caught_by,
     handlers_of,
     is_cancellation_point,
@@ -598,6 +599,8 @@ def leak_of(
     holds: frozenset[str] = frozenset(),
     branch: int = -1,
     over: Callable[[int], bool | None] | None = None,
+    unwinding: bool = False,
+    kind: str = "",
 ) -> Leak | None:
     """The nearest way from behind the node `start` to an exit of the function that passes no node that settles; None
     if there is none, and where a function is too large to tell. With `branch` it begins with this block, into which
@@ -608,9 +611,10 @@ def leak_of(
     same one is one path and not two. `name` is the local that holds the thing: it is true and not None while it does,
     and binding it anew is an exit too; `holds` are other conditions that are true meanwhile. `over` says of the node of
     a plain condition with which outcome the thing is at its end: such a path ends quietly, as does one at a call that
-    never returns.
+    never returns. With `unwinding` an exception is in flight at the start, which lies in a `finally`. With `kind` only
+    ways out of this kind count.
     """
-    return _Search(view, settles, raising, name, holds, over).run(start, branch)
+    return _Search(view, settles, raising, name, holds, over).run(start, branch, "error" if unwinding else "", kind)
 
 
 def _watched(view: FunctionView) -> frozenset[str]:
@@ -648,18 +652,23 @@ class _Search:
         self.holds = holds
         self._handlers: dict[int, dict[int, Handler]] = {}
 
-    def run(self, start: int, branch: int) -> Leak | None:
+    def run(self, start: int, branch: int, flight: str, kind: str) -> Leak | None:
         view = self.view
         block, position = (branch, view.blocks[branch].start) if branch >= 0 else (view.block_of(start), start + 1)
         held = frozenset((key, True) for key in self.holds)
         seen: set[_State] = set()
         pending: deque[tuple[_State, int]] = deque()
+        first = start_at(view, block)
+        if flight:
+            first = Place(block, (*first.ways[:-1], "raise"))
         for known in _known_before(view, block, self.watched) if self.watched else [frozenset()]:
-            pending.append((_State(start_at(view, block), "", -1, known | held), position))
+            pending.append((_State(first, flight, -1, known | held), position))
         while pending:
             state, position = pending.popleft()
             for target in self._visit(state, position):
                 if isinstance(target, Leak):
+                    if kind and target.kind != kind:
+                        continue
                     return target
                 if target not in seen:
                     seen.add(target)
@@ -802,13 +811,19 @@ class _Search:
         passing = state.flight in ("cancel", "closed")
         for target in block.next:
             handler = handlers[target]
-            takes = handler.catch.cancels if state.flight == "cancel" else handler.catch.broad
+            takes = self._takes_cancel(handler) if state.flight == "cancel" else handler.catch.broad
             if passing and not takes and not handler.catch.unknown:
                 continue
             yield _State(_arrive(view, target, state.place.ways, "end"), "", state.origin, known)
             if takes or (not passing and takes_failures(view, handler)):
                 return
         yield from self._throw(state, known, state.flight, state.origin)
+
+    def _takes_cancel(self, handler: Handler) -> bool:
+        if handler.catch.cancels:
+            return True
+        takes = handler.catch.as_error or takes_failures(self.view, handler)
+        return takes and cancels_with_errors(self.view.module)
 
     def _is_swallowed(self, state: _State) -> bool:
         view = self.view

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.function import CallSite, FunctionView
-from cancelcheck.link.paths.exceptions import is_cancellation_point, protected
+from cancelcheck.link.paths.exceptions import handler_in, is_cancellation_point, protected
 from cancelcheck.link.paths.flow import Leak, Settles, Settling, innermost, leak_of, meets
 from cancelcheck.link.paths.ownership import TASK, Fate, own_reads, read_of
 from cancelcheck.link.tasks.attributes import attribute_reads, own_attribute
@@ -188,10 +188,21 @@ def unjoined(view: FunctionView) -> Iterator[Unjoined]:
         settles = _joins_attribute(view, cancel) if "." in cancel.key else _joins_local(view, cancel)
         if settles is None:
             continue
-        leak = leak_of(view, cancel.call.index, settles, name="" if "." in cancel.key else cancel.key)
+        leak = _way_out(view, cancel.call, settles, name="" if "." in cancel.key else cancel.key)
         if leak is not None:
             yield Unjoined(cancel, leak, "")
     yield from _unjoined_collections(view)
+
+
+def _way_out(
+    view: FunctionView, call: CallSite, settles: Settling, *, name: str = "", holds: frozenset[str] = frozenset()
+) -> Leak | None:
+    """The nearest way from a cancel to an exit on which nothing waits for what was cancelled. Out of a `finally` that
+    may be the way of the exception that led there."""
+    leak = leak_of(view, call.index, settles, name=name, holds=holds)
+    if leak is None and innermost(view, call.index, RegionKind.FINALLY) >= 0:
+        leak = leak_of(view, call.index, settles, name=name, holds=holds, unwinding=True)
+    return leak
 
 
 def _has_nothing_to_clean(call: CallSite) -> bool:
@@ -199,8 +210,14 @@ def _has_nothing_to_clean(call: CallSite) -> bool:
     spawner = spawner_of(call)
     if spawner is None:
         return False
-    work = call.argument(spawner.work_keyword, spawner.work_position)
-    return work is not None and work >= 0 and _is_mere_wait(call.fn, work, MAX_CALLS)
+    waiter = call.fn.module.project.catalog.waiter(call.target)
+    if waiter is not None and waiter.many:
+        plain = call.positional
+        return len(plain) == sum(not arg.keyword for arg in call.node.args) and all(
+            _is_mere_wait(call.fn, work, MAX_CALLS) for work in plain
+        )
+    given = call.argument(spawner.work_keyword, spawner.work_position)
+    return given is not None and given >= 0 and _is_mere_wait(call.fn, given, MAX_CALLS)
 
 
 MAX_CALLS = 4
@@ -236,22 +253,38 @@ def _joins_local(view: FunctionView, cancel: Cancel) -> Settling | None:
     reads = own_reads(view, cancel.key)
     if (
         reads is None
-        or _has_failed(view, cancel, reads)
+        or _is_over(view, cancel, reads)
         or any(read_of(view, at, TASK).fate is Fate.HANDED_OVER for at in reads)
     ):
         return None  # somebody else may wait for it
     return _settling(view, reads)
 
 
-def _has_failed(view: FunctionView, cancel: Cancel, reads: list[int]) -> bool:
-    """Whether a task is cancelled in a handler for its own failure: it is over already."""
-    handler = innermost(view, cancel.call.index, RegionKind.HANDLER)
-    if handler < 0:
+def _is_over(view: FunctionView, cancel: Cancel, reads: list[int]) -> bool:
+    """Whether a task is cancelled behind a `try` that does nothing but await it, in a handler or the `finally`: it is
+    over already. A wait for several is not where one of them has failed: the others go on."""
+    around = innermost(view, cancel.call.index, RegionKind.HANDLER, RegionKind.FINALLY)
+    if around < 0 or (any(_fails_early(call) for call in cancel.made) and _comes_from_failures(view, around)):
         return False
-    body = protected(view, view.regions[handler].parent)
+    body = protected(view, view.regions[around].parent)
     awaited = {read.node for read in (read_of(view, at, TASK) for at in reads) if read.fate is Fate.AWAITED}
     points = [at for at in view.nodes_in(body) if is_cancellation_point(view, at)]
     return bool(points) and awaited.issuperset(points)
+
+
+def _comes_from_failures(view: FunctionView, region: int) -> bool:
+    """Whether a failure may lead to a handler or a `finally`: a handler for cancellations alone is come to by no
+    other."""
+    if view.regions[region].kind is RegionKind.FINALLY:
+        return True
+    catch = handler_in(view, region).catch
+    return catch.broad or catch.unknown or catch.others > 0
+
+
+def _fails_early(call: CallSite) -> bool:
+    """Whether a call waits for several, and is over as soon as one of them has failed."""
+    waiter = call.fn.module.project.catalog.waiter(call.target)
+    return waiter is not None and not (waiter.collects and call.argument(waiter.collects) is not None)
 
 
 def _settling(view: FunctionView, reads: list[int]) -> Settling:
@@ -337,7 +370,7 @@ def _unjoined_collections(view: FunctionView) -> Iterator[Unjoined]:
                 continue
             loops = {at for at in reads if _is_only_cancelled(view, at)}
             settles = _settling(view, [at for at in reads if at not in loops])
-            leak = leak_of(view, call.index, settles, holds=frozenset({name}))
+            leak = _way_out(view, call, settles, holds=frozenset({name}))
             if leak is not None:
                 yield Unjoined(Cancel(call, view.key(call.receiver), entry, ()), leak, name)
 
