@@ -46,6 +46,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("breaker", "call"),
     ("harmless", "call"),
     ("undoing", "call"),
+    ("taking", "call"),
     ("framework", "name"),
     ("immediate", "call"),
     ("cancellable", "type"),
@@ -517,6 +518,10 @@ class Catalog:
     def undoes(self, name: str) -> bool:
         """Whether a call undoes what it is given."""
         return self._get("undoing", name) is not None
+
+    def takes(self, name: str) -> bool:
+        """Whether a coroutine function takes something out of a queue or a stream."""
+        return self._get("taking", name) is not None
 
     def decorator(self, name: str) -> str:
         """The role of a decorator, or ""."""

@@ -266,7 +266,7 @@ class ThreadEntry(_Entry, frozen=True, kw_only=True):
     `target` / `target_position`: the callable that it runs; a subclass may have the method `run` instead. `daemon`:
     the keyword, and the attribute, that says that the program need not wait for it. `cancel`: the method that takes it
     back before it runs, and `interval` the argument that says after how many seconds it does (a timer); empty where
-    there is none.
+    there is none. `process`: it is a process of its own, and what it holds goes with it.
     """
 
     type: Names
@@ -278,6 +278,7 @@ class ThreadEntry(_Entry, frozen=True, kw_only=True):
     cancel: str = ""
     interval: str = ""
     interval_position: int = -1
+    process: bool = False
 
 
 class Outlived(_Entry, frozen=True, kw_only=True):
@@ -526,7 +527,8 @@ class Resource(_Entry, frozen=True, kw_only=True):
     need giving back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result holds
     nothing yet (`client.stream(…)`). `opened_by`: the result holds nothing before one of these methods of it has run
     (`start`, `connect`). `item`: the result is a tuple, and what is held stands there in it (the writer of
-    `asyncio.open_connection`).
+    `asyncio.open_connection`). `lent`: keywords with which it is made on something of another owner, and holds nothing
+    of its own (a client's `transport`, where that is not made for it).
     """
 
     call: Names
@@ -542,6 +544,7 @@ class Resource(_Entry, frozen=True, kw_only=True):
     context_only: bool = False
     opened_by: tuple[str, ...] = ()
     item: int = -1
+    lent: tuple[str, ...] = ()
 
 
 class Lock(_Entry, frozen=True, kw_only=True):
@@ -706,6 +709,12 @@ class Carrier(_Entry, frozen=True, kw_only=True):
     named: bool = False
 
 
+class Taking(_Entry, frozen=True, kw_only=True):
+    """A coroutine function that takes something out, of a queue or a stream: what it returns is nowhere else."""
+
+    call: Names
+
+
 class Undoing(_Entry, frozen=True, kw_only=True):
     """A call that undoes what its first argument stands for, and whose name alone would not say so to the rules
     (`os.remove` of a file)."""
@@ -824,6 +833,7 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     waiter: tuple[Waiter, ...] = ()
     harmless: tuple[Harmless, ...] = ()
     undoing: tuple[Undoing, ...] = ()
+    taking: tuple[Taking, ...] = ()
     framework: tuple[Framework, ...] = ()
     immediate: tuple[Immediate, ...] = ()
     cancellable: tuple[Cancellable, ...] = ()

@@ -483,6 +483,15 @@ class FunctionView:
         return found
 
     @cached_property
+    def places_read(self) -> dict[str, list[int]]:
+        """Where it reads plain places, by their `key`, each with its nodes in order."""
+        found: dict[str, list[int]] = {}
+        for index, node in enumerate(self.nodes):
+            if isinstance(node, (Name, Attr)) and (key := self.key(index)):
+                found.setdefault(key, []).append(index)
+        return found
+
+    @cached_property
     def attributes_stored(self) -> dict[str, list[int]]:
         """Where it stores attributes, by their `key`."""
         found: dict[str, list[int]] = {}

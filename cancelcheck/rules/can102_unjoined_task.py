@@ -37,12 +37,12 @@ as ways out too, and a read that neither awaits nor cancels the task, nor hands 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
-from cancelcheck.link.paths.flow import Raising, innermost, leak_of, settled_at
+from cancelcheck.link.paths.flow import Raising, Settling, innermost, leak_of, settled_at
 from cancelcheck.link.paths.ownership import (
     TASK_OR_ENDED,
     held_in,
@@ -54,7 +54,7 @@ from cancelcheck.link.paths.ownership import (
 )
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.detaching import is_stray
-from cancelcheck.link.tasks.pending import abandoned
+from cancelcheck.link.tasks.pending import abandoned, left_by_cancellation
 from cancelcheck.link.tasks.spawning import spawner_of, work_text
 from cancelcheck.model.facts import FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding
@@ -66,6 +66,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     if fn.facts.kind is not FunctionKind.DEF:
         return
     pending: set[int] | None = None
+    cancelled: set[int] = set()
+    known: dict[str, tuple[Settling, Callable[[int], bool | None]]] = {}
     for call in fn.calls:
         spawner = spawner_of(call)
         if spawner is None or spawner.has_owner or spawner.strict or spawner.work is not Work.COROUTINE:
@@ -81,13 +83,16 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if leak is not None and leak.node == store and _is_conditional(fn, store):
             strict = True  # what makes it make one again may well be that the last one is done
         if leak is None:
-            settles, over = settled_by(fn, reads, TASK_OR_ENDED), over_by(fn, name, TASK_OR_ENDED)
+            if name not in known:
+                known[name] = settled_by(fn, reads, TASK_OR_ENDED), over_by(fn, name, TASK_OR_ENDED)
+            settles, over = known[name]
             leak, strict = leak_of(fn, store, settles, raising=Raising.ALL, name=name, over=over), True
         if leak is None or is_left_by_cleanup(fn, leak, name):
             continue
         if pending is None:
             pending = {at for left in abandoned(fn) for at in left.made}
-        if call.index in pending:
+            cancelled = {at for left in left_by_cancellation(fn) for at in left.made}
+        if call.index in pending or (strict and call.index in cancelled):
             continue  # the wait that leaves it is reported
         yield ctx.report(
             fn,

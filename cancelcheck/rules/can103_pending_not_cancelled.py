@@ -39,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.tasks.pending import abandoned, left_by_failure
+from cancelcheck.link.tasks.pending import abandoned, left_by_cancellation, left_by_failure
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -52,6 +52,15 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             left.call.index,
             f"`{left.call.text}(…)` may come back with tasks that are not done, and nothing cancels them: they run on",
             help="Cancel what is pending, and wait for it.",
+            trace=(ctx.step(fn, left.made[0], "a task is made here"), ctx.step(fn, left.call.index, left.why)),
+            strict=left.strict,
+        )
+    for left in left_by_cancellation(fn):
+        yield ctx.report(
+            fn,
+            left.call.index,
+            f"`{left.call.text}(…)` cancels nothing where it is cancelled itself: what its task then takes is lost",
+            help="Cancel the task in a `finally`.",
             trace=(ctx.step(fn, left.made[0], "a task is made here"), ctx.step(fn, left.call.index, left.why)),
             strict=left.strict,
         )

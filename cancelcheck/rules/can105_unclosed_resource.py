@@ -30,7 +30,8 @@ There is no fix: whether a `with` or a `finally` is right is for the author to s
 ## Known limits
 What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
 counts as handed over. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a
-file, a socket), what only an error out of a call that waits for nothing leaves open, and what a whole program holds;
+file, a socket), what only an error out of a call that waits for nothing leaves open, what a whole program or process
+holds, and what a test leaves open where it fails;
 and two releases in a row where the second is not run if the first is cancelled, or fails in a `try` that goes on.
 
 A generator that closes what it was given at its end, and not in a `finally`, is reported at that `close`: by default
@@ -43,10 +44,12 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
-from cancelcheck.link.cleanup.resources import forgotten
+from cancelcheck.link.cleanup.resources import closed_on_some_ways, forgotten
 from cancelcheck.link.cleanup.skipping import released_at_end, skipped_releases
+from cancelcheck.link.paths.flow import FAILURES
 from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.link.swallowing.cancellation import is_program
+from cancelcheck.link.threads.programs import is_process
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -68,7 +71,20 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, held.call.index, f"the {held.entry.holds} is taken"),
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
             ),
-            strict=strict or is_program(fn),
+            strict=strict or is_program(fn) or is_process(fn) or (fn.module.is_test and leak.kind in FAILURES),
+        )
+    for unsure in closed_on_some_ways(fn):
+        yield ctx.report(
+            fn,
+            unsure.release.index,
+            f"`{unsure.release.text}()` is passed over {when_it_leaves(fn, unsure.leak)}: nothing else closes it",
+            help=f"Call `{unsure.release.text}()` in a `finally`.",
+            trace=(
+                ctx.step(fn, unsure.call.index, f"`{unsure.name}` is made"),
+                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, unsure.leak)),
+                ctx.step(fn, unsure.release.index, "this is then passed over"),
+            ),
+            strict=True,
         )
     for skipped in skipped_releases(fn):
         past = fn.text(skipped.past)

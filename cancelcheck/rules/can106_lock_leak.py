@@ -25,9 +25,12 @@ async def book(lock: asyncio.Lock, ledger, entry):
 Safe where `acquire` and `release` are statements that bracket a block: the block goes into a `with`.
 
 ## Known limits
-Only a lock that the same function releases too: one that is released elsewhere, or only in a handler, is a design. What
-only an error out of a call that waits for nothing leads to is reported with `--strict`, unless the two bracket a block;
-likewise a lock that this function has made for itself.
+Only a lock that the same function releases too: one that is released elsewhere, or only in a handler, is a design. A
+lock that a project has made itself is seen where one coroutine counts an attribute up, another function counts it down,
+and both are called as a pair: in front of a `try` and in its `finally`, or (with `--strict`) as the two ends of a
+`with`. What only an error out of a call that waits for nothing leads to is reported with `--strict`, unless the two
+bracket a block; likewise a lock that this function has made for itself, and one that a test leaves taken where it
+fails.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
 from cancelcheck.link.cleanup.locks import Taking, bracket, counted, is_own, is_released_elsewhere, takings
 from cancelcheck.link.layout import begins_line, indent_edits, lines_of
-from cancelcheck.link.paths.flow import Leak, Raising, innermost, leak_of, settled_at
+from cancelcheck.link.paths.flow import FAILURES, Leak, Raising, innermost, leak_of, settled_at
 from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import FunctionKind, RegionKind
@@ -73,7 +76,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
             ),
             fix=_fix(fn, taking, held, ctx),
-            strict=strict or is_own(fn, taking.call),
+            strict=strict or is_own(fn, taking.call) or (fn.module.is_test and leak.kind in FAILURES),
         )
 
     for count in counted(fn):
@@ -87,6 +90,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, count.node, f"`{count.key}` is counted up"),
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, count.leak)),
             ),
+            strict=count.by_block,
         )
 
 

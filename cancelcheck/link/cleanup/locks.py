@@ -52,11 +52,7 @@ def takings(view: FunctionView) -> Iterator[Taking]:
         entry = _entry(view, call)
         if not key or entry is None or call.member not in entry.acquire:
             continue
-        released = tuple(
-            at
-            for at, node in enumerate(view.nodes)
-            if isinstance(node, Attr) and node.attr in entry.release and view.key(node.value) == key
-        )
+        released = tuple(at for name in entry.release for at in view.places_read.get(f"{key}.{name}", ()))
         if not released or _is_shared_with_nested(view, key):
             continue
         released += _handed_on(view, key)
@@ -116,11 +112,7 @@ def _waits(view: FunctionView, call: CallSite) -> bool:
 
 def _handed_on(view: FunctionView, key: str) -> tuple[int, ...]:
     """Where the lock itself is given to something that may give it back (`MaybeUnlock(lock)`)."""
-    return tuple(
-        use.node
-        for at, node in enumerate(view.nodes)
-        if isinstance(node, (Name, Attr)) and view.key(at) == key and (use := view.use(at)).kind == "argument"
-    )
+    return tuple(use.node for at in view.places_read.get(key, ()) if (use := view.use(at)).kind == "argument")
 
 
 def _is_shared_with_nested(view: FunctionView, key: str) -> bool:
@@ -187,12 +179,14 @@ def _statement(view: FunctionView, index: int) -> int:
 
 class Counted(NamedTuple):
     """A lock of the project's own that is taken by counting up: the assignment, the place that is counted, the way on
-    which a cancellation leaves it taken, and the function that counts down again."""
+    which a cancellation leaves it taken, and the function that counts down again. `by_block`: they are what a `with`
+    begins and ends with, and may well be for one only."""
 
     node: int
     key: str
     leak: Leak
     release: FunctionView
+    by_block: bool
 
 
 def counted(view: FunctionView) -> Iterator[Counted]:
@@ -214,7 +208,7 @@ def counted(view: FunctionView) -> Iterator[Counted]:
         kept = leak_of(view, index, settles)
         leak = leak_of(view, index, settles, raising=Raising.CANCEL, kind="cancel")
         if kept is not None and kept.kind in ("return", "end") and leak is not None:
-            yield Counted(index, key, leak, release)
+            yield Counted(index, key, leak, release, view.name == "__aenter__")
 
 
 def _counts(view: FunctionView, op: str) -> Iterator[tuple[int, int]]:

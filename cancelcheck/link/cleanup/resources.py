@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.flow import Leak, Raising, Settles, Settling, leak_of
 from cancelcheck.link.paths.ownership import Fate, Stops, held_in, own_reads, read_of, settled_by
-from cancelcheck.model.facts import Assign, Attr, Call, Const, FunctionKind, Name, Store, Test, Unpack
+from cancelcheck.model.facts import Assign, Attr, Await, Call, Const, FunctionKind, Name, Store, Test, Unpack
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -46,7 +46,13 @@ def resource_of(call: CallSite) -> schema.Resource | None:
         value = call.fn.nodes[argument] if argument is not None and argument >= 0 else None
         if not (isinstance(value, Const) and value.value is True):
             return None
-    return entry
+    return None if any(_is_lent(call, keyword) for keyword in entry.lent) else entry
+
+
+def _is_lent(call: CallSite, keyword: str) -> bool:
+    """Whether a call is given something by this keyword that is not made for it."""
+    argument = call.argument(keyword)
+    return argument is not None and argument >= 0 and isinstance(call.fn.nodes[argument], (Name, Attr))
 
 
 def held_resources(view: FunctionView) -> Iterator[Held]:
@@ -96,6 +102,7 @@ def stops_of(entry: schema.Resource, *, sharp: bool = False) -> Stops:
 
 def forgotten(view: FunctionView) -> Iterator[Forgotten]:
     """The resources in a function's locals that a path to an exit does not give back, nor hand to another owner."""
+    known: dict[tuple[str, int], tuple[bool, Settling, Settling]] = {}
     for held in held_resources(view):
         reads = own_reads(view, held.name)
         if reads is None:
@@ -103,11 +110,10 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         start = _opened(view, held, reads)
         if start < 0:
             continue
-        stops = stops_of(held.entry)
-        fates = {read_of(view, at, stops).fate for at in reads}
-        released = not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED))
-        quiet = _with_tests(view, reads, settled_by(view, reads, stops))
-        sharp = _with_tests(view, reads, settled_by(view, reads, stops_of(held.entry, sharp=True)))
+        kept = known.get((held.name, id(held.entry)))
+        if kept is None:
+            kept = known[held.name, id(held.entry)] = _settlings(view, reads, held.entry)
+        released, quiet, sharp = kept
         searches = ((Raising.NONE, quiet), (Raising.WAITS, quiet), (Raising.ALL, quiet), (Raising.CANCEL, sharp))
         for raising, settles in searches:
             if raising is not Raising.NONE and held.entry.collected:
@@ -117,6 +123,69 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
                 strict = held.entry.collected or raising in _SHARP or not _counts(held.entry, leak)
                 yield Forgotten(held, leak, released, strict)
                 break
+
+
+def _settlings(view: FunctionView, reads: list[int], entry: schema.Resource) -> tuple[bool, Settling, Settling]:
+    """Whether any read gives a resource back, and which ones settle it; also where a wait does so only once it is
+    over."""
+    stops = stops_of(entry)
+    fates = {read_of(view, at, stops).fate for at in reads}
+    quiet = _with_tests(view, reads, settled_by(view, reads, stops))
+    sharp = _with_tests(view, reads, settled_by(view, reads, stops_of(entry, sharp=True)))
+    return not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED)), quiet, sharp
+
+
+class Unsure(NamedTuple):
+    """Something that no catalogue knows, and that this function closes itself on one way out, not on another."""
+
+    call: CallSite
+    name: str
+    release: CallSite
+    leak: Leak
+
+
+def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
+    """What a function makes, keeps in a local and closes by hand, where an error or a cancellation leaves before. That
+    it is to be closed, the function says itself."""
+    if view.facts.kind is not FunctionKind.DEF or view.has_role("fixture"):
+        return
+    for name, releases in _closed_by_hand(view).items():
+        bound = view.facts.bound.get(name, ())
+        value = view.assigned_value(bound[0]) if len(bound) == 1 and bound[0] >= 0 else None
+        node = view.nodes[value] if value is not None else None
+        call = view.call_at(node.value if isinstance(node, Await) else value) if value is not None else None
+        if call is None or resource_of(call) is not None or _is_known(call):
+            continue
+        reads = own_reads(view, name)
+        if reads is None or held_in(view, call.index) is None:
+            continue
+        settles = _with_tests(view, reads, settled_by(view, reads, _BY_HAND))
+        for raising in (Raising.NONE, Raising.WAITS, Raising.ALL):
+            leak = leak_of(view, bound[0], settles, raising=raising, name=name)
+            if leak is not None:
+                yield Unsure(call, name, releases[0], leak)
+                break
+
+
+_BY_HAND = Stops(frozenset({"aclose", "close", "disconnect", "shutdown", "stop", "terminate"}))
+"""What gives something back, where nothing is known of it."""
+
+
+def _closed_by_hand(view: FunctionView) -> dict[str, list[CallSite]]:
+    """The locals that a function closes in a statement of its own, with these calls."""
+    found: dict[str, list[CallSite]] = {}
+    for call in view.calls:
+        node = view.nodes[call.receiver] if call.receiver >= 0 else None
+        if isinstance(node, Name) and call.member in ("aclose", "close") and not call.node.args:
+            use = call.use
+            if (view.use(use.node) if use.kind == "awaited" else use).kind == "dropped":
+                found.setdefault(node.id, []).append(call)
+    return found
+
+
+def _is_known(call: CallSite) -> bool:
+    """Whether the catalogue knows what a call makes: nothing that would have to be given back, then."""
+    return bool(call.target) and call.callee is None and call.fn.module.project.catalog.has(call.target)
 
 
 def _opened(view: FunctionView, held: Held, reads: list[int]) -> int:

@@ -32,9 +32,10 @@ def skipped_releases(view: FunctionView) -> Iterator[Skipped]:
     if view.facts.kind is not FunctionKind.DEF:
         return
     releases = [call for call in view.calls if _is_release(view, call)]
+    known: dict[str, frozenset[str]] = {}
     found = False
     for first, second in pairwise(releases):
-        own, other = (frozenset(places(view, call.receiver)) for call in (first, second))
+        own, other = (_places(view, call, known) for call in (first, second))
         if not own or not other or second.positional:
             continue
         if own == other:
@@ -43,6 +44,15 @@ def skipped_releases(view: FunctionView) -> Iterator[Skipped]:
         elif not found and first.is_awaited and _is_cleaning(view, first) and _skips(view, first, second, other):
             found = True  # what comes after it is passed over by the same
             yield Skipped(second, first.node.parent, False)
+
+
+def _places(view: FunctionView, call: CallSite, known: dict[str, frozenset[str]]) -> frozenset[str]:
+    """The places of what a call is made on; `known` keeps those of each plain place."""
+    key = view.key(call.receiver)
+    found = known.get(key) if key else None
+    if found is None:
+        found = known[key] = frozenset(places(view, call.receiver))
+    return found
 
 
 _LAST = frozenset({"aclose", "close", "dispose", "release", "terminate"})

@@ -576,6 +576,10 @@ class Leak(NamedTuple):
     origin: int = -1
 
 
+FAILURES = frozenset({"raise", "error", "cancel", "closed"})
+"""Kinds of leaks where the function fails, or is stopped, and does not end."""
+
+
 class _State(NamedTuple):
     place: Place
     flight: str
@@ -718,7 +722,7 @@ class _Search:
         view = self.view
         if self.raising is Raising.NONE:
             return ()
-        cancels = is_cancellation_point(view, index) and not _is_timeout(view, index)
+        cancels = is_cancellation_point(view, index) and not _is_timeout(view, index) and not _frees(view, index)
         if self.raising is Raising.CANCEL:
             return ("cancel",) if cancels else ()
         if cancels:
@@ -822,8 +826,9 @@ class _Search:
     def _takes_cancel(self, handler: Handler) -> bool:
         if handler.catch.cancels:
             return True
-        takes = handler.catch.as_error or takes_failures(self.view, handler)
-        return takes and cancels_with_errors(self.view.module)
+        if handler.catch.as_error:
+            return True
+        return takes_failures(self.view, handler) and cancels_with_errors(self.view.module)
 
     def _is_swallowed(self, state: _State) -> bool:
         view = self.view
@@ -863,30 +868,54 @@ def _is_timeout(view: FunctionView, index: int) -> bool:
     return scope is not None and scope.kind is schema.ScopeKind.TIMEOUT
 
 
+def _frees(view: FunctionView, index: int) -> bool:
+    """Whether a lock is given back at a node, at the end of its `async with`: that waits for nothing."""
+    node = view.nodes[index]
+    enter = view.nodes[node.enter] if isinstance(node, Exit) else None
+    instance = view.instance(enter.context) if isinstance(enter, Enter) else None
+    return instance is not None and view.module.project.catalog.lock(instance.catalog_type()) is not None
+
+
 def may_fail(view: FunctionView, index: int) -> bool:
-    """Whether a call may raise in the course of things: not those that only keep, count, look or log."""
+    """Whether a call may raise in the course of things: not those that only keep, count, look or log, nor those that
+    make a coroutine or start it."""
     call = view.call_at(index)
     if call is None:
         return False
     catalog = view.module.project.catalog
     callee = call.callee
     if callee is not None:
-        return _body_may_fail(callee)
+        return _making_may_fail(callee) if callee.facts.kind is FunctionKind.CLASS else _body_may_fail(callee)
     if call.target:
-        return not catalog.is_harmless(call.target)
+        return not any(ask(call.target) for ask in (catalog.is_harmless, catalog.is_coroutine, catalog.is_partial))
     return call.receiver < 0 or not catalog.is_harmless_member(call.member)
 
 
+def _making_may_fail(cls: FunctionView) -> bool:
+    """The same of making an instance of a class of the project."""
+    classes, _, known = cls.ancestry
+    if not known or any(kind.facts.define >= 0 and kind.decorators for kind in classes):
+        return True
+    makers = [maker for name in _MAKERS if (maker := cls.inherited(name)) is not None]
+    return any(_body_may_fail(maker) for maker in makers)
+
+
+_MAKERS = ("__new__", "__init__", "__post_init__")
+
+
 def waits(view: FunctionView, index: int) -> bool:
-    """Whether a call blocks for something outside, by the catalogue."""
+    """Whether a call blocks for something outside, by the catalogue: a sleep does not fail."""
     call = view.call_at(index)
-    return call is not None and view.module.project.catalog.api(call.target) is not None
+    api = view.module.project.catalog.api(call.target) if call is not None else None
+    return api is not None and api.kind is not schema.Kind.SLEEP
 
 
 def _body_may_fail(view: FunctionView) -> bool:
     """The same of a project function: whether it raises, waits, or calls something that may fail."""
     if view.facts.kind is not FunctionKind.DEF or view.facts.is_stub or view.decorators:
         return True
+    if view.is_async or view.facts.is_generator:
+        return False  # nothing of it runs yet
     kept = view.module.failing
     known = kept.get(view.index)
     if known is None:
@@ -968,14 +997,18 @@ def _mentions(key: str, name: str) -> bool:
 
 def _known_before(view: FunctionView, block: int, watched: frozenset[str]) -> list[frozenset[tuple[str, bool]]]:
     """What holds at the beginning of a block by the tests that lead there: a set for each way, where an `or` leaves
-    several. Followed back as long as there is one way in, or nothing but tests."""
+    several, or branches come together. Followed back as long as the ways are few."""
     done: list[frozenset[tuple[str, bool]]] = []
     pending: list[tuple[int, frozenset[tuple[str, bool]], frozenset[str], int]] = [(block, frozenset(), frozenset(), 0)]
+    seen: set[tuple[int, frozenset[tuple[str, bool]], frozenset[str]]] = set()
     while pending:
         at, known, bound, steps_back = pending.pop()
+        if (at, known, bound) in seen:
+            continue
+        seen.add((at, known, bound))
         before = view.came_from.get(at, ())
         tested = [_test_of(view, source) for source in before]
-        if not before or steps_back > _BACK or len(done) + len(pending) > _WAYS or (len(before) > 1 and None in tested):
+        if not before or steps_back > _BACK or len(done) + len(pending) > _WAYS:
             done.append(known)
             continue
         for source, test in zip(before, tested, strict=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import handlers_of
-from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.paths.flow import Raising, Settles, innermost, leak_of
 from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, read_of
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.spawning import calls_coroutine, spawner_of
@@ -72,6 +72,98 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
 def _early(call: CallSite, waiter: schema.Waiter) -> bool:
     """Whether it comes back with the first one that is done."""
     return bool(waiter.early) and call.argument(waiter.early) is not None
+
+
+def left_by_cancellation(view: FunctionView) -> Iterator[Left]:
+    """The waits for some of several tasks that leave one which takes something to itself where the wait is cancelled:
+    it cancels none of them, and nothing on the way out looks at it. Only what this function has made, and nobody else
+    may hold."""
+    if not view.is_async or is_program(view):
+        return
+    for call, waiter in _waits(view):
+        if not waiter.pair or not call.is_awaited or not comes_back_early(call, waiter):
+            continue
+        inside = frozenset(view.operands_within(call.index))
+        made = tuple(
+            at
+            for part in _own_parts(view, call, waiter)
+            if not _is_followed(view, part, call, inside) and _is_left(view, part, call, inside)
+            for at in part.made
+            if _takes(view, at)
+        )
+        if made:
+            yield Left(call, made, "it is cancelled, and cancels none of them", view.module.is_test)
+
+
+def _own_parts(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> list[Tasks]:
+    """The tasks of a wait that this function has made: all of them together, or of a display those that are its own."""
+    whole = _tasks(view, call, waiter)
+    if whole is not None:
+        return [whole]
+    given = call.positional[0] if call.positional else -1
+    names: set[str] = set()
+    node = view.nodes[given] if given >= 0 else None
+    if isinstance(node, Name):
+        scope, bound = view.bindings(node.id)
+        value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 and bound[0][1] >= 0 else None
+        names.add(node.id)
+        node = view.nodes[value] if value is not None else None
+    parts = []
+    for item in node.items if isinstance(node, Display) and node.kind != "dict" else ():
+        made: list[int] = []
+        own = set(names)
+        if _collect(view, item, made, own, 0) and made:
+            parts.append(Tasks(tuple(made), frozenset(own)))
+    return parts
+
+
+def _is_followed(view: FunctionView, tasks: Tasks, call: CallSite, inside: frozenset[int]) -> bool:
+    """Whether tasks were given to somebody before a wait, or tell somebody when they are done."""
+    for name in tasks.names:
+        for reader, at in view.reads(name):
+            if reader is not view:
+                return True
+            if at in inside or _is_kept_here(view, at, tasks.names):
+                continue
+            use = view.use(at)
+            if use.kind == "receiver" and getattr(view.nodes[use.node], "attr", "") == "add_done_callback":
+                return True
+            if at < call.index and read_of(view, at, TASK).fate is Fate.HANDED_OVER:
+                return True
+    return view.uses_locals
+
+
+def _is_left(view: FunctionView, tasks: Tasks, call: CallSite, inside: frozenset[int]) -> bool:
+    """Whether a cancellation of a wait leaves the function on a way on which nothing reads the tasks."""
+    looks = {at for name in tasks.names for _, at in view.reads(name)} - inside
+
+    def settles(index: int) -> Settles:
+        if index == call.node.parent:
+            return Settles.AFTER  # only its cancellation is followed
+        return Settles.AT_ONCE if index in looks else Settles.NO
+
+    return leak_of(view, call.index, settles, raising=Raising.CANCEL, kind="cancel") is not None
+
+
+def _takes(view: FunctionView, index: int) -> bool:
+    """Whether a task takes something out of a queue or a stream: what it takes when nobody looks any more is lost."""
+    call = view.call_at(index)
+    assert call is not None
+    spawner = spawner_of(call)
+    given = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else index
+    return given is not None and given >= 0 and _takes_in(view, given, _DEEP)
+
+
+def _takes_in(view: FunctionView, index: int, depth: int) -> bool:
+    call = view.call_at(index)
+    if call is None:
+        return False
+    if view.module.project.catalog.takes(call.target):
+        return True
+    callee = call.callee
+    if callee is None or not callee.is_coroutine or depth == 0:
+        return False
+    return any(isinstance(node, Await) and _takes_in(callee, node.value, depth - 1) for node in callee.nodes)
 
 
 def left_by_failure(view: FunctionView) -> Iterator[Left]:
@@ -188,6 +280,10 @@ _DEEP = 6
 """Names and collections inside each other that are followed to the tasks in them."""
 
 
+_MANY = 20
+"""Bindings of a local that is followed."""
+
+
 def _collect(view: FunctionView, index: int, made: list[int], names: set[str], depth: int) -> bool:
     """Whether a value is made of tasks that this function makes."""
     node = view.nodes[index]
@@ -223,6 +319,8 @@ def _collect_name(view: FunctionView, name: str, made: list[int], names: set[str
         return True
     scope, bound = view.bindings(name)
     if scope is not view or any(holder is not view or at < 0 for holder, at in bound) or not bound:
+        return False
+    if len(bound) > _MANY:
         return False
     names.add(name)
     filled = False

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.tasks.spawning import spawner_of
+from cancelcheck.link.threads.threads import thread_type
 from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
 
 if TYPE_CHECKING:
@@ -19,6 +20,18 @@ MAX_HOPS = 6
 
 _STARTS = ("serve", "start", "listen", "create_server", "run_forever", "start_server", "start_polling", "gather")
 """Methods that start something that goes on beside, when nothing else is known of them."""
+
+
+def is_process(view: FunctionView) -> bool:
+    """Whether this module gives a function to a process of its own to run: what it holds goes with the process."""
+    for user, index in view.module.mentions(view.name, of_method=view.owner is not None):
+        use = user.use(index)
+        call = user.call_at(use.node) if use.kind == "argument" else None
+        entry, _ = thread_type(call) if call is not None else (None, None)
+        if call is not None and entry is not None and entry.process:
+            if call.argument(entry.target, entry.target_position) == index and user.definition_of(index) is view:
+                return True
+    return False
 
 
 def is_whole_program(view: FunctionView) -> bool:

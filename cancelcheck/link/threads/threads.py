@@ -42,7 +42,7 @@ def unstoppable_threads(view: FunctionView) -> Iterator[Unstoppable]:
     """The threads that a function makes and that nothing can end."""
     for call in view.calls:
         entry, cls = thread_type(call)
-        if entry is None:
+        if entry is None or entry.process:
             continue
         if entry.cancel:
             if cls is None and not _is_short(call, entry) and _is_left(call) and not _is_daemon(call, entry, cls):
