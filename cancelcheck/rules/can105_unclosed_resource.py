@@ -31,7 +31,8 @@ There is no fix: whether a `with` or a `finally` is right is for the author to s
 What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
 counts as handed over. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a
 file, a socket), what only an error out of a call that waits for nothing leaves open, what a whole program or process
-holds, and what a test leaves open where it fails;
+holds, what a test leaves open where it fails, something unknown that the function closes by hand, but not in a
+`finally`;
 and two releases in a row where the second is not run if the first is cancelled, or fails in a `try` that goes on.
 
 A generator that closes what it was given at its end, and not in a `finally`, is reported at that `close`: by default
@@ -74,6 +75,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             strict=strict or is_program(fn) or is_process(fn) or (fn.module.is_test and leak.kind in FAILURES),
         )
     for unsure in closed_on_some_ways(fn):
+        if is_left_by_cleanup(fn, unsure.leak, unsure.name):
+            continue
         yield ctx.report(
             fn,
             unsure.release.index,

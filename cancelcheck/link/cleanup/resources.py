@@ -6,9 +6,21 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.paths.flow import Leak, Raising, Settles, Settling, leak_of
+from cancelcheck.link.paths.flow import Leak, Raising, Settles, Settling, innermost, leak_of
 from cancelcheck.link.paths.ownership import Fate, Stops, held_in, own_reads, read_of, settled_by
-from cancelcheck.model.facts import Assign, Attr, Await, Call, Const, FunctionKind, Name, Store, Test, Unpack
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Await,
+    Call,
+    Const,
+    FunctionKind,
+    Name,
+    RegionKind,
+    Store,
+    Test,
+    Unpack,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -154,7 +166,7 @@ def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
         value = view.assigned_value(bound[0]) if len(bound) == 1 and bound[0] >= 0 else None
         node = view.nodes[value] if value is not None else None
         call = view.call_at(node.value if isinstance(node, Await) else value) if value is not None else None
-        if call is None or resource_of(call) is not None or _is_known(call):
+        if call is None or resource_of(call) is not None or _is_known(call) or call.member in _OWNING:
             continue
         reads = own_reads(view, name)
         if reads is None or held_in(view, call.index) is None:
@@ -171,14 +183,20 @@ _BY_HAND = Stops(frozenset({"aclose", "close", "disconnect", "shutdown", "stop",
 """What gives something back, where nothing is known of it."""
 
 
+_OWNING = frozenset({"enter_async_context", "enter_context", "push", "push_async_exit"})
+"""Methods of what gives back at its own end what it is given (an exit stack), and returns it."""
+
+
 def _closed_by_hand(view: FunctionView) -> dict[str, list[CallSite]]:
-    """The locals that a function closes in a statement of its own, with these calls."""
+    """The locals that a function closes in a statement of its own, and not only where something has failed, with these
+    calls."""
     found: dict[str, list[CallSite]] = {}
     for call in view.calls:
         node = view.nodes[call.receiver] if call.receiver >= 0 else None
         if isinstance(node, Name) and call.member in ("aclose", "close") and not call.node.args:
             use = call.use
-            if (view.use(use.node) if use.kind == "awaited" else use).kind == "dropped":
+            dropped = (view.use(use.node) if use.kind == "awaited" else use).kind == "dropped"
+            if dropped and innermost(view, call.index, RegionKind.HANDLER) < 0:
                 found.setdefault(node.id, []).append(call)
     return found
 

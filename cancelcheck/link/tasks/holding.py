@@ -9,11 +9,13 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import handlers_of, suppressed_types
 from cancelcheck.link.swallowing.cancellation import joins_own_cancel
 from cancelcheck.link.tasks.attributes import attribute_reads, called_method, is_called, is_named_by_text, own_attribute
+from cancelcheck.link.tasks.handing import started_by
 from cancelcheck.link.tasks.spawning import spawner_of
-from cancelcheck.link.tasks.stopping import says_end
+from cancelcheck.link.tasks.stopping import looks_at_stop, says_end
 from cancelcheck.model.facts import (
     Assign,
     Await,
+    Const,
     Enter,
     Expr,
     Import,
@@ -61,8 +63,27 @@ def abandoned_tasks(view: FunctionView) -> Iterator[Abandoned]:
             continue
         if is_named_by_text(owner, name):
             continue
+        work = started_by(call, spawner)
+        if work is not None and (looks_at_stop(work) or _ends_at_nothing(work)):
+            continue  # it is told to end in another way
         if all(_only_looks(reader, at) for reader, at in attribute_reads(owner, name)):
             yield Abandoned(call, spawner, owner, name)
+
+
+def _ends_at_nothing(view: FunctionView) -> bool:
+    """Whether a function decides by whether what it has waited for is None: the last one of a queue."""
+    for node in view.nodes:
+        value = view.nodes[node.value] if isinstance(node, Test) else None
+        if not isinstance(value, Operation) or value.op not in ("is", "is not"):
+            continue
+        left, right = (view.nodes[operand] for operand in value.operands[:2])
+        if not (isinstance(left, Name) and isinstance(right, Const) and right.kind == "none"):
+            continue
+        for holder, at in view.bindings(left.id).nodes:
+            given = holder.assigned_value(at) if holder is view and at >= 0 else None
+            if given is not None and isinstance(view.nodes[given], Await):
+                return True
+    return False
 
 
 def stored_on(view: FunctionView, index: int) -> list[int]:

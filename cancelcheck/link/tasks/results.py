@@ -88,13 +88,13 @@ def _looked_at(view: FunctionView, call: CallSite, awaited: int) -> bool:
 
 
 def _gives_back(view: FunctionView, call: CallSite) -> bool:
-    """Whether all that is waited for are calls that give something back, in a `finally`, a handler, or a function that
-    is itself called for that: there is nobody left to tell."""
+    """Whether all that is waited for are calls that give something back, or tasks that others have started, in a
+    `finally`, a handler, or a function that is itself called for that: there is nobody left to tell."""
     at_end = _says_end(view.name) or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
     if not at_end:
         return False
     work = [made for arg in call.node.args if not arg.keyword for made in _made(view, arg.value)]
-    return bool(work) and all(made is not None and _made_to_give(view, made) for made in work)
+    return bool(work) and all(made is None or _made_to_give(view, made) for made in work)
 
 
 def _made_to_give(view: FunctionView, call: CallSite) -> bool:
@@ -107,7 +107,14 @@ def _made_to_give(view: FunctionView, call: CallSite) -> bool:
 
 def _says_end(name: str) -> bool:
     """Whether a name says that something is given back, ended, or waited for until it has."""
-    return says_undoing(name) or name.strip("_").partition("_")[0] == "join"
+    return says_undoing(name) or name.strip("_").partition("_")[0] in ("join", "wait")
+
+
+_COPYING = frozenset({"builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset"})
+"""Calls that give a collection with the same things in it."""
+
+_VIEWS = frozenset({"copy", "keys", "values"})
+"""Methods of a collection that do."""
 
 
 def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Iterator[CallSite | None]:
@@ -130,6 +137,10 @@ def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Itera
             work = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else None
             if work is not None and work >= 0:
                 yield view.call_at(work)
+            elif call.target in _COPYING and len(call.positional) == 1:
+                yield from _made(view, call.positional[0], inside)
+            elif call.receiver >= 0 and call.member in _VIEWS:
+                yield from _made(view, call.receiver, inside)
             else:
                 yield call
         case Name() if node.id not in inside:
