@@ -162,7 +162,7 @@ def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
     if view.facts.kind is not FunctionKind.DEF or view.has_role("fixture"):
         return
     for name, releases in _closed_by_hand(view).items():
-        bound = view.facts.bound.get(name, ())
+        bound = view.facts.bound.get(name, [])
         value = view.assigned_value(bound[0]) if len(bound) == 1 and bound[0] >= 0 else None
         node = view.nodes[value] if value is not None else None
         call = view.call_at(node.value if isinstance(node, Await) else value) if value is not None else None
