@@ -20,6 +20,8 @@ from typing import Annotated
 
 import msgspec
 
+from cancelcheck.files import read_text
+
 FORMATS = (
     "text",
     "concise",
@@ -327,13 +329,15 @@ def _explained(message: str) -> str:
 
 def _read_toml(file: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(file.read_text("utf-8-sig"))
+        return tomllib.loads(read_text(file))
     except OSError as error:
         raise ConfigError(f"{shown(file)}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{shown(file)}: is not UTF-8: {error.reason} at byte {error.start}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{shown(file)}: is not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{shown(file)}: is not TOML that can be read: it is nested too deeply") from None
 
 
 def _table(file: Path, *, asked_for: bool) -> object | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from flake8.exceptions import ExecutionError
 
-from cancelcheck import __version__
+from cancelcheck import __version__, files
 from cancelcheck.config import ConfigError, Door, Overrides, SettingsFinder, options
 from cancelcheck.engine.baseline import Known
 from cancelcheck.engine.decode import DecodeError, decode
@@ -113,7 +113,10 @@ def _is_on_disk(absolute: str, text: str) -> bool:
     `\\n`, and takes what it cannot decode for Latin-1; the pipeline reads the file itself, as for the command."""
     if not os.path.isfile(absolute):
         return False
-    data = Path(absolute).read_bytes()
+    try:
+        data = files.read(absolute)
+    except OSError:
+        return False
     try:
         read = decode(data)
     except DecodeError:

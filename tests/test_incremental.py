@@ -256,7 +256,7 @@ def test_a_process_that_is_killed_costs_time_only(
     assert "ended from outside" in done.notes[0]
 
 
-def _die(batch: object) -> object:
+def _die(*batch: object) -> object:
     os._exit(1)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+from cancelcheck import files
 from cancelcheck.engine.ground import Ground
 from cancelcheck.engine.store import Store, digest, state_of
 
@@ -97,9 +97,9 @@ class Contents:
 
     def _read(self, absolute: str) -> tuple[bytes, bytes]:
         if self._store is None:
-            return Path(absolute).read_bytes(), b""
+            return files.read(absolute), b""
         before = os.stat(absolute)
-        data = Path(absolute).read_bytes()
+        data = files.read(absolute)
         found = digest(data, b"")
         self._store.put_digest(absolute, before, found)
         self.agree(absolute, found)

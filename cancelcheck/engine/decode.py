@@ -7,6 +7,8 @@ import io
 import re
 import tokenize
 
+from cancelcheck import files
+
 MAX_CHARACTERS = 2_000_000
 """A longer text, some 50,000 lines, is not parsed: that would take minutes, and gigabytes."""
 
@@ -25,6 +27,8 @@ def decode(data: bytes) -> str:
 
     Raises `DecodeError`.
     """
+    if len(data) > files.LIMIT:
+        raise DecodeError(1, f"is too large to be analysed: more than {files.LIMIT:,} bytes")
     zero = data.find(b"\0")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise DecodeError(1, "cannot be decoded: it is UTF-16, which Python does not read")

@@ -17,6 +17,7 @@ from cancelcheck.config import ConfigError, LoadedSettings, SettingsFinder
 from cancelcheck.engine.ground import Ground
 from cancelcheck.engine.patterns import Patterns
 from cancelcheck.engine.report import RunError
+from cancelcheck.files import read_text
 
 SUFFIXES = (".py", ".pyw")
 """What is looked for in folders."""
@@ -183,7 +184,7 @@ def _is_ignored(path: str, ignored: tuple[Patterns, ...], is_folder: bool) -> bo
 
 def _gitignore(folder: str) -> Iterator[Patterns]:
     try:
-        text = Path(folder, ".gitignore").read_text("utf-8", errors="replace")
+        text = read_text(Path(folder, ".gitignore"), errors="replace")
     except OSError:
         # git cannot read it either, and goes on
         return

@@ -44,6 +44,8 @@ class Ground:
         self.files: set[str] = set()
         self.folders: set[str] = set()
         self.places: set[str] = set()
+        self.is_lasting = True
+        """Whether another run on the same files is sure to find the same."""
 
     def listed(self, folder: str, entries: Iterable[os.DirEntry[str]]) -> None:
         """A folder was looked into, and this was there."""
@@ -62,7 +64,7 @@ class Ground:
 
     def keep(self, store: Store, key: bytes, report: Report) -> None:
         """Keep the report, if everything is known that it stood on, and nothing of it is new."""
-        if report.errors or report.notes:
+        if report.errors or report.notes or not self.is_lasting:
             return
         files = [(path, self._settled(path)) for path in sorted(self.files)]
         folders = [(path, *self._folder(path)) for path in sorted(self.folders)]

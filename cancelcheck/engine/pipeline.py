@@ -12,13 +12,13 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from cancelcheck.catalog import Catalog, CatalogError
 from cancelcheck.config import ConfigError, LoadedSettings, Settings, SettingsFinder
-from cancelcheck.engine import requirements
+from cancelcheck.engine import requirements, watch
 from cancelcheck.engine.contents import Contents
 from cancelcheck.engine.decode import DecodeError, check_length, decode
 from cancelcheck.engine.discover import InputFile, discover, excluded
@@ -31,6 +31,7 @@ from cancelcheck.engine.report import By, Report, RunError, Suppressed
 from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.store import Store, digest
 from cancelcheck.engine.suppress import Directive, Suppressions
+from cancelcheck.engine.watch import TooLongError, Watch
 from cancelcheck.link import Context
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
@@ -55,6 +56,8 @@ Filter = Callable[[Report, "Engine"], Report]
 
 MAX_WEIGHT = 4_000_000
 """Characters of text whose facts, and what was found out about them, are held at once: some 250 MB."""
+
+_T = TypeVar("_T")
 
 
 def check(
@@ -149,7 +152,7 @@ class Engine:
 
     `noqa`: whether `# noqa` comments count. Failures are collected in `errors`, their files in `failed`. Facts are kept
     in the `store`, and taken from it; with `recalls` findings are too (`recall`, `remember`). `weight` is how many
-    characters' facts are held, until `forget`.
+    characters' facts are held, until `forget`. Files that it takes too long to read are `slow`.
     """
 
     def __init__(
@@ -174,6 +177,8 @@ class Engine:
         self._fact_store = FactStore(store) if store is not None else None
         # rules that are not the package's own may have changed without anyone knowing
         self.recalls = recalls and store is not None and self._rules == RULES
+        self.slow: set[str] = set()
+        self._watch = Watch()
         self._modules = Modules(finder)
         self._scopes: dict[int, _Scope] = {}
         self._programs: dict[bytes, _Program] = {}
@@ -232,19 +237,27 @@ class Engine:
             return []
         except DecodeError as error:
             source = SourceFile(file.path, "")
+            self._note_slow(file, error)
             return self._unreadable(source, error.line, error.reason) if "CAN001" in codes else []
         if scope.skips_generated and _is_generated(file.path, text):
             return []
         source = self._source(file.absolute, text)
         suppressions = Suppressions(source, self._rules, noqa=self._noqa)
+        failures = len(self.errors)
         try:
             facts = self._facts(source, file.absolute)
+            found = self._watch.within(lambda: list(self._run(scope, active, file.absolute, source, facts)))
         except DecodeError as error:
+            self._note_slow(file, error)
             found = self._unreadable(source, error.line, error.reason) if "CAN001" in codes else []
+        except TooLongError:
+            # what was being worked out is half done, and so may be what it was to be made from
+            del self.errors[failures:]
+            self._begin_afresh()
+            self.failed.add(file.absolute)
+            found = self._unreadable(source, 1, _too_long()) if "CAN001" in codes else []
         except Exception as error:
             found = [self._failed(source, "the analysis", "", 1, error)]
-        else:
-            found = list(self._run(scope, active, file.absolute, source, facts))
         findings = [
             finding if finding.code == "CAN000" else _heard(finding, suppressions.silence(finding)) for finding in found
         ]
@@ -289,12 +302,12 @@ class Engine:
         known = self._programs.get(key)
         if known is None:
             try:
-                catalog = Catalog(settings.api, versions)
+                known = _Program(
+                    key, folder, settings, versions, self._load, lambda shown: self._is_test(self._absolute(shown))
+                )
             except CatalogError as error:
                 raise ConfigError(f"{loaded.where}: {error}") from None
-            known = self._programs[key] = _Program(
-                key, folder, settings, catalog, self._load, lambda shown: self._is_test(self._absolute(shown))
-            )
+            self._programs[key] = known
         return known
 
     def _is_test(self, absolute: str) -> bool:
@@ -305,7 +318,7 @@ class Engine:
     def _text(self, absolute: str) -> str:
         """The text of a file. Raises `OSError` or `DecodeError`."""
         content = self.contents.read(absolute)
-        return decode(content) if isinstance(content, bytes) else content
+        return self._in_time(absolute, lambda: decode(content)) if isinstance(content, bytes) else content
 
     def _source(self, absolute: str, text: str) -> SourceFile:
         lowered = self._lowered.get(absolute)
@@ -326,17 +339,33 @@ class Engine:
 
     def _lower(self, source: SourceFile, absolute: str) -> ModuleFacts:
         if self._fact_store is None or self.contents.is_unsaved(absolute):
-            return lower_module(source)
+            return self._in_time(absolute, lambda: lower_module(source))
         content = self.contents.digest(absolute)
         facts = self._fact_store.get(source, content)
         if facts is None:
             try:
-                facts = lower_module(source)
+                facts = self._in_time(absolute, lambda: lower_module(source))
             except ParseError as error:
                 self._fact_store.put(source, content, error)
                 raise
             self._fact_store.put(source, content, facts)
         return facts
+
+    def _in_time(self, absolute: str, work: Callable[[], _T]) -> _T:
+        """What comes of reading a file, which is not tried again when it took too long. Raises `SlowError`."""
+        if absolute in self.slow:
+            raise SlowError(1, _too_long())
+        try:
+            return self._watch.within(work)
+        except TooLongError:
+            self.slow.add(absolute)
+            # another time, or on another machine, it may be quick: nothing that was found without it is kept
+            self.contents.steady = False
+            raise SlowError(1, _too_long()) from None
+
+    def _note_slow(self, file: InputFile, error: DecodeError) -> None:
+        if isinstance(error, SlowError):
+            self.failed.add(file.absolute)
 
     def lower(self, file: InputFile) -> None:
         """Have a file's facts kept. What is wrong with it is said where it is checked."""
@@ -436,11 +465,17 @@ class Engine:
         return self.weight > MAX_WEIGHT and self.store is not None
 
     def take(
-        self, file: InputFile, findings: Sequence[Finding], failures: Sequence[RunError], text: str | None
+        self,
+        file: InputFile,
+        findings: Sequence[Finding],
+        failures: Sequence[RunError],
+        text: str | None,
+        *,
+        failed: bool,
     ) -> None:
         """Take in what another process has found in a file."""
-        if failures:
-            self.errors.extend(failures)
+        self.errors.extend(failures)
+        if failed:
             self.failed.add(file.absolute)
         if findings and text is not None:
             self._sources[file.path] = SourceFile(file.path, text)
@@ -485,9 +520,16 @@ class Engine:
             if baseline is not None:
                 ground.places.add(os.path.join(scope.loaded.root, baseline))
         ground.places.update(self.finder.looked_for)
+        ground.is_lasting &= self.contents.steady and not self.failed
+
+    def _begin_afresh(self) -> None:
+        """Drop everything that was worked out of facts; what was asked for is still known."""
+        for program in self._programs.values():
+            program.begin_afresh()
 
     def close(self) -> None:
         """Write down what is to be kept."""
+        self._watch.stop()
         if self.store is None:
             return
         if self.recalls and self.contents.steady:
@@ -610,6 +652,14 @@ class Engine:
         )
 
 
+class SlowError(DecodeError):
+    """To read the file takes too long."""
+
+
+def _too_long() -> str:
+    return f"takes more than {watch.LIMIT:.0f} seconds to be analysed"
+
+
 class _Program:
     """The project under certain settings: one for all folders where they are the same. `folder` is one of them; `key`
     stands for all that the rules are told besides the files."""
@@ -619,15 +669,16 @@ class _Program:
         key: bytes,
         folder: str,
         settings: Settings,
-        catalog: Catalog,
+        versions: Mapping[str, str],
         load: Callable[[str, str], Lowered | None],
         is_test: Callable[[str], bool],
     ) -> None:
         self.key = key
         self.folder = folder
-        self.catalog = catalog
+        self.catalog = Catalog(settings.api, versions)
         self.recall: Recall | None = None
         self._settings = settings
+        self._versions = versions
         self._load = load
         self._is_test = is_test
         self.forget()
@@ -635,6 +686,13 @@ class _Program:
     def forget(self) -> None:
         """Begin afresh, with no file known."""
         self.project = AskingProject(self.catalog, self._settings, self._load, self._is_test)
+
+    def begin_afresh(self) -> None:
+        """As `forget`, also the catalogue; what was asked for is still known."""
+        asked = self.project.asked
+        self.catalog = Catalog(self._settings.api, self._versions)
+        self.forget()
+        self.project.asked = asked
 
     def take_asked(self) -> Asked:
         """Which modules were looked for since the last time, by the path under which the file that did is shown."""

@@ -41,21 +41,25 @@ _TEMPORARY = "cancelcheck-"
 
 
 class Checked(NamedTuple):
-    """What a process says of the file at a `place` in the list: findings, `failures`, and the text where it has any."""
+    """What a process says of the file at a `place` in the list: findings, `failures`, and the text where it has any.
+    If it `failed`, there may be others the next time."""
 
     place: int
     findings: list[Finding]
     failures: list[RunError]
     text: str | None
+    failed: bool
 
 
 class Answer(NamedTuple):
-    """What a process says of a batch. `digests` are those of all files that it has read since its last answer."""
+    """What a process says of a batch. `digests` are those of all files that it has read since its last answer, `slow`
+    the files that took too long."""
 
     checked: list[Checked]
     digests: dict[str, bytes]
     asked: list[tuple[str, Asked]]
     steady: bool
+    slow: frozenset[str]
 
 
 def pays(files: Sequence[InputFile]) -> bool:
@@ -90,10 +94,12 @@ def check_in_processes(
         )
         try:
             by_size = sorted(range(len(files)), key=lambda index: -sizes[index])
-            for _ in _done(pool.submit(_lower, _named(files, batch)) for batch in _batches(by_size, sizes, share)):
-                pass
+            for answer in _done(pool.submit(_lower, _named(files, batch)) for batch in _batches(by_size, sizes, share)):
+                engine.slow.update(answer.slow)
+                engine.contents.steady &= answer.steady
+            slow = frozenset(engine.slow)
             for answer in _done(
-                pool.submit(_check, _named(files, batch)) for batch in _batches(range(len(files)), sizes, share)
+                pool.submit(_check, _named(files, batch), slow) for batch in _batches(range(len(files)), sizes, share)
             ):
                 for absolute, digest in answer.digests.items():
                     engine.contents.agree(absolute, digest)
@@ -117,7 +123,7 @@ def check_in_processes(
                 if engine.is_heavy:
                     engine.forget()
             else:
-                engine.take(file, checked.findings, checked.failures, checked.text)
+                engine.take(file, checked.findings, checked.failures, checked.text, failed=checked.failed)
                 yield file, checked.findings
 
 
@@ -184,11 +190,12 @@ def _lower(batch: Sequence[tuple[int, str, str]]) -> Answer:
     for _, path, absolute in batch:
         engine.lower(_file(engine, path, absolute))
     engine.close()
-    return Answer([], {}, [], engine.contents.steady)
+    return Answer([], {}, [], engine.contents.steady, frozenset(engine.slow))
 
 
-def _check(batch: Sequence[tuple[int, str, str]]) -> Answer:
+def _check(batch: Sequence[tuple[int, str, str]], slow: frozenset[str]) -> Answer:
     engine = _engines[-1]
+    engine.slow.update(slow)
     checked: list[Checked] = []
     asked: list[tuple[str, Asked]] = []
     for index, path, absolute in batch:
@@ -196,10 +203,11 @@ def _check(batch: Sequence[tuple[int, str, str]]) -> Answer:
         file = _file(engine, path, absolute)
         findings = engine.examine(file)
         text = engine.give_up_text(file) if findings else None
-        checked.append(Checked(index, findings, engine.errors[failures:], text))
+        failed = file.absolute in engine.failed
+        checked.append(Checked(index, findings, engine.errors[failures:], text, failed))
         if engine.is_heavy:
             asked.extend(engine.asked())
             engine.forget()
     asked.extend(engine.asked())
     engine.close()
-    return Answer(checked, engine.contents.news(), asked, engine.contents.steady)
+    return Answer(checked, engine.contents.news(), asked, engine.contents.steady, frozenset(engine.slow))

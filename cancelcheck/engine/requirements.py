@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from cancelcheck.engine.ground import Ground
+from cancelcheck.files import read_text
 
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?\s*([^;#)]*)")
@@ -96,7 +97,7 @@ def _locked(root: Path) -> Iterator[tuple[str, str]]:
     if text:
         try:
             content = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         default = content.get("default") if isinstance(content, Mapping) else None
         for name, package in default.items() if isinstance(default, Mapping) else ():
@@ -150,12 +151,12 @@ def _mapping(value: object) -> Mapping[str, object]:
 def _toml(file: Path) -> Mapping[str, object]:
     try:
         return tomllib.loads(_text(file))
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return {}
 
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        return read_text(file)
     except (OSError, UnicodeDecodeError):
         return ""

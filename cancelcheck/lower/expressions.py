@@ -14,6 +14,7 @@ from typing import Any
 import libcst as cst
 
 from cancelcheck.lower.builder import Builder
+from cancelcheck.lower.nesting import nesting_of
 from cancelcheck.lower.skeleton import Skeleton, UnsureError
 from cancelcheck.lower.spans import Everywhere
 from cancelcheck.model.facts import (
@@ -547,12 +548,20 @@ def annotation(b: Builder, node: cst.BaseExpression) -> int:
     return expression(b, node)
 
 
+_LONGEST_ANNOTATION = 1_000
+"""Characters. What is longer is no type, and might be too much for a parser."""
+
+
 def _quoted(text: str) -> cst.BaseExpression | None:
+    if len(text) > _LONGEST_ANNOTATION:
+        return None
     try:
         found: cst.BaseExpression = Skeleton.expression(text)
         return found
     except UnsureError:
         pass
+    if nesting_of(text).is_risky:
+        return None
     try:
         return cst.parse_expression(text)
     except (cst.ParserSyntaxError, cst.CSTValidationError):

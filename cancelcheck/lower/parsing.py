@@ -8,9 +8,13 @@ without this, and 2.26 s with it.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import FunctionType
+from typing import TypeVar
 
 import libcst as cst
+
+_T = TypeVar("_T")
 
 
 def _leave(_self: object) -> None:
@@ -54,21 +58,18 @@ class _Unvalidated:
 _unvalidated = _Unvalidated()
 
 
-LONG_TEXT = 60_000
-LONG_LINE = 4_000
-"""Characters of a file, or of one of its lines, from which an expression may be long enough to overflow the stack:
-LibCST's parser goes down a step for each operator of a chain, 4,000 steps on the 8 MiB that a main thread has."""
+RECURSION_LIMIT = 20_000
+"""Python frames that code generation and lowering may use: an expression of 3,000 terms needs about 10,000."""
 
 STACK = 512 * 1024 * 1024
-"""Bytes of stack for such a file, in a thread of its own. They are only reserved: what is not used costs nothing."""
+"""Bytes of stack for a deep text, in a thread of its own. They are only reserved: what is not used costs nothing."""
 
 
-def parse(text: str) -> cst.Module:
-    """The tree of a module. Raises `ParserSyntaxError`. What validation would have found in what the parser lets pass
-    (bytes beside text, a bare `except` before others), lowering finds."""
-    if len(text) < LONG_TEXT and max(map(len, text.split("\n"))) < LONG_LINE:
-        return _parse(text)
-    return _parse_apart(text)
+def parse(text: str, *, deep: bool = False) -> cst.Module:
+    """The tree of a module; with `deep` on a stack that is sure to be large enough. Raises `ParserSyntaxError`. What
+    validation would have found in what the parser lets pass (bytes beside text, a bare `except` before others),
+    lowering finds."""
+    return on_large_stack(lambda: _parse(text)) if deep else _parse(text)
 
 
 def _parse(text: str) -> cst.Module:
@@ -76,22 +77,24 @@ def _parse(text: str) -> cst.Module:
         return cst.parse_module(text)
 
 
-def _parse_apart(text: str) -> cst.Module:
-    done: list[cst.Module | Exception] = []
+def on_large_stack(work: Callable[[], _T]) -> _T:
+    """What comes of the work, done in a thread with a stack that is sure to be large enough."""
+    done: list[_T] = []
+    failed: list[Exception] = []
 
-    def work() -> None:
+    def run() -> None:
         try:
-            done.append(_parse(text))
+            done.append(work())
         except Exception as error:  # noqa: BLE001 - raised again below, in the thread of the caller
-            done.append(error)
+            failed.append(error)
 
     before = threading.stack_size(STACK)
     try:
-        thread = threading.Thread(target=work, name="parse", daemon=True)
+        thread = threading.Thread(target=run, name="parse", daemon=True)
         thread.start()
     finally:
         threading.stack_size(before)
-    thread.join()  # cancelcheck: ignore[CAN404] the parse ends, in a result or an error
-    if isinstance(done[0], Exception):
-        raise done[0]
+    thread.join()  # cancelcheck: ignore[CAN404] the work ends, in a result or an error
+    if failed:
+        raise failed[0]
     return done[0]

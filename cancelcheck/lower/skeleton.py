@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -18,11 +19,37 @@ from typing import Any
 
 import libcst as cst
 
+from cancelcheck.lower.parsing import RECURSION_LIMIT, on_large_stack
+
 Handler = Callable[["Skeleton", Any], Any]
 
 
 class UnsureError(Exception):
     """The interpreter's parser does not tell what LibCST's would."""
+
+
+def parsed(text: str, mode: str = "exec") -> Any:
+    """The interpreter's tree of a text; None where it does not read it."""
+    try:
+        with warnings.catch_warnings():
+            # of escapes that mean nothing: not about cancellation
+            warnings.simplefilter("ignore")
+            try:
+                return ast.parse(text, mode=mode)
+            except RecursionError:
+                return on_large_stack(lambda: _parsed_deep(text, mode))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _parsed_deep(text: str, mode: str) -> Any:
+    # how deep a tree may be goes by this limit, on Python 3.11, and is thrice that
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
+    try:
+        return ast.parse(text, mode=mode)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 class Skeleton:
@@ -32,28 +59,28 @@ class Skeleton:
 
     __slots__ = ("_ascii", "_columns", "_lines", "_starts", "_suites", "body", "exact", "text", "where")
 
-    def __init__(self, text: str, mode: str = "exec") -> None:
+    def __init__(self, text: str, tree: Any = None) -> None:
+        if tree is None and (tree := parsed(text)) is None:
+            raise UnsureError
         self.text = text
         self.exact = True
         self.where: dict[int, tuple[int, int]] = {}
         self._suites: dict[int, int] = {}
         self._ascii = text.isascii()
-        try:
-            with warnings.catch_warnings():
-                # of escapes that mean nothing: not about cancellation
-                warnings.simplefilter("ignore")
-                tree: Any = ast.parse(text, mode=mode)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise UnsureError from error
         self._lines = _LINE.findall(text)
         self._starts = [0, *accumulate(map(len, self._lines), initial=0)]
         self._columns: dict[int, list[int]] = {}
-        self.body: list[Any] = _body(self, tree.body) if mode == "exec" else [_expression(self, tree.body)]
+        self.body: list[Any] = (
+            _body(self, tree.body) if isinstance(tree, ast.Module) else [_expression(self, tree.body)]
+        )
 
     @classmethod
     def expression(cls, text: str) -> Any:
         """The one expression that a text is. Raises `UnsureError`."""
-        return cls(text, "eval").body[0]
+        tree = parsed(text, "eval")
+        if tree is None:
+            raise UnsureError
+        return cls(text, tree).body[0]
 
     def after_colon(self, suite: cst.BaseSuite) -> int:
         """The offset just after the colon that a suite follows; known of functions, classes and handlers."""
