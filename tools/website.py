@@ -26,7 +26,7 @@ def main() -> int:
         return 2
     into = ["--site-dir", os.path.abspath(sys.argv[2])] if sys.argv[2:] else []
     os.chdir(ROOT)
-    arguments = ["build", "--strict", "--clean", "--quiet", *into] if command == "build" else ["serve", "--strict"]
+    arguments = ["build", "--strict", "--clean", *into] if command == "build" else ["serve", "--strict"]
     status = cli.main(arguments, standalone_mode=False)
     return status or 0
 
