@@ -214,7 +214,8 @@ class Spawner(_Entry, frozen=True, kw_only=True):
     group), so that the result may be dropped. `strict`: dropping its result is worth a look, not a default report.
     `thread`: it runs in another thread or process, which a cancelled wait leaves running; `joined_at_exit`: a `with`
     on what it is called on waits for the work at its end. `ready`: it comes back when the work says that it is.
-    `shield` is the call that keeps the cancellation of one who waits from the work.
+    `shield` is the call that keeps the cancellation of one who waits from the work; `done_callback` the method of the
+    result that is told what to call with it when the work has ended.
     """
 
     call: Names
@@ -228,6 +229,7 @@ class Spawner(_Entry, frozen=True, kw_only=True):
     thread: bool = False
     joined_at_exit: bool = False
     shield: str = ""
+    done_callback: str = ""
 
 
 class Runner(_Entry, frozen=True, kw_only=True):

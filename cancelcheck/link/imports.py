@@ -189,6 +189,51 @@ def _line_at(view: FunctionView, place: int, statement: str, newline: str) -> tu
     return place, place, statement + newline
 
 
+def statement_behind(view: FunctionView, statement: str) -> tuple[int, int, str] | None:
+    """The edit that adds a statement of the module behind all imports at its head, those in a `try` or under
+    `if TYPE_CHECKING:` among them."""
+    source = view.module.source
+    lines = _head(view)
+    if not lines:
+        return _at_the_top(view, statement)
+    place = _behind_guarded(view, lines[-1].end)
+    before = "" if source.text[:place].endswith(("\n", "\r")) else source.newline
+    behind = source.text[place:]
+    gap = source.newline if behind.strip() and not behind.startswith(("\n", "\r")) else ""
+    return place, place, f"{before}{source.newline}{statement}{source.newline}{gap}"
+
+
+_GUARD = re.compile(r"(?:try\b|if\s+(?:\w+\.)?TYPE_CHECKING\b)[^\r\n]*:")
+_WITHIN = re.compile(r"[ \t]+\S|(?:except|else|finally|elif)\b|#")
+
+
+def _behind_guarded(view: FunctionView, place: int) -> int:
+    """Behind the imports that follow at an offset, guarded ones among them."""
+    source = view.module.source
+    at = {source.position(node.start)[0]: node for node in view.module.body.nodes if isinstance(node, Import)}
+    line = source.position(place)[0] if place < len(source.text) else len(source.starts) + 1
+    while line <= len(source.starts):
+        text = source.line(line)
+        if not text.strip() or text.startswith("#"):
+            line += 1
+            continue
+        if line in at:
+            line = source.position(at[line].end)[0] + 1
+        elif _GUARD.match(text) is not None:
+            first = line
+            line += 1
+            while line <= len(source.starts) and (not source.line(line) or _WITHIN.match(source.line(line))):
+                line += 1
+            if not any(inner in at for inner in range(first, line)):
+                break
+            while not source.line(line - 1).strip():
+                line -= 1
+        else:
+            break
+        place = source.starts[line - 1] if line <= len(source.starts) else len(source.text)
+    return place
+
+
 _TOP = re.compile(
     r"(?P<comments>(?:[ \t]*#[^\r\n]*(?:\r\n|\r|\n))*)(?:[ \t]*(?:\r\n|\r|\n))*"
     r"(?P<docstring>[rRuU]?(?P<quote>\"\"\"|\'\'\'|\"|\')(?:\\.|(?!(?P=quote)).)*(?P=quote)[ \t]*(?:\r\n|\r|\n))?",

@@ -28,18 +28,20 @@ A task group owns what it starts, and a set keeps what is in it:
 ```python good
 import asyncio
 
-running = set()
+_background_tasks = set()
 
-def start(job):
-    task = asyncio.create_task(job.run())
-    running.add(task)
-    task.add_done_callback(running.discard)
+async def serve(queue):
+    task = asyncio.create_task(drain(queue))
+    _background_tasks.add(task)
+    task.add_done_callback(_background_tasks.discard)
+    await queue.join()
 ```
 
 A function of the project that starts a task and only returns it hands it to its callers, each of which has to keep it.
 
 ## Fix safety
-There is no fix: where the task is to be kept is for the author to say.
+Unsafe: a set of the module keeps the task until it is done, so that it cannot vanish; who cancels it, and who looks at
+its failure, is for the author to say. Not offered where the report is made with `--strict` only.
 
 ## Known limits
 A local that is read once, only to log it or to add a callback, counts as kept. With `--strict` only: `executor.submit`,
@@ -52,9 +54,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cancelcheck.catalog.schema import Work
-from cancelcheck.link import Context, FunctionView
+from cancelcheck.catalog.schema import Spawner, Work
+from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.tasks.detaching import is_stray
+from cancelcheck.link.tasks.keeping import keeping_edits
 from cancelcheck.link.tasks.spawning import (
     loss_of,
     may_be_forgotten,
@@ -63,6 +66,7 @@ from cancelcheck.link.tasks.spawning import (
     started_in,
     work_text,
 )
+from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -93,6 +97,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         forgotten = may_be_forgotten(call, spawner) or (
             started is not None and may_be_forgotten(started.call, started.entry)
         )
+        strict = spawner.strict or at_once or forgotten
         yield ctx.report(
             fn,
             call.index,
@@ -104,8 +109,14 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             )
             if started is not None
             else (),
-            strict=spawner.strict or at_once or forgotten,
+            fix=_fix(call, spawner, ctx) if not strict and started is None else None,
+            strict=strict,
         )
+
+
+def _fix(call: CallSite, spawner: Spawner, ctx: Context) -> Fix | None:
+    edits = keeping_edits(call, spawner)
+    return ctx.fix("keep it in a set until it is done", Safety.UNSAFE, *edits) if edits is not None else None
 
 
 RULE = Rule(

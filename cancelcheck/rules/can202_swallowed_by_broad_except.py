@@ -27,7 +27,8 @@ async def beat(client):
 ```
 
 ## Fix safety
-Unsafe: `except Exception` lets `KeyboardInterrupt` and `SystemExit` through too. It is not offered yet.
+Unsafe: `except Exception` lets `KeyboardInterrupt` and `SystemExit` through too. Not offered where another handler of
+the same `try` catches `Exception` already, or where this one asks what it has caught: what it is for, its author knows.
 
 ## Known limits
 A handler that hands the exception on as a value (`future.set_exception(exc)`, a queue, an attribute) is left alone.
@@ -42,9 +43,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.paths.exceptions import handlers
+from cancelcheck.link.paths.exceptions import Handler, exception_types, handlers, handlers_of
 from cancelcheck.link.swallowing.cancellation import eating_escapes, goes_round, is_quiet_root, may_be_join
 from cancelcheck.link.swallowing.catching import points_reaching
+from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -62,6 +64,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     handler.node,
                     f"`{caught}` goes round again: `SystemExit` and `KeyboardInterrupt` do not end this loop",
                     help="Catch `Exception` instead.",
+                    fix=_fix(fn, handler, ctx),
                     strict=True,
                 )
             continue
@@ -77,8 +80,37 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, points[0], f"`{fn.text(points[0])}` can be cancelled"),
                 ctx.step(fn, handler.node, "the cancellation is caught with everything else"),
             ),
+            fix=_fix(fn, handler, ctx),
             strict=is_quiet_root(fn, handler) or may_be_join(fn, handler, points),
         )
+
+
+_NARROWER = {"builtins.BaseException": "Exception", "builtins.BaseExceptionGroup": "ExceptionGroup"}
+
+
+def _fix(fn: FunctionView, handler: Handler, ctx: Context) -> Fix | None:
+    caught = handler.excepts(fn).caught
+    if any(
+        call.target == "builtins.isinstance" and fn.is_inside(fn.region_of(call.index), handler.region)
+        for call in fn.calls
+    ):
+        return None
+    for other in handlers_of(fn, handler.statement):
+        types = exception_types(fn, [other.excepts(fn).caught]) if other.region != handler.region else ()
+        if any(leaf.name == "builtins.Exception" for leaf in types):
+            return None
+    if caught < 0:
+        after, narrow = fn.nodes[handler.node].start + len("except"), "Exception"
+        edit = (after, after, " Exception")
+    else:
+        broad = [leaf for leaf in exception_types(fn, [caught]) if leaf.name in _NARROWER]
+        if len(broad) != 1 or broad[0].view is not fn or f"builtins.{fn.text(broad[0].node)}" != broad[0].name:
+            return None
+        node, narrow = fn.nodes[broad[0].node], _NARROWER[broad[0].name]
+        edit = (node.start, node.end, narrow)
+    if fn.bindings(narrow).scope is not None:
+        return None
+    return ctx.fix(f"catch `{narrow}`", Safety.UNSAFE, edit)
 
 
 RULE = Rule(
