@@ -85,26 +85,6 @@ def test_a_rule_with_a_fix_shows_its_outcome(folder: Path) -> None:
     assert not fixable or any(fixed_path(path).exists() for path in fixable)
 
 
-@pytest.mark.parametrize("path", single_files(), ids=label)
-def test_a_fix_keeps_to_its_function(path: Path) -> None:
-    lines = read_fixture(path).split("\n")
-    for finding in findings_of(path, strict=True):
-        for edit in finding.fix.edits if finding.fix is not None else ():
-            first = "\n".join(lines)[: edit.start].count("\n") + 1
-            is_import = edit.text.lstrip().startswith(("import ", "from "))
-            assert is_import or abs(first - finding.line) <= _size_of_function(lines, finding.line)
-
-
-def _size_of_function(lines: list[str], line: int) -> int:
-    """How many lines the indented block around a line has."""
-    first = last = line - 1
-    while first > 0 and lines[first][:1] in ("", " ", "\t"):
-        first -= 1
-    while last + 1 < len(lines) and lines[last + 1][:1] in ("", " ", "\t"):
-        last += 1
-    return last - first + 1
-
-
 @pytest.mark.parametrize("folder", rule_folders(), ids=label)
 def test_a_rules_folder_has_as_many_hard_negatives_as_reports(folder: Path) -> None:
     code, _, name = folder.name.partition("_")

@@ -37,6 +37,21 @@ def begins_line(source: SourceFile, start: int) -> bool:
     return not source.text[source.starts[source.position(start)[0] - 1] : start].strip()
 
 
+def indent_unit(source: SourceFile, start: int, head: int) -> str:
+    """What the body of a function that begins at `start`, its header ending at `head`, is indented by."""
+    outer = _indent(source.line(source.position(start)[0]))
+    for number in range(source.position(head)[0] + 1, len(source.starts) + 1):
+        line = source.line(number)
+        if line.strip():
+            inner = _indent(line)
+            return inner[len(outer) :] if inner.startswith(outer) and len(inner) > len(outer) else "    "
+    return "    "
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
 def indent_edits(source: SourceFile, start: int, end: int, by: str = "    ") -> list[Text] | None:
     """Edits that indent the lines between two statements further; None where a text goes over several lines, which
     more blanks would change, or where tabs indent."""

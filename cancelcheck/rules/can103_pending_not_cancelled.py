@@ -21,11 +21,14 @@ async def first(mirrors):
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
     return done.pop().result()
 ```
 
 ## Fix safety
-There is no fix yet.
+Unsafe: what is left is cancelled and waited for right after the wait; it may have been meant to go on. Not offered
+where the report is made with `--strict` only, where the wait is no statement of its own, and where each task has its
+own local.
 
 ## Known limits
 Only tasks that the function itself has made: others have an owner elsewhere. Any later use of the tasks, or of the set
@@ -39,7 +42,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.tasks.pending import abandoned, left_by_cancellation, left_by_failure
+from cancelcheck.link.tasks.pending import Left, abandoned, left_by_cancellation, left_by_failure
+from cancelcheck.link.tasks.sweeping import sweeping_edits
+from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -53,6 +58,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"`{left.call.text}(…)` may come back with tasks that are not done, and nothing cancels them: they run on",
             help="Cancel what is pending, and wait for it.",
             trace=(ctx.step(fn, left.made[0], "a task is made here"), ctx.step(fn, left.call.index, left.why)),
+            fix=_fix(fn, left, ctx) if not left.strict else None,
             strict=left.strict,
         )
     for left in left_by_cancellation(fn):
@@ -73,6 +79,11 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             trace=(ctx.step(fn, left.made[0], "a task is made here"), ctx.step(fn, left.call.index, left.why)),
             strict=left.strict,
         )
+
+
+def _fix(fn: FunctionView, left: Left, ctx: Context) -> Fix | None:
+    edits = sweeping_edits(fn, left)
+    return ctx.fix("cancel what is pending, and wait for it", Safety.UNSAFE, *edits) if edits is not None else None
 
 
 RULE = Rule(
