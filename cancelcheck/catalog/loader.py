@@ -51,6 +51,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("immediate", "call"),
     ("cancellable", "type"),
     ("carrier", "type"),
+    ("limit_pair", "call"),
 )
 """Tables that hold one entry per name, with the field that names it. Those in `_MANY` may hold several."""
 
@@ -514,6 +515,11 @@ class Catalog:
             if found is not None:
                 return found
         return None
+
+    def limit_pair(self, name: str) -> schema.LimitPair | None:
+        """A call that takes a soft limit and a hard one."""
+        found: schema.LimitPair | None = self._get("limit_pair", name)
+        return found
 
     def undoes(self, name: str) -> bool:
         """Whether a call undoes what it is given."""

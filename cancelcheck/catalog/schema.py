@@ -106,6 +106,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     `retries`: as of a `Client`, whose own it goes before.
     `form` is how a time is written where no bare number is taken, with `{}` for the number
     (`aiohttp.ClientTimeout(total={})`); empty: a fix cannot write it. `whole`: it has to be a whole number.
+    `refuses_none`: None as the timeout is an error.
     """
 
     call: Names
@@ -128,6 +129,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     only_if_position: int = -1
     form: str = "{}"
     whole: bool = False
+    refuses_none: bool = False
     until: tuple[Until, ...] = ()
 
 
@@ -331,7 +333,7 @@ class Scope(_Entry, frozen=True, kw_only=True):
 
     `timeout` / `timeout_position` say which argument bounds it, on which `clock`; `wraps` is the position of the
     awaitable that it wraps (`entering = "await"`). `enters` is the type of what follows `as`. `starts_on_entry`: a
-    relative timeout runs from the entry; else from the call.
+    relative timeout runs from the entry; else from the call. `refuses_none` as for `Api`.
     """
 
     call: Names
@@ -345,6 +347,7 @@ class Scope(_Entry, frozen=True, kw_only=True):
     enters: str = ""
     reschedulable: bool = False
     starts_on_entry: bool = False
+    refuses_none: bool = False
 
 
 class ExceptionKind(enum.StrEnum):
@@ -717,6 +720,14 @@ class Taking(_Entry, frozen=True, kw_only=True):
     call: Names
 
 
+class LimitPair(_Entry, frozen=True, kw_only=True):
+    """A call that takes two limits in seconds, of which `soft` is a warning before `hard` ends all."""
+
+    call: Names
+    soft: str
+    hard: str
+
+
 class Undoing(_Entry, frozen=True, kw_only=True):
     """A call that undoes what its first argument stands for, and whose name alone would not say so to the rules
     (`os.remove` of a file)."""
@@ -840,3 +851,4 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     immediate: tuple[Immediate, ...] = ()
     cancellable: tuple[Cancellable, ...] = ()
     carrier: tuple[Carrier, ...] = ()
+    limit_pair: tuple[LimitPair, ...] = ()

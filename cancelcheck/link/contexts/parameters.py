@@ -230,3 +230,15 @@ def has_surface(cls: FunctionView) -> bool:
             if member.facts.kind is FunctionKind.DEF and (name not in ("cancel", "done") or not needed):
                 return True
     return False
+
+
+def is_carrying_type(view: FunctionView, name: str, cls: FunctionView | None) -> bool:
+    """Whether a type carries cancellation and is nothing else: the catalogue's, the configuration's, or a class of the
+    project with such a surface whose name says so. `name` is its qualified name, seen from `view`."""
+    entry = view.module.project.catalog.carrier(name)
+    if entry is not None:
+        return not entry.named
+    if name in view.module.project.settings.context_types:
+        return True
+    last = name.rpartition(".")[2].lower()
+    return cls is not None and any(word in last for word in _BOUNDS) and has_surface(cls)

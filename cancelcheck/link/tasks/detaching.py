@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.instances import annotated_instance
 from cancelcheck.link.paths.exceptions import handlers_of
-from cancelcheck.link.paths.flow import leak_of, settled_at
+from cancelcheck.link.paths.flow import leak_of, passes, settled_at
 from cancelcheck.link.paths.ownership import held_in, own_reads
 from cancelcheck.link.paths.reaching import Chain, chain_of, is_conditional
 from cancelcheck.link.tasks.groups import groups_in
@@ -127,7 +128,16 @@ def loops_within(view: FunctionView) -> list[Chain]:
     if not view.is_async or view.facts.kind is not FunctionKind.DEF:
         return []
     chains = (chain_of(call, "runs-a-loop", _runs_loop, surely=True) for call in view.calls)
-    return [chain for chain in chains if chain and not is_conditional(chain[0])]
+    return [chain for chain in chains if chain and not is_conditional(chain[0]) and _cannot_be_passed(chain)]
+
+
+def _cannot_be_passed(chain: Chain) -> bool:
+    """Whether each function on the way comes to its call, or to no end at all."""
+    return not any(passes(call.fn, _is_at(call)) for call in chain[1:])
+
+
+def _is_at(call: CallSite) -> Callable[[int], bool]:
+    return lambda index: index == call.index
 
 
 def _runs_loop(call: CallSite) -> bool:

@@ -1,0 +1,296 @@
+"""Contexts that may be None: where one is used before anybody has asked, and where None is given to one that does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.link.contexts.deriving import blocks_reached_with
+from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one
+from cancelcheck.link.paths.exceptions import exception_types, handlers_of, takes_failures
+from cancelcheck.link.paths.flow import meets
+from cancelcheck.link.paths.scopes import references
+from cancelcheck.link.timeouts.passing import endless_calls, matched
+from cancelcheck.link.values import ValueKind, evaluate
+from cancelcheck.model.facts import (
+    Attr,
+    Await,
+    Call,
+    Const,
+    Display,
+    Enter,
+    Expr,
+    FunctionKind,
+    Name,
+    Operation,
+    Param,
+    RegionKind,
+    Store,
+    Subscript,
+    Test,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Unguarded(NamedTuple):
+    """A context parameter that may be None, and the node at which it is used with no check before it. `doubt`: it is
+    something else in the first place, or what leads there may have to do with it."""
+
+    carrier: Carrier
+    node: int
+    doubt: bool
+
+
+def unguarded(view: FunctionView) -> Iterator[Unguarded]:
+    """The context parameters of a function that may be None and are used on a path on which nobody asks, in order."""
+    if view.facts.is_stub or view.has_role("overload"):
+        return
+    for carrier in carriers(view):
+        if admits_none(view, carrier.param) is not True:
+            continue
+        node = unguarded_use(view, carrier.name)
+        if node >= 0 and not _is_always_given(view, carrier.param):
+            yield Unguarded(carrier, node, not is_plainly_one(view, carrier) or _is_conditional(view, node))
+
+
+def _is_conditional(view: FunctionView, node: int) -> bool:
+    """Whether a node stands in an arm of a condition, which may have to do with what is given."""
+    return any(view.regions[region].kind is RegionKind.BRANCH for region in view.regions_around(node))
+
+
+def admits_none(view: FunctionView, param: Param) -> bool | None:
+    """Whether a parameter may be None, by its default or its annotation; None where neither says it."""
+    parent = view.parent
+    if parent is None:
+        return None
+    if param.default >= 0 and _is_none(parent, param.default):
+        return True
+    if param.annotation < 0:
+        return None
+    return _says_none(parent, param.annotation)
+
+
+def _says_none(view: FunctionView, index: int) -> bool | None:
+    """Whether an annotation admits None; None where that is not seen."""
+    node = view.nodes[index]
+    match node:
+        case Const():
+            return True if node.kind == "none" else None
+        case Operation(op="|"):
+            return _any(_says_none(view, part) for part in node.operands)
+        case Subscript():
+            name = view.path_of(node.value).rpartition(".")[2]
+            inner = view.nodes[node.index]
+            items = inner.items if isinstance(inner, Display) else [node.index]
+            if name == "Optional":
+                return True
+            if name == "Union":
+                return _any(_says_none(view, item) for item in items)
+            return _says_none(view, items[0]) if name in ("Annotated", "Final") else False
+        case Name() | Attr():
+            if view.variable_at(index) is not None or not view.target_of(index):
+                return None  # another name of something, or not resolved
+            return None if view.target_of(index) in _ANYTHING else False
+    return None
+
+
+_ANYTHING = ("typing.Any", "builtins.object", "typing_extensions.Any")
+
+
+def _any(found: Iterator[bool | None]) -> bool | None:
+    """Whether one of several admits it; None where one is not seen and no other does."""
+    values = list(found)
+    if True in values:
+        return True
+    return None if None in values else False
+
+
+def _is_none(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    return isinstance(node, Const) and node.kind == "none"
+
+
+# --- uses
+
+
+def unguarded_use(view: FunctionView, name: str, *, number: bool = False) -> int:
+    """The first node at which a parameter is used as what it is not if it is None (an attribute of it, an `await`, a
+    `with`; with `number` arithmetic), on a path on which nothing has asked about it or replaced it; -1 if there is
+    none."""
+    if view.facts.bound.get(name, [])[:1] != [-1] or view.facts.kind is not FunctionKind.DEF or view.uses_locals:
+        return -1
+
+    def uses(index: int) -> bool:
+        return _uses(view, index, name, number) and not _expects_failure(view, index)
+
+    def asks(index: int) -> bool:
+        return _asks(view, index, name)
+
+    return meets(view, -1, uses, asks, errors=True)
+
+
+def _is_it(view: FunctionView, index: int, name: str) -> bool:
+    node = view.nodes[index]
+    return isinstance(node, Name) and node.id == name
+
+
+_ARITHMETIC = ("+", "-", "*", "/", "//", "<", "<=", ">", ">=")
+
+
+def _uses(view: FunctionView, index: int, name: str, number: bool) -> bool:
+    node = view.nodes[index]
+    if number:
+        return (
+            isinstance(node, Operation)
+            and node.op in _ARITHMETIC
+            and any(_is_it(view, operand, name) for operand in node.operands)
+        )
+    match node:
+        case Attr():
+            return _is_it(view, node.value, name)
+        case Await():
+            return _is_it(view, node.value, name)
+        case Enter():
+            return _is_it(view, node.context, name)
+    return False
+
+
+def _asks(view: FunctionView, index: int, name: str) -> bool:
+    """Whether a node asks what a parameter is, hands it to something that may, or gives the name another value."""
+    node = view.nodes[index]
+    match node:
+        case Store():
+            return node.id == name
+        case Test():
+            return node.value >= 0 and any(_is_it(view, at, name) for at in view.operands_within(node.value))
+        case Call():
+            # `require(ctx)`, and `isinstance(ctx, Context)` outside of a test
+            outer = view.nodes[node.parent] if node.parent >= 0 else None
+            given = any(_is_it(view, arg.value, name) for arg in node.args)
+            return given and (isinstance(outer, Expr) or view.target_of(node.func) in _LOOKS)
+        case Operation():
+            return node.op in ("is", "is not", "==", "!=") and any(_is_it(view, at, name) for at in node.operands)
+    return False
+
+
+_LOOKS = ("builtins.isinstance", "builtins.hasattr", "builtins.getattr", "builtins.bool", "builtins.callable")
+
+
+def _expects_failure(view: FunctionView, index: int) -> bool:
+    """Whether a `try` around a node takes what the use of None raises."""
+    for region in view.regions_around(index):
+        facts = view.regions[region]
+        if facts.kind is not RegionKind.PROTECTED:
+            continue
+        for handler in handlers_of(view, facts.parent):
+            if takes_failures(view, handler):
+                return True
+            caught = handler.excepts(view).caught
+            if any(leaf.name in _FAILURES for leaf in exception_types(view, [caught])):
+                return True
+    return False
+
+
+_FAILURES = ("builtins.AttributeError", "builtins.TypeError")
+
+
+def _is_always_given(view: FunctionView, param: Param) -> bool:
+    """Whether a private or nested function, all of whose uses are calls in sight, is given a parameter by each."""
+    nested = view.parent is not None and view.parent.facts.kind is FunctionKind.DEF
+    private = view.name.startswith("_") and not view.name.startswith("__")
+    if not nested and not private:
+        return False
+    seen = False
+    for user, call in references(view):
+        if call is None or call.callee is not view:
+            return False
+        argument = next((given for own, given in matched(call, view) if own is param), None)
+        if argument is None or (argument >= 0 and evaluate(user, argument).kind is ValueKind.NONE):
+            return False
+        seen = True
+    return seen
+
+
+# --- None that is given
+
+
+class NoneGiven(NamedTuple):
+    """None that is given to a context: the call, the callee's name for it and its function (None for a library's), and
+    the node there that uses it (-1: its annotation does not admit None). `doubt`: it may be dealt with all the same."""
+
+    call: CallSite
+    argument: int
+    name: str
+    callee: FunctionView | None
+    use: int
+    doubt: bool
+
+
+def none_given(view: FunctionView) -> Iterator[NoneGiven]:
+    """The calls of a function that give None to a context that is not to be None, in order."""
+    for call in view.calls:
+        callee = call.callee
+        if callee is not None and callee.facts.kind is FunctionKind.CLASS:
+            callee = callee.inherited("__init__")
+        if callee is None:
+            found = _to_library(call)
+            if found is not None:
+                yield found
+        elif callee.facts.kind is FunctionKind.DEF and len(callee.alternatives) == 1 and carriers(callee):
+            yield from _to_function(call, callee)
+
+
+def _to_library(call: CallSite) -> NoneGiven | None:
+    catalog = call.fn.module.project.catalog
+    entry = catalog.scope(call.target) or catalog.api(call.target)
+    if entry is None or not entry.refuses_none or not entry.timeout:
+        return None
+    argument = call.argument(entry.timeout, entry.timeout_position)
+    if argument is None or argument < 0 or not _can_only_be_none(call, argument, object_only=False):
+        return None
+    name = entry.timeout if isinstance(entry.timeout, str) else entry.timeout[0]
+    return NoneGiven(call, argument, name, None, -1, False)
+
+
+def _to_function(call: CallSite, callee: FunctionView) -> Iterator[NoneGiven]:
+    if callee.decorators and any(not name for name, _ in callee.decorators):
+        return
+    known = {carrier.name: carrier for carrier in carriers(callee)}
+    for param, argument in matched(call, callee):
+        carrier = known.get(param.name)
+        if carrier is None or argument is None or argument < 0:
+            continue
+        if not _can_only_be_none(call, argument, object_only=not carrier.is_time):
+            continue
+        use = unguarded_use(callee, param.name, number=carrier.is_time)
+        if use < 0 and carrier.is_time:
+            use = unguarded_use(callee, param.name)
+        if use >= 0:
+            yield NoneGiven(call, argument, param.name, callee, use, not is_plainly_one(callee, carrier))
+        elif admits_none(callee, param) is False and is_plainly_one(callee, carrier):
+            if any(found.given and found.param == param.name for found in endless_calls(call)):
+                continue  # that it then waits forever is said of it
+            yield NoneGiven(
+                call, argument, param.name, callee, -1, carrier.is_time or _is_looked_at(callee, param.name)
+            )
+
+
+def _is_looked_at(callee: FunctionView, name: str) -> bool:
+    """Whether a function asks what its parameter is, though its annotation does not say that it may be None."""
+    return any(_asks(callee, index, name) for index in range(len(callee.nodes)))
+
+
+def _can_only_be_none(call: CallSite, index: int, *, object_only: bool) -> bool:
+    """Whether an argument is None: as it is written, by the one value that its name has, or as far as the tests on the
+    way say (of an object: a number may be 0)."""
+    view = call.fn
+    if evaluate(view, index).kind is ValueKind.NONE:
+        return True
+    node = view.nodes[index]
+    if not object_only or not isinstance(node, Name) or view.facts.bound.get(node.id) != [-1]:
+        return False
+    return view.block_of(call.index) in view.live_blocks and view.block_of(call.index) not in blocks_reached_with(
+        view, node.id
+    )
