@@ -56,9 +56,19 @@ def _ended_by(inner: Timed, call: CallSite) -> Inverted | None:
     around = _around(view, call.index, _is_scope(call))
     if around is not None and around.seconds < inner.seconds:
         return Inverted(inner, around)
-    if around is None and view.is_coroutine:
+    # what a call of a public function is allowed may be meant for others; a scope in it has a fallback
+    if around is None and view.is_coroutine and (_is_private(view) or _is_any_scope(call)):
         return _by_callers(inner, view, MAX_CALLERS)
     return None
+
+
+def _is_private(view: FunctionView) -> bool:
+    nested = view.parent is not None and view.parent.facts.kind is FunctionKind.DEF
+    return nested or (view.name.startswith("_") and not view.name.startswith("__"))
+
+
+def _is_any_scope(call: CallSite) -> bool:
+    return call.fn.module.project.catalog.scope(call.target) is not None
 
 
 MAX_CALLERS = 2
