@@ -17,6 +17,7 @@ from cancelcheck.rules import RULES
 from tests.support.checking import check_folder, check_text, difference, places
 from tests.support.fixtures import (
     NOTHING,
+    budget_cases,
     expected_in,
     expected_in_project,
     fixed_path,
@@ -108,7 +109,7 @@ def test_every_file_among_the_fixtures_is_looked_at() -> None:
     assert [
         path
         for path in FIXTURES.rglob("*.py")
-        if path not in known and not any(path.is_relative_to(case) for case in project_cases())
+        if path not in known and not any(path.is_relative_to(case) for case in (*project_cases(), *budget_cases()))
     ] == []
 
 

@@ -529,7 +529,12 @@ class Catalog:
         """Whether a coroutine function takes something out of a queue or a stream."""
         return self._get("taking", name) is not None
 
+    def decorator_entry(self, name: str) -> schema.Decorator | None:
+        """A decorator that changes what a function is."""
+        found: schema.Decorator | None = self._get("decorator", name)
+        return found
+
     def decorator(self, name: str) -> str:
         """The role of a decorator, or ""."""
-        found: schema.Decorator | None = self._get("decorator", name)
+        found = self.decorator_entry(name)
         return found.role if found is not None else ""

@@ -744,10 +744,12 @@ class Callback(_Entry, frozen=True, kw_only=True):
 
 class Decorator(_Entry, frozen=True, kw_only=True):
     """A decorator that changes what a function is. `role`: contextmanager, fixture, abstract, overload, override,
-    property, staticmethod, classmethod, dispatch, route, task, dataclass."""
+    property, staticmethod, classmethod, dispatch, route, task, dataclass. `limits` are arguments with a number of
+    seconds after which the function is ended, whatever it does."""
 
     name: Names
     role: str
+    limits: Names = ()
 
 
 class Framework(_Entry, frozen=True, kw_only=True):

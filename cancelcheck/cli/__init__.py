@@ -19,7 +19,7 @@ import click
 from cancelcheck import __version__
 from cancelcheck.cli.statuses import CLEAN, FAILED, FINDINGS, INTERRUPTED
 
-_COMMANDS = ("check", "explain", "rules", "config", "init", "merge", "server", "clean")
+_COMMANDS = ("check", "budget", "explain", "rules", "config", "init", "merge", "server", "clean")
 """Each a module beside this one."""
 
 

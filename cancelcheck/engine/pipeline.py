@@ -33,6 +33,7 @@ from cancelcheck.engine.store import Store, digest
 from cancelcheck.engine.suppress import Directive, Suppressions
 from cancelcheck.engine.watch import TooLongError, Watch
 from cancelcheck.link import Context
+from cancelcheck.link.project import ModuleView
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
@@ -381,6 +382,23 @@ class Engine:
                 self._lower(source, file.absolute)
         except (OSError, DecodeError):
             return
+
+    def view_of(self, file: InputFile) -> tuple[ModuleView | None, str]:
+        """A file's module in its project, and why there is none where the file cannot be read; neither for a test file
+        or a generated one. Raises `ConfigError`."""
+        scope = self._scope(file.loaded, os.path.dirname(file.absolute))
+        if file.absolute not in self._shown:
+            self._name(file.absolute, file.path)
+        try:
+            text = self._text(file.absolute)
+            if scope.is_test(file.absolute) or (scope.skips_generated and _is_generated(file.path, text)):
+                return None, ""
+            source = self._source(file.absolute, text)
+            return scope.program.project.add(source, self._facts(source, file.absolute)), ""
+        except OSError as error:
+            return None, f"cannot be read: {error.strerror or error}"
+        except DecodeError as error:
+            return None, f"line {error.line}: the file {error.reason}"
 
     def _load(self, name: str, near: str) -> Lowered | None:
         """The file that a module's name stands for in the file shown as `near`; None if there is none, or it cannot be

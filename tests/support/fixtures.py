@@ -177,6 +177,11 @@ def project_cases() -> list[Path]:
     return sorted(path for path in FIXTURES.glob("projects/*") if path.is_dir())
 
 
+def budget_cases() -> list[Path]:
+    """The projects whose entry points say how long they wait at most: see `tests/test_budgets.py`."""
+    return sorted(path for path in FIXTURES.glob("budgets/*") if path.is_dir())
+
+
 def fixed_path(path: Path) -> Path:
     """Where the outcome of a fixture's fixes stands."""
     return path.with_suffix(".fixed.py")

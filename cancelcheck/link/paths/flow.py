@@ -70,13 +70,13 @@ def start_at(view: FunctionView, block: int) -> Place:
     return Place(block, ("",) * view.finals_around(block))
 
 
-def steps(view: FunctionView, place: Place, *, errors: bool = False) -> Iterator[Place]:
+def steps(view: FunctionView, place: Place, *, errors: bool = False, swallowed: bool = False) -> Iterator[Place]:
     """Where a path can go on from a place: by normal flow, and with `errors` where an exception takes it. Out of a
-    `finally` it goes on by the way by which it came in."""
+    `finally` it goes on by the way by which it came in. `swallowed`: what leaves the block by an exception goes on."""
     block = view.blocks[place.block]
     if errors and block.on_error >= 0:
         yield _arrive(view, block.on_error, place.ways, "raise")
-    if block.ends is BlockEnd.RAISE and not _swallows(view, place.block):
+    if block.ends is BlockEnd.RAISE and not swallowed and not _swallows(view, place.block):
         return
     for target in block.next:
         resumes = view.blocks[target].resumes

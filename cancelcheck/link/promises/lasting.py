@@ -42,13 +42,14 @@ def shown(seconds: float) -> str:
     return f"{round(seconds, 6):.12g} s"
 
 
-def lasting(call: CallSite, known: Known = NOTHING) -> Lasting | None:
-    """How long a call of the catalogue can wait; None for any other call, and for one that does not wait."""
+def lasting(call: CallSite, known: Known = NOTHING, *, handed: bool = False) -> Lasting | None:
+    """How long a call of the catalogue can wait; None for any other call, and for one that does not wait. `handed`: it
+    is made by somebody who is handed the function."""
     view = call.fn
     api = view.module.project.catalog.api(call.target)
     if api is None or api.kind in _NOTHING_TO_WAIT_FOR or api.local:
         return None
-    if api.mode is schema.Mode.SYNC and (hold_of(call) is None or was_ended_before(call)):
+    if api.mode is schema.Mode.SYNC and not handed and (hold_of(call) is None or was_ended_before(call)):
         return None
     if api.kind is schema.Kind.SLEEP:
         return Lasting(_slept(call, api, known))

@@ -17,6 +17,7 @@ from cancelcheck.link.values import Value, ValueKind
 from cancelcheck.model.facts import (
     Assign,
     Await,
+    BlockEnd,
     Call,
     Const,
     Enter,
@@ -83,15 +84,18 @@ RAISING = (Call, Await, Enter, Exit, Iterate, Raise)
 """Nodes that may raise."""
 
 
-def ways_through(view: FunctionView, known: Known, turns: TurnsOf) -> Ways:
-    """The ways through a function that begin with what is known."""
-    found = _explore(view, known, turns, MAX_TURNS, follow=True)
+def ways_through(view: FunctionView, known: Known, turns: TurnsOf, swallows: Callable[[int], bool]) -> Ways:
+    """The ways through a function that begin with what is known. `swallows` says of which `with` it is known that it
+    goes on after an exception."""
+    found = _explore(view, known, turns, swallows, MAX_TURNS, follow=True)
     if found is None:
-        found = _explore(view, known, turns, 1, follow=False)
+        found = _explore(view, known, turns, swallows, 1, follow=False)
     return found if found is not None else Ways([], {}, {})
 
 
-def _explore(view: FunctionView, known: Known, turns: TurnsOf, most: int, *, follow: bool) -> Ways | None:
+def _explore(
+    view: FunctionView, known: Known, turns: TurnsOf, swallows: Callable[[int], bool], most: int, *, follow: bool
+) -> Ways | None:
     headers = {
         region.node: index
         for index, region in enumerate(view.regions)
@@ -109,7 +113,7 @@ def _explore(view: FunctionView, known: Known, turns: TurnsOf, most: int, *, fol
                 continue
             if len(onward) > limit:
                 return None
-            onward[state] = _onward(view, state, headers, turns, most, follow)
+            onward[state] = _onward(view, state, headers, turns, swallows, most, follow)
         leads = (*onward[state].next, *onward[state].errors)
         while at < len(leads) and leads[at] in onward:
             at += 1
@@ -123,7 +127,13 @@ def _explore(view: FunctionView, known: Known, turns: TurnsOf, most: int, *, fol
 
 
 def _onward(
-    view: FunctionView, state: State, headers: dict[int, int], turns: TurnsOf, most: int, follow: bool
+    view: FunctionView,
+    state: State,
+    headers: dict[int, int],
+    turns: TurnsOf,
+    swallows: Callable[[int], bool],
+    most: int,
+    follow: bool,
 ) -> Onward:
     block = view.blocks[state.place.block]
     known = state.known
@@ -138,8 +148,13 @@ def _onward(
             if after is not known:
                 known = changes[index] = after
     last = view.nodes[block.end - 1] if block.end > block.start else None
+    first = view.nodes[block.start] if block.end > block.start else None
+    if isinstance(first, Exit) and first.on_error and block.ends is BlockEnd.RAISE and swallows(first.enter):
+        normal = list(steps(view, state.place, swallowed=True))
+        rounds = state.rounds
+        return Onward(tuple(_arrive(view, at, known, rounds) for at in normal), (), changes)
     normal = [at for at in steps(view, state.place) if at.block != block.on_error or at.block in block.next]
-    if isinstance(last, (Iterate, Test)) and len(block.next) == 2:
+    if isinstance(last, (Iterate, Test)) and block.next:
         loop = headers.get(block.end - 1, -1)
         if loop >= 0:
             return Onward(
@@ -147,7 +162,7 @@ def _onward(
                 tuple(_errors(view, state, raised)),
                 changes,
             )
-        if isinstance(last, Test):
+        if isinstance(last, Test) and len(block.next) == 2:
             outcome = truth_of(view, last.value, known)
             if outcome is not None:
                 wanted = block.next[0 if outcome else 1]
@@ -186,7 +201,8 @@ def _at_header(
     node = view.nodes[header]
     found: list[State] = []
     by_block = {target.block: target for target in steps(view, state.place)}
-    inside, outside = (by_block.get(target) for target in block.next)
+    # `while True` leads nowhere but into its turn
+    inside, outside = by_block.get(block.next[0]), by_block.get(block.next[1]) if len(block.next) > 1 else None
     others = tuple(each for each in state.rounds if each.loop != loop)
     thing = None
     if isinstance(node, Iterate):

@@ -65,10 +65,11 @@ from cancelcheck.link.promises.sums import (
     longest,
     one_line,
 )
-from cancelcheck.link.promises.walking import State, Ways, may_go_on, ways_through
+from cancelcheck.link.promises.walking import Onward, State, Ways, may_go_on, ways_through
 from cancelcheck.link.threads.outlasting import endless_loops
 from cancelcheck.link.timeouts.retrying import endless_retries
 from cancelcheck.model.facts import (
+    Arg,
     Assign,
     Attr,
     Await,
@@ -105,6 +106,11 @@ def worst_of(view: FunctionView, layer: int = 0) -> Sum:
     """The most that a function can wait for, when somebody calls it who is not seen. `layer`: without so many of its
     decorators, the outermost first."""
     return Reckoner(view.module.project).called(Func(view, NOTHING, layer), None, known_at_entry(view), math.inf)
+
+
+def worst_of_body(view: FunctionView) -> Sum:
+    """The most that running a module waits for."""
+    return Reckoner(view.module.project).body(view, NOTHING, math.inf)
 
 
 def worst_of_promise(view: FunctionView, promise: Promise) -> Sum:
@@ -176,14 +182,13 @@ class Reckoner:
     def call(self, func: Func, call: CallSite, known: Known, within: float) -> Sum:
         """What a call costs that runs a function, where awaits end after `within` seconds. `known` is what is known
         where the call stands."""
-        given = given_to(call, func.view, known, func.known)
         if func.partial is not None:
-            made, at = func.partial
-            given = Known({**given_to(_without_first(made), func.view, at, func.known).held, **given.held})
-        elif func.bound is not None and any(arg.star for arg in call.node.args):
+            call, known = _completed(call, known, *func.partial)
+        given = given_to(call, func.view, known, func.known)
+        if func.bound is not None and any(arg.star for arg in call.node.args):
             given = func.bound
         found = self.called(func, (call, known), given, within)
-        return behind(found, Hop(call.fn, call.index, call.text))
+        return behind(found, Hop(call.fn, call.index, _named(call, func)))
 
     def called(self, func: Func, made: tuple[CallSite, Known] | None, given: Known, within: float) -> Sum:
         """What a function costs with what it is `given`, its decorators included. `made` is the call, and what is known
@@ -307,13 +312,13 @@ class Reckoner:
                 limit = limit_from(thing, schema.Unit.SECONDS, (schema.Value.NONE,)) if thing else Limit(None, "")
             early = call.argument(waiter.early) if waiter.early else None
             first = early is not None and early >= 0 and view.path_of(early).endswith(waiter.early_values[:1])
-            return capped(
-                lambda left: (soonest if first else longest)([inner(at, left) for at in given]),
-                limit,
-                view,
-                index,
-                within,
-            )
+
+            def waited(left: float) -> Sum:
+                if first:
+                    return soonest([each for at in given for each in self._each(view, at, known, left, beside, now)])
+                return longest([inner(at, left) for at in given])
+
+            return capped(waited, limit, view, index, within)
         spawner = catalog.spawner(target)
         if spawner is not None:
             work = call.argument(spawner.work_keyword, spawner.work_position)
@@ -342,6 +347,18 @@ class Reckoner:
             return ZERO
         return unknown(view, index, "what is awaited is not resolved")
 
+    def _each(
+        self, view: FunctionView, index: int, known: Known, within: float, beside: Beside, now: float
+    ) -> list[Sum]:
+        """What each of several awaitables costs that a node holds."""
+        node = view.nodes[index]
+        place = view.key(index) if isinstance(node, (Name, Attr)) else ""
+        if place in beside:
+            return [_rest(view, pending, now) for pending in beside[place]]
+        if isinstance(node, Display):
+            return [self.awaitable(view, item, known, within, beside, now) for item in node.items]
+        return [self.awaitable(view, index, known, within, beside, now)]
+
     def _returned(self, view: FunctionView, known: Known, within: float, steps: int) -> Sum:
         """What the awaitable costs that a function returns."""
         returns = [node.value for node in view.nodes if isinstance(node, Return) and node.value >= 0]
@@ -362,7 +379,7 @@ class Reckoner:
         if self.catalog.api(call.fn.target_of(work)) is None:
             return None
         made = _shifted(call, work)
-        found = lasting(made, known)
+        found = lasting(made, known, handed=True)
         return awaited(of_library(made, found, blocks=True)) if found is not None else ZERO
 
     def callee(self, call: CallSite, known: Known) -> Func | None:
@@ -420,7 +437,7 @@ class _Walk:
 
     def result(self) -> Sum:
         view = self.view
-        ways = ways_through(view, self.known, self._turns)
+        ways = ways_through(view, self.known, self._turns, self._swallows)
         if not ways.order:
             return unknown(view, -1, "too many ways through it", blocks=not view.is_async)
         place = {state: index for index, state in enumerate(ways.order)}
@@ -431,6 +448,7 @@ class _Walk:
                 continue
             onward = ways.onward[state]
             way, raised = self._through(state, way, onward.changes, ways)
+            way = self._at_header(way, state, onward, ways)
             for target in onward.next:
                 if place[target] > index:
                     _offer(at, target, self._at_edge(way, state, target, ways))
@@ -452,6 +470,19 @@ class _Walk:
         if course is not None:
             return Turns(int(course.attempts), ()) if course.attempts is not None and course.attempts < 1e6 else None
         return turns_of(self.view, node.iterable, known)
+
+    def _swallows(self, enter: int) -> bool:
+        """Whether a `with` swallows what is raised in it, for a policy tries again: `with attempt`."""
+        view = self.view
+        node = view.nodes[enter]
+        name = view.nodes[node.context] if isinstance(node, Enter) else None
+        if not isinstance(name, Name):
+            return False
+        for holder, at in view.bindings(name.id).nodes:
+            store = holder.nodes[at] if at >= 0 and holder is view else None
+            if isinstance(store, Store) and store.parent >= 0 and isinstance(view.nodes[store.parent], Iterate):
+                return self._course(store.parent, self.known) is not None
+        return False
 
     def _course(self, header: int, known: Known) -> Course | None:
         """The policy whose attempts a loop goes over."""
@@ -542,6 +573,9 @@ class _Walk:
             line = found.lines[0]
         else:
             text = f"{call.text}(…)" if call is not None else view.text(told)
+            func = self.known.held.get(call.text) if call is not None else None
+            if call is not None and isinstance(func, Func):
+                text = f"{_named(call, func)}(…)"
             line = Line(view, told, text, found.seconds, parts=found.lines)
         return way._replace(passed=round(way.passed + found.seconds, 6), lines=Link(way.lines, line))
 
@@ -774,32 +808,43 @@ class _Walk:
         return self._awaits(way, index, node.iterable, known)
 
     def _at_edge(self, way: Way, state: State, target: State, ways: Ways) -> Way:
-        """The way where it goes on: a turn of a loop begins, or the loop is left."""
+        """The way where it goes on: the next turn of a loop begins."""
         view = self.view
         block = view.blocks[state.place.block]
         header = block.end - 1
         loop = ways.headers.get(header, -1) if block.end > block.start else -1
-        if loop < 0:
+        if loop < 0 or target.round_of(loop) is None:
             return way
-        before, now = state.round_of(loop), target.round_of(loop)
-        mark = way.marks.get(loop)
+        before = state.round_of(loop)
+        mark = way.marks.get(loop) if before is not None else None
         course = self.courses.get(header)
-        if now is not None and view.is_inside(view.blocks[target.place.block].region, loop):
-            first = mark.first if mark is not None and before is not None else way.passed
-            lines = mark.lines if mark is not None and before is not None else way.lines
-            if course is not None and before is not None:
-                way = self._delays(way, course, before.begun, header)
-            return way._replace(marks={**way.marks, loop: Mark(first, way.passed, lines)})
-        if before is None or mark is None:
+        first, lines = (mark.first, mark.lines) if mark is not None else (way.passed, way.lines)
+        if course is not None and before is not None:
+            way = self._delays(way, course, before.begun, header)
+        return way._replace(marks={**way.marks, loop: Mark(first, way.passed, lines)})
+
+    def _at_header(self, way: Way, state: State, onward: Onward, ways: Ways) -> Way:
+        """The way at the header of a loop that no turn follows any more: it may have had more than were gone
+        through."""
+        view = self.view
+        block = view.blocks[state.place.block]
+        header = block.end - 1
+        loop = ways.headers.get(header, -1) if block.end > block.start else -1
+        before = state.round_of(loop) if loop >= 0 else None
+        mark = way.marks.get(loop)
+        if before is None or mark is None or any(target.round_of(loop) is not None for target in onward.next):
             return way
+        course = self.courses.get(header)
         if course is not None:
             return self._after_attempts(way, mark, course, before.begun, header)
         if before.number is not None and before.number > before.begun:
             more = before.number - before.begun
             each = way.passed - mark.last
             if each > 0:
-                line = Line(view, header, f"{more} more turns", round(more * each, 6), f"{shown(each)} each")
-                return self._spends(way, one_line(line._replace(blocks=self._blocked_since(way, mark))), header)
+                blocks = self._blocked_since(way, mark)
+                text = f"{more} more turns"
+                line = Line(view, header, text, round(more * each, 6), f"{shown(each)} each", blocks)
+                return self._spends(way, one_line(line), header)
             return way
         if may_go_on(view, state, loop, header):
             return self._goes_on(way, mark, loop, header)
@@ -907,6 +952,14 @@ def _wrapper(view: FunctionView, layer: int) -> _Wrapper | None:
     return _Wrapper(wrapper, params[0].name, around) if wrapper is not None and params else None
 
 
+def _named(call: CallSite, func: Func) -> str:
+    """A call as it is written, with the function that it runs where that has another name."""
+    name = func.view.name
+    if not name or name == call.member or name.startswith("__") or func.view.owner is not None:
+        return call.text
+    return f"{call.text} → {name}"
+
+
 def _may_bound(name: str) -> bool:
     """Whether a decorator says by its name that it ends what it is on."""
     return any(word in name.lower() for word in ("timeout", "deadline"))
@@ -929,9 +982,20 @@ def _shifted(call: CallSite, work: int) -> CallSite:
     return type(call)(call.fn, call.index, Call(node.start, node.end, node.parent, work, list(rest), node.close))
 
 
-def _without_first(call: CallSite) -> CallSite:
-    """What a partial says of the function that it is given first."""
-    return _shifted(call, call.positional[0])
+def _completed(call: CallSite, known: Known, made: CallSite, at: Known) -> tuple[CallSite, Known]:
+    """A call of a partial with the arguments that this one was made with, and what is known where these stand. Those of
+    a call in another function do not count."""
+    before = made.node.args[1:]
+    if made.fn is not call.fn:
+        return _with_args(made, before), at
+    taken = {arg.keyword for arg in call.node.args if arg.keyword}
+    kept = [arg for arg in before if not arg.keyword or arg.keyword not in taken]
+    return _with_args(call, [*kept, *call.node.args]), known
+
+
+def _with_args(call: CallSite, args: list[Arg]) -> CallSite:
+    node = call.node
+    return type(call)(call.fn, call.index, Call(node.start, node.end, node.parent, node.func, args, node.close))
 
 
 def _held_at(view: FunctionView, index: int, steps: int = 6) -> str:

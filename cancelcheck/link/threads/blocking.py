@@ -26,6 +26,20 @@ class Hold(enum.StrEnum):
 
 _SHORT_KINDS = frozenset({schema.Kind.FILE})
 
+_ELSEWHERE = frozenset(
+    {
+        schema.Kind.HTTP,
+        schema.Kind.RPC,
+        schema.Kind.DB,
+        schema.Kind.CACHE,
+        schema.Kind.BROKER,
+        schema.Kind.CLOUD,
+        schema.Kind.MAIL,
+        schema.Kind.REMOTE,
+    }
+)
+"""Kinds of calls that ask another machine each time, whatever the function did before (`cache.set`, `cache.get`)."""
+
 
 def hold_of(call: CallSite) -> Hold | None:
     """How long a call of the catalogue can hold up its thread; None for any other call, and for one that only asks."""
@@ -38,7 +52,7 @@ def hold_of(call: CallSite) -> Hold | None:
     owner = call.target.rpartition(".")[0]
     if catalog.lock(owner) is not None and call.member == "acquire":
         return Hold.SHORT
-    if was_asked_before(call):
+    if api.kind not in _ELSEWHERE and was_asked_before(call):
         return None
     match api.kind:
         case schema.Kind.SLEEP if _is_blink(call, api):

@@ -1,0 +1,103 @@
+"""The budget of a program: its entry points, and the most that each waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cancelcheck.engine.discover import discover
+from cancelcheck.engine.pipeline import Engine, Progress
+from cancelcheck.link.promises.entries import Entry, entries_of, worst_of_entry
+from cancelcheck.link.promises.sla import milliseconds
+from cancelcheck.link.promises.sums import Line, Trail
+from cancelcheck.model import budget as model
+
+if TYPE_CHECKING:
+    from cancelcheck.config import SettingsFinder
+    from cancelcheck.engine.store import Store
+    from cancelcheck.link.function import FunctionView
+
+
+def budget(
+    paths: Sequence[str], finder: SettingsFinder, *, store: Store | None = None, progress: Progress | None = None
+) -> model.Budget:
+    """The budget of the entry points in files and folders, test files and generated ones left out. Raises `ConfigError`
+    where a setting that holds for one of the files is wrong."""
+    engine = Engine(finder, store=store)
+    files, errors = discover(paths, finder)
+    engine.announce(files)
+    found: list[model.Entry] = []
+    failed = [(error.path, error.message) for error in errors]
+    for done, file in enumerate(files):
+        if progress is not None:
+            progress(done, len(files))
+        view, problem = engine.view_of(file)
+        if problem:
+            failed.append((file.path, problem))
+        if view is not None:
+            found += [_entry(entry) for entry in entries_of(view)]
+        if engine.is_heavy:
+            engine.forget()
+    engine.close()
+    found.sort(key=lambda entry: entry.sort_key)
+    return model.Budget(tuple(found), len(files), tuple(failed))
+
+
+def _entry(entry: Entry) -> model.Entry:
+    worst = worst_of_entry(entry)
+    forever, unknown = worst.open.endless, worst.open.unsure
+    verdict = model.Verdict.FOREVER if forever else model.Verdict.UNKNOWN if unknown else model.Verdict.BOUNDED
+    view = entry.view
+    return model.Entry(
+        kinds=entry.kinds,
+        name=entry.name,
+        symbol=view.qualname or view.module.name,
+        place=_place_at(view, view.facts.start),
+        verdict=verdict,
+        worst_ms=_milliseconds(worst.seconds),
+        promised_ms=milliseconds(entry.promise) if entry.promise is not None else None,
+        waits=_waits(worst.lines, 0.0),
+        forever=_calls(forever),
+        unknown=_calls(unknown),
+    )
+
+
+def _waits(lines: Sequence[Line], start: float) -> tuple[model.Wait, ...]:
+    found = []
+    for line in lines:
+        found.append(
+            model.Wait(
+                text=line.text,
+                place=_place(line.view, line.node),
+                start_ms=_milliseconds(start),
+                wait_ms=_milliseconds(line.seconds),
+                how=line.how,
+                blocks=line.blocks,
+                parts=_waits(line.parts, start),
+            )
+        )
+        start += line.seconds
+    return tuple(found)
+
+
+def _calls(trail: Trail | None) -> tuple[model.Call, ...]:
+    if trail is None:
+        return ()
+    last = len(trail.hops) - 1
+    return tuple(
+        model.Call(hop.text, _place(hop.view, hop.node), trail.why if at == last else "")
+        for at, hop in enumerate(trail.hops)
+    )
+
+
+def _place(view: FunctionView, node: int) -> model.Place:
+    return _place_at(view, view.nodes[node].start if node >= 0 else view.facts.start)
+
+
+def _place_at(view: FunctionView, offset: int) -> model.Place:
+    line, column = view.module.source.position(offset)
+    return model.Place(view.module.source.path, line, column)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)
