@@ -16,8 +16,10 @@ import pytest
 
 from cancelcheck.catalog import Catalog
 from cancelcheck.config import parse_settings
+from cancelcheck.reporting import render
 from cancelcheck.rules import RULES
 from tests.support.documentation import PAGES, ROOT, agrees, pieces, run_page
+from tests.unit.reporting.sample import REPORT
 
 
 def name_of(page: Path) -> str:
@@ -66,6 +68,18 @@ def test_every_command_and_option_that_is_named_exists() -> None:
             # or a path, where `check` is left out
             assert command in (*_COMMANDS, "src", "shop"), f"{name_of(page)}: cancelcheck {command}"
             assert set(re.findall(r"--([a-z-]+)", rest)) <= known, f"{name_of(page)}: {rest}"
+
+
+def test_the_task_for_vs_code_reads_what_is_printed() -> None:
+    page = (ROOT / "docs" / "editors.md").read_text("utf-8")
+    (task,) = [json.loads(piece.text) for piece in pieces(page) if piece.title == ".vscode/tasks.json"]
+    pattern = task["tasks"][0]["problemMatcher"]["pattern"]
+    shown = render("concise", REPORT).splitlines()
+    for line, finding in zip(shown, REPORT.findings, strict=True):
+        match = re.fullmatch(pattern["regexp"], line)
+        assert match is not None
+        found = [match[pattern[name]] for name in ("file", "line", "column", "code", "message")]
+        assert found == [finding.path, str(finding.line), str(finding.column), finding.code, finding.message]
 
 
 def test_there_is_a_page_for_each_rule_and_it_is_its_documentation() -> None:
