@@ -325,3 +325,16 @@ def test_a_cache_that_cannot_be_used_is_said_once_and_changes_nothing(root: Path
     done = command("--strict", "--cache-dir", "file/cache", ".", cwd=root, env=CACHE)
     assert (done.status, done.out) == (expected.status, expected.out)
     assert done.err.count("warning: the cache") == 1
+
+
+def test_several_processes_say_how_far_they_are(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cancelcheck.engine import pool
+
+    monkeypatch.setattr(pool, "PAYS_FROM", 0)
+    monkeypatch.setattr(pool, "PAYS_FROM_AFRESH", 0)
+    write(root, PROJECT)
+    told: list[tuple[str, int, int]] = []
+    check((".",), SettingsFinder(), jobs=2, progress=lambda *progress: told.append(progress))
+    assert told == sorted(told, key=lambda progress: (progress[0] != "read", progress[1]))
+    assert ("read", 5, 5) in told
+    assert told[-1] == ("checked", 5, 5)

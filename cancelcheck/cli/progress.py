@@ -16,12 +16,12 @@ class Progress:
         self._started = started
         self._shown = 0.0
 
-    def __call__(self, done: int, total: int) -> None:
-        """So many of so many files are done."""
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """So many of so many files are read, or checked."""
         now = time.monotonic()
         if now - self._started > _AFTER and now - self._shown > 0.1:
             self._shown = now
-            sys.stderr.write(f"\r{done} of {total} files")
+            sys.stderr.write(f"\r\x1b[K{done} of {total} files {what}")
             sys.stderr.flush()
 
     def clear(self) -> None:

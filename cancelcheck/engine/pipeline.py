@@ -43,8 +43,9 @@ from cancelcheck.rules import RULES
 if TYPE_CHECKING:
     from cancelcheck.engine.shards import Shard
 
-Progress = Callable[[int, int], None]
-"""Is told how many of how many files are done."""
+Progress = Callable[[str, int, int], None]
+"""Is told what is done, and with how many of how many files: they are `read` first where there are several processes,
+and then `checked`."""
 
 Lowered = tuple[SourceFile, ModuleFacts]
 
@@ -107,9 +108,9 @@ def check(
             findings.extend(known)
     known_count = len(files) - len(missing)
 
-    def tell(done: int) -> None:
+    def tell(done: int, what: str = "checked") -> None:
         if progress is not None:
-            progress(known_count + done, len(files))
+            progress(what, known_count + done, len(files))
 
     for file, found in _checked(engine, missing, jobs, tell):
         findings.extend(found)
@@ -132,7 +133,7 @@ def rarely_collect() -> None:
 
 
 def _checked(
-    engine: Engine, files: Sequence[InputFile], jobs: int, tell: Callable[[int], None]
+    engine: Engine, files: Sequence[InputFile], jobs: int, tell: Callable[[int, str], None]
 ) -> Iterator[tuple[InputFile, list[Finding]]]:
     """The findings of files that are to be checked, in this process or in others."""
     if jobs > 1 and len(files) > 1 and engine.is_shareable:
@@ -142,7 +143,7 @@ def _checked(
             yield from check_in_processes(engine, files, jobs, tell)
             return
     for done, file in enumerate(files):
-        tell(done)
+        tell(done, "checked")
         yield file, engine.examine(file)
         if engine.is_heavy:
             engine.forget()

@@ -52,14 +52,15 @@ class Checked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a process says of a batch. `digests` are those of all files that it has read since its last answer, `slow`
-    the files that took too long."""
+    """What a process says of a batch of `size` files. `digests` are those of all files that it has read since its last
+    answer, `slow` the files that took too long."""
 
     checked: list[Checked]
     digests: dict[str, bytes]
     asked: list[tuple[str, Asked]]
     steady: bool
     slow: frozenset[str]
+    size: int
 
 
 def pays(files: Sequence[InputFile]) -> bool:
@@ -68,7 +69,7 @@ def pays(files: Sequence[InputFile]) -> bool:
 
 
 def check_in_processes(
-    engine: Engine, files: Sequence[InputFile], jobs: int, tell: Callable[[int], None]
+    engine: Engine, files: Sequence[InputFile], jobs: int, tell: Callable[[int, str], None]
 ) -> Iterator[tuple[InputFile, list[Finding]]]:
     """The findings of the files, in their order. What no process came back with is checked in this one."""
     engine.prepare(files)
@@ -93,10 +94,13 @@ def check_in_processes(
             initargs=(engine.finder, [(file.path, file.absolute) for file in engine.announced], store.folder),
         )
         try:
+            lowered = 0
             by_size = sorted(range(len(files)), key=lambda index: -sizes[index])
             for answer in _done(pool.submit(_lower, _named(files, batch)) for batch in _batches(by_size, sizes, share)):
                 engine.slow.update(answer.slow)
                 engine.contents.steady &= answer.steady
+                lowered += answer.size
+                tell(lowered, "read")
             slow = frozenset(engine.slow)
             for answer in _done(
                 pool.submit(_check, _named(files, batch), slow) for batch in _batches(range(len(files)), sizes, share)
@@ -107,7 +111,7 @@ def check_in_processes(
                 for folder, asked in answer.asked:
                     engine.learn(folder, asked)
                 answers.update((checked.place, checked) for checked in answer.checked)
-                tell(len(answers))
+                tell(len(answers), "checked")
         except BrokenProcessPool:
             engine.notes.append("a worker process was ended from outside: the rest was done in one")
         except KeyboardInterrupt:
@@ -190,7 +194,7 @@ def _lower(batch: Sequence[tuple[int, str, str]]) -> Answer:
     for _, path, absolute in batch:
         engine.lower(_file(engine, path, absolute))
     engine.close()
-    return Answer([], {}, [], engine.contents.steady, frozenset(engine.slow))
+    return Answer([], {}, [], engine.contents.steady, frozenset(engine.slow), len(batch))
 
 
 def _check(batch: Sequence[tuple[int, str, str]], slow: frozenset[str]) -> Answer:
@@ -210,4 +214,4 @@ def _check(batch: Sequence[tuple[int, str, str]], slow: frozenset[str]) -> Answe
             engine.forget()
     asked.extend(engine.asked())
     engine.close()
-    return Answer(checked, engine.contents.news(), asked, engine.contents.steady, frozenset(engine.slow))
+    return Answer(checked, engine.contents.news(), asked, engine.contents.steady, frozenset(engine.slow), len(batch))

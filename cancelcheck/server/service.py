@@ -20,6 +20,7 @@ from pygls.lsp.server import LanguageServer
 
 from cancelcheck import __version__
 from cancelcheck.config import CONFIG_NAMES, ConfigError
+from cancelcheck.engine.baseline import FILE as BASELINE
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.source import SourceFile
 from cancelcheck.server.actions import FIX_ALL, Document, is_wanted
@@ -27,7 +28,7 @@ from cancelcheck.server.checking import Checked, Checker, ServerSettings, settin
 from cancelcheck.server.diagnostics import diagnostic_of, explanation, range_of, rule_named_at
 from cancelcheck.server.positions import Positions, touches
 
-_WATCHED = (*(f"**/{name}" for name in CONFIG_NAMES), "**/*.py")
+_WATCHED = (*(f"**/{name}" for name in CONFIG_NAMES), f"**/{BASELINE}", "**/*.py")
 """Files that what is found depends on, besides those that are open."""
 
 _log = logging.getLogger("cancelcheck.server")

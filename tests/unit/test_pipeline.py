@@ -274,9 +274,9 @@ def test_line_ends_change_nothing(root: Path) -> None:
 
 def test_progress_is_told(root: Path) -> None:
     write(root, {"a.py": "", "b.py": ""})
-    told: list[tuple[int, int]] = []
-    check(["."], SettingsFinder(), progress=lambda done, total: told.append((done, total)))
-    assert told == [(0, 2), (1, 2), (2, 2)]
+    told: list[tuple[str, int, int]] = []
+    check(["."], SettingsFinder(), progress=lambda *progress: told.append(progress))
+    assert told == [("checked", 0, 2), ("checked", 1, 2), ("checked", 2, 2)]
 
 
 def test_ctrl_c_passes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
