@@ -113,6 +113,7 @@ def test_most_rules_that_promise_a_fix_are_among_them() -> None:
         101,
         103,
         104,
+        105,
         106,
         108,
         109,

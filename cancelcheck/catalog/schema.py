@@ -549,6 +549,7 @@ class Resource(_Entry, frozen=True, kw_only=True):
     context_only: bool = False
     opened_by: tuple[str, ...] = ()
     item: int = -1
+    async_with: bool = False
     lent: tuple[str, ...] = ()
 
 

@@ -21,11 +21,14 @@ import aiohttp
 async def price(url):
     async with aiohttp.ClientSession() as session:
         answer = await session.get(url)
-        return await answer.text()
+        text = await answer.text()
+    return text
 ```
 
 ## Fix safety
-There is no fix: whether a `with` or a `finally` is right is for the author to say.
+Unsafe: the resource is given back on other ways out too, where it was not before. Offered where one block takes it and
+gives it back: what stands between goes into an `async with`, or into a `try` with a `finally`. Elsewhere its author has
+to say who gives it back.
 
 ## Known limits
 What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
@@ -44,6 +47,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.cleanup.bracketing import bracketing_edits
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
 from cancelcheck.link.cleanup.resources import closed_on_some_ways, forgotten
 from cancelcheck.link.cleanup.skipping import released_at_end, skipped_releases
@@ -51,6 +55,7 @@ from cancelcheck.link.paths.flow import FAILURES
 from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.threads.programs import is_process
+from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -60,6 +65,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     for held, leak, released, strict in forgotten(fn):
         if is_left_by_cleanup(fn, leak, held.name):
             continue
+        edits = bracketing_edits(fn, held)
         close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"
         kept = f"{held.entry.holds} `{held.name}`"
         left = f"{kept} is not given back {when_it_leaves(fn, leak)}" if released else f"{kept} is never given back"
@@ -72,6 +78,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, held.call.index, f"the {held.entry.holds} is taken"),
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
             ),
+            fix=ctx.fix("give it back on every path", Safety.UNSAFE, *edits) if edits is not None else None,
             strict=strict or is_program(fn) or is_process(fn) or (fn.module.is_test and leak.kind in FAILURES),
         )
     for unsure in closed_on_some_ways(fn):
