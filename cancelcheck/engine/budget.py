@@ -30,7 +30,7 @@ def budget(
     failed = [(error.path, error.message) for error in errors]
     for done, file in enumerate(files):
         if progress is not None:
-            progress(done, len(files))
+            progress("read", done, len(files))
         view, problem = engine.view_of(file)
         if problem:
             failed.append((file.path, problem))
