@@ -1,9 +1,10 @@
-"""Compares cancelcheck with flake8-async, ruff and the bare LibCST parse: whole processes, on the same pinned packages,
-on one core, in turn.
+"""Compares cancelcheck with other linters and the bare LibCST parse: whole processes, on the same pinned packages, on
+one core, in turn.
 
-    python benchmarks/run.py                 download once, measure, print
-    python benchmarks/run.py --write         write benchmarks/RESULTS.md too
-    python benchmarks/run.py --from DIR      measure on folders of one's own
+    python benchmarks/run.py                       download once, measure, print
+    python benchmarks/run.py --write               write benchmarks/RESULTS.md too
+    python benchmarks/run.py --only mixed,growth   some of its sections
+    python benchmarks/run.py --from DIR            measure on folders of one's own
 
 Standard library only; see README.md beside it. Needs `os.wait4`: Linux or macOS.
 """
@@ -29,7 +30,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PACKAGES = HERE / "packages.txt"
+MIXED = HERE / "packages-mixed.txt"
 TOOLS = HERE / "tools.txt"
+SECTIONS = ("asyncio", "mixed", "growth")
+GROWTH = (1_000, 3_000, 10_000, 30_000)
+"""Files of the trees that show what growing costs."""
 RESULTS = HERE / "RESULTS.md"
 
 
@@ -122,11 +127,18 @@ def main() -> int:
         return 2
     cache.mkdir(parents=True, exist_ok=True)
     tools = tools_python(cache)
-    source = options.source.resolve() if options.source else unpacked(cache, PACKAGES)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        cases = make_cases(source, tools, Path(scratch))
-        measure(cases, options.runs)
-        report = describe(cases, source, options.runs)
+    given = options.source.resolve() if options.source else None
+    parts = [head(options.runs)]
+    for section in options.only:
+        source = given or unpacked(cache, MIXED if section == "mixed" else PACKAGES)
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            if section == "growth":
+                parts.append(grown(source, Path(scratch)))
+                continue
+            cases = make_cases(source, tools, Path(scratch), mixed=section == "mixed")
+            measure(cases, options.runs)
+            parts.append(describe(section, cases, source))
+    report = "\n\n".join(parts)
     print(report)
     if options.write:
         RESULTS.write_text(report + "\n", encoding="utf-8")
@@ -138,6 +150,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=default, help="where packages and tools are kept (%(default)s)")
     parser.add_argument("--from", dest="source", type=Path, help="measure on this folder, download no packages")
+    parser.add_argument(
+        "--only",
+        type=lambda text: [section for section in SECTIONS if section in text.split(",")],
+        default=SECTIONS,
+        metavar="SECTIONS",
+        help=f"of {', '.join(SECTIONS)}: some, between commas",
+    )
     parser.add_argument("--runs", type=int, default=5, help="runs of each, after one to warm up (%(default)s)")
     parser.add_argument("--write", action="store_true", help=f"write the report to {RESULTS.name}")
     return parser.parse_args()
@@ -202,8 +221,9 @@ _CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 # --- the cases -------------------------------------------------------------------------------------------------------
 
 
-def make_cases(source: Path, tools: Path, scratch: Path) -> list[Case]:
-    """Everything to measure on the files of `source`; `scratch` is a folder to be changed at will."""
+def make_cases(source: Path, tools: Path, scratch: Path, *, mixed: bool) -> list[Case]:
+    """Everything to measure on the files of `source`; `scratch` is a folder to be changed at will. On the `mixed` code
+    base the linters that take minutes are left out."""
     tree = str(source)
     checkout = {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "cancelcheck"]
@@ -211,18 +231,28 @@ def make_cases(source: Path, tools: Path, scratch: Path) -> list[Case]:
     kept, fresh, edited, shared = scratch / "kept", scratch / "fresh", scratch / "edited", scratch / "shared"
     copy, twice = scratch / "copy", scratch / "twice"
     shutil.copytree(source, copy)
-    for name in ("one", "two"):
-        shutil.copytree(source, twice / name)
+    if not mixed:
+        for name in ("one", "two"):
+            shutil.copytree(source, twice / name)
     files = python_files(copy)
     changed = max(files, key=lambda file: file.stat().st_size)
     three = [str(file) for file in files[:: max(1, len(files) // 3)][:3]]
     one = "--jobs=1"
-    return [
+    flake8 = [str(tools), "-m", "flake8", "--isolated", "--exit-zero", "-j1"]
+    own_flake8 = [sys.executable, "-m", "flake8", "--isolated", "--exit-zero", "-j1"]
+    others = [
+        Case("flake8 with flake8-async", [*flake8, "--select=ASYNC", tree], long=True),
         Case(
-            "flake8 with flake8-async",
-            [str(tools), "-m", "flake8", "--isolated", "--select=ASYNC", "--exit-zero", "-j1", tree],
+            "pylint",
+            [str(tools), "-m", "pylint", "--rcfile=", "--persistent=n", "--exit-zero", "-j1", "--recursive=y", tree],
             long=True,
         ),
+        Case("bandit", [str(tools), "-m", "bandit", "-q", "-r", "--exit-zero", tree], long=True),
+        Case("flake8 alone", [*flake8, "--select=E,F,W,C90", tree], long=True),
+        Case("flake8 with cancelcheck", [*own_flake8, "--select=E,F,W,C90,CAN", tree], checkout, long=True),
+    ]
+    return [
+        *(() if mixed else others),
         Case(PARSE, [sys.executable, "-c", _PARSE, tree]),
         Case(
             "ruff, ASYNC rules, no cache",
@@ -252,10 +282,55 @@ def make_cases(source: Path, tools: Path, scratch: Path) -> list[Case]:
             [_Step(change=Path(three[1]))],
         ),
         Case("cancelcheck, three files, without a cache", [*check, one, "--no-cache", *three], checkout),
-        Case(TWICE, [*check, one, f"--cache-dir={fresh}", str(twice)], checkout, [_Step(remove=fresh)]),
-        Case("cancelcheck --version", [*command, "--version"], checkout),
-        Case("python -c pass", [sys.executable, "-c", "pass"], checkout),
+        *(
+            ()
+            if mixed
+            else (
+                Case(TWICE, [*check, one, f"--cache-dir={fresh}", str(twice)], checkout, [_Step(remove=fresh)]),
+                Case("cancelcheck --version", [*command, "--version"], checkout),
+                Case("python -c pass", [sys.executable, "-c", "pass"], checkout),
+            )
+        ),
     ]
+
+
+def grown(source: Path, scratch: Path) -> str:
+    """What trees of more and more copies of the same files take, with an empty cache, on all cores: Markdown."""
+    files = len(python_files(source))
+    rows = [
+        "## Growth",
+        "",
+        "Copies of the same packages, empty cache, all cores; the highest peak of any process. Once each.",
+        "",
+        "| files | CPU s | wall s | peak MB | µs CPU per file, first = 1 |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    first = 0.0
+    tree, cache = scratch / "tree", scratch / "cache"
+    copies = 0
+    for wanted in GROWTH:
+        while copies * files < wanted:
+            shutil.copytree(source, tree / f"copy{copies}")
+            copies += 1
+        case = Case(
+            f"{wanted} files",
+            [
+                *(sys.executable, "-m", "cancelcheck", "check", "--isolated", "--strict", "--exit-zero", "--quiet"),
+                *("--format=json", f"--cache-dir={cache}", str(tree)),
+            ],
+            {"PYTHONPATH": str(ROOT)},
+            [_Step(remove=cache)],
+            all_cores=True,
+        )
+        sample = case.measure()
+        each = sample.cpu / (copies * files)
+        first = first or each
+        rows.append(
+            f"| {copies * files:,} | {sample.cpu:.1f} | {sample.wall:.1f} | {sample.memory / 1e6:.0f} "
+            f"| {each / first:.2f} |"
+        )
+        print(rows[-1], file=sys.stderr)
+    return "\n".join(rows)
 
 
 PARSE = "LibCST's parse of all files, and nothing else"
@@ -292,24 +367,37 @@ def measure(cases: Sequence[Case], runs: int) -> None:
 # --- the report ------------------------------------------------------------------------------------------------------
 
 
-def describe(cases: Sequence[Case], source: Path, runs: int) -> str:
-    """The report in Markdown."""
+def head(runs: int) -> str:
+    """How it was measured, in Markdown."""
+    system = f"{os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}"
+    return "\n".join(
+        (
+            "# Results",
+            "",
+            f"Measured by `python benchmarks/run.py --write`: medians of {runs} runs of each process, in turn, pinned",
+            "to one core but where it says all. Read the ratios: the machine may be shared.",
+            "",
+            f"- against: {', '.join(TOOLS.read_text('utf-8').split())}",
+            f"- machine: {cpu_model()}, {system}",
+        )
+    )
+
+
+def describe(section: str, cases: Sequence[Case], source: Path) -> str:
+    """One section in Markdown: how long each process took, and how many times as long as the first one, and as the
+    parse."""
     files = python_files(source)
     lines = count_lines(files)
     base = cases[0]
     parse = next(case for case in cases if case.name == PARSE)
-    pinned = ", ".join(PACKAGES.read_text("utf-8").split()) if source.name.startswith("packages-") else source.name
+    packages = MIXED if section == "mixed" else PACKAGES
+    pinned = ", ".join(packages.read_text("utf-8").split()) if source.name.startswith("packages-") else source.name
     rows = [
-        "# Results",
+        f"## {'A mixed code base' if section == 'mixed' else 'Code that is full of asyncio'}",
         "",
-        f"Measured by `python benchmarks/run.py --write`: medians of {runs} runs of each process, in turn, pinned to",
-        "one core but where it says all. Read the ratios: the machine may be shared.",
+        f"{pinned}: {len(files):,} files, {lines:,} lines.",
         "",
-        f"- on: {pinned}: {len(files):,} files, {lines:,} lines",
-        f"- against: {', '.join(TOOLS.read_text('utf-8').split())}",
-        f"- machine: {cpu_model()}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}",
-        "",
-        "| process | CPU s | wall s | peak MB | µs CPU per line | CPU, flake8-async = 1 | CPU, parse = 1 |",
+        f"| process | CPU s | wall s | peak MB | µs CPU per line | CPU, {base.name} = 1 | CPU, parse = 1 |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for case in cases:
@@ -319,7 +407,8 @@ def describe(cases: Sequence[Case], source: Path, runs: int) -> str:
             f"| {_ratio(case.cpu / base.cpu)} | {case.cpu / parse.cpu:.2f} |"
         )
     known = {case.name: case for case in cases}
-    rows += ["", f"Twice the files: {known[TWICE].cpu / known[COLD].cpu:.2f} times the CPU time."]
+    if TWICE in known:
+        rows += ["", f"Twice the files: {known[TWICE].cpu / known[COLD].cpu:.2f} times the CPU time."]
     rows += ["", f"All cores: {known[ALL_CORES].wall / known[COLD].wall:.2f} of the wall time of one."]
     return "\n".join(rows)
 
