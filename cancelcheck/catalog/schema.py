@@ -487,12 +487,15 @@ class ClockEntry(_Entry, frozen=True, kw_only=True):
 
 
 class ClockSink(_Entry, frozen=True, kw_only=True):
-    """A parameter that takes a point in time on a certain clock."""
+    """A parameter that takes a point in time on a certain clock. `now` is an expression for that clock's now, on the
+    module `now_module`, or else on what the method is called on."""
 
     call: Names
     position: int = -1
     keyword: str = ""
     clock: Clock
+    now: str = ""
+    now_module: str = ""
 
 
 class Duration(_Entry, frozen=True, kw_only=True):

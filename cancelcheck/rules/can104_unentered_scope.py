@@ -21,8 +21,9 @@ async def fetch(reader):
 ```
 
 ## Fix safety
-Safe where only the `async` before `with` is missing in an async function: without it the statement raises. In every
-other case what was meant is not known, and there is no fix.
+Safe where only the `async` before `with`, or the `await` before a coroutine function, is missing in an async function:
+without it the statement raises, or nothing of it runs. In every other case what was meant is not known, and there is no
+fix.
 
 ## Known limits
 A scope that is stored, returned or handed to a call is taken to be entered there.
@@ -32,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cancelcheck.catalog.schema import Entering, Scope
+from cancelcheck.catalog.schema import Entering, Scope, ScopeKind
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.function import Use
 from cancelcheck.link.tasks.spawning import loss_of
@@ -55,6 +56,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     call.index,
                     f"`{call.text}(…)` is not awaited: it bounds nothing, and what it wraps is left to itself",
                     help=f"Write `await {call.text}(…)`.",
+                    fix=_awaited(fn, call, scope, ctx),
                 )
             continue
         how = _unentered(fn, call, scope)
@@ -67,6 +69,15 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 help=f"Write `{keyword} {call.text}(…):` around what it is to bound.",
                 fix=_fix(fn, call, scope, ctx),
             )
+
+
+def _awaited(fn: FunctionView, call: CallSite, scope: Scope, ctx: Context) -> Fix | None:
+    # what a shield is given runs without the await too
+    if not fn.is_async or fn.use(call.index).kind != "dropped" or scope.kind is ScopeKind.SHIELD:
+        return None
+    if not ctx.catalog.is_coroutine(call.target):
+        return None
+    return ctx.fix("await it", Safety.SAFE, (call.node.start, call.node.start, "await "))
 
 
 def _unentered(fn: FunctionView, call: CallSite, scope: Scope) -> str:

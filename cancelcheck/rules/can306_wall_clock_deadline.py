@@ -30,7 +30,8 @@ def wait_ready(server, timeout):
 
 ## Fix safety
 Safe where the deadline and every clock read that it is compared with are in one function: each read becomes
-`time.monotonic`. There is no fix where a value leaves the function, or comes from `datetime`.
+`time.monotonic`. Safe too where a point on one clock is made for an API that takes another: that one is read. There is
+no fix where a value leaves the function, or comes from `datetime`.
 
 ## Known limits
 A point in time that is stored on an attribute is followed within its class only. Time stamps that are logged, stored,
@@ -43,7 +44,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Clock
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.contexts.clocks import Deadline, clock_of, deadlines, monotonic_edits
+from cancelcheck.link.contexts.clocks import Deadline, clock_of, deadlines, monotonic_edits, other_clock_edits
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule
@@ -67,6 +68,9 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     f"and gets one on the {clock.value} clock: it fires at once or never",
                     help=_INSTEAD[sink.clock],
                     trace=(ctx.step(fn, at, "the clock is read here"),) if at != argument else (),
+                    fix=ctx.fix("read the clock that it takes", Safety.SAFE, *edits)
+                    if (edits := other_clock_edits(call, argument, at, sink))
+                    else None,
                 )
     for deadline in deadlines(fn):
         yield ctx.report(

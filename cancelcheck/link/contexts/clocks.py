@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cancelcheck.catalog.schema import Clock
+from cancelcheck.catalog.schema import Clock, ClockSink
+from cancelcheck.link.imports import access_to
 from cancelcheck.link.paths.exceptions import is_cancellation_point
 from cancelcheck.link.paths.flow import always_leaves
 from cancelcheck.model.facts import (
@@ -399,3 +400,25 @@ def monotonic_edits(view: FunctionView, deadline: Deadline) -> list[tuple[int, i
             return []
         edits.append((func.end - len(func.attr), func.end, "monotonic"))
     return edits
+
+
+def other_clock_edits(call: CallSite, argument: int, read: int, sink: ClockSink) -> list[tuple[int, int, str]]:
+    """Edits that read the clock which a parameter takes, where its argument reads another one, in place or in a local
+    that is for nothing else; none where that clock's now cannot be spelled there."""
+    view = call.fn
+    clock = view.call_at(read)
+    if clock is None or clock.target not in ("time.time", "time.monotonic") or not sink.now:
+        return []
+    if read not in view.operands_within(argument):
+        node = view.nodes[argument]
+        if not isinstance(node, Name) or [at for _, at in view.reads(node.id)] != [argument]:
+            return []
+    edits: tuple[tuple[int, int, str], ...] = ()
+    if sink.now_module:
+        access = access_to(view, sink.now_module) if view.is_async else None
+        if access is None:
+            return []
+        on, edits = access.name, access.edits
+    else:
+        on = view.key(call.receiver) if call.receiver >= 0 else ""
+    return [*edits, (clock.node.start, clock.node.end, f"{on}.{sink.now}")] if on else []
