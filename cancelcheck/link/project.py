@@ -276,16 +276,21 @@ def _stands_in(view: FunctionView, first: int, other_view: FunctionView, other: 
     for index, node in enumerate(view.nodes):
         if isinstance(node, Test) and node.kind == "if" and node.start < before and view.region_of(index) == shared:
             test = node.value
-    return test >= 0 and any(
-        getattr(view.nodes[at], "id", "") in _SURROUNDINGS or getattr(view.nodes[at], "attr", "") in _SURROUNDINGS
-        for at in view.operands_within(test)
-    )
+    return test >= 0 and any(view.path_of(at).startswith(_SURROUNDINGS) for at in view.operands_within(test))
 
 
-_SURROUNDINGS = frozenset(
-    {"TYPE_CHECKING", "version_info", "hexversion", "python_version", "platform", "implementation", "PY2", "PY3"}
+_SURROUNDINGS = (
+    "os.name",
+    "platform.",
+    "six.PY",
+    "sys.hexversion",
+    "sys.implementation",
+    "sys.platform",
+    "sys.version",
+    "typing.TYPE_CHECKING",
+    "typing_extensions.TYPE_CHECKING",
 )
-"""Names in a condition that is about what runs the program, or reads it: the same all along."""
+"""What a condition asks that is about what runs the program, or reads it: it comes out the same all along."""
 
 _BRANCHES = (RegionKind.BRANCH, RegionKind.PROTECTED, RegionKind.HANDLER, RegionKind.ORELSE)
 
