@@ -420,6 +420,19 @@ class Catalog:
         library = name.partition(".")[0]
         return library in self._available and not self.read(library).library.package
 
+    def takes_timeout(self, library: str, named: str, method: str, keyword: str) -> bool:
+        """Whether a library has a type whose name is part of `named`, and of which a method of this name takes its
+        timeout by this keyword."""
+        if library not in self._available:
+            return False
+        for entry in self.read(library).api:
+            for call in names_of(entry.call) if keyword in names_of(entry.timeout) else ():
+                owner, _, member = call.rpartition(".")
+                kind = owner.rpartition(".")[2]
+                if member == method and kind[:1].isupper() and kind in named:
+                    return True
+        return False
+
     def is_suppressor(self, name: str) -> bool:
         """Whether a call makes a context manager that swallows what it is given."""
         return self._get("suppressor", name) is not None

@@ -107,6 +107,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     `form` is how a time is written where no bare number is taken, with `{}` for the number
     (`aiohttp.ClientTimeout(total={})`); empty: a fix cannot write it. `whole`: it has to be a whole number.
     `refuses_none`: None as the timeout is an error.
+    `local_schemes`: URLs, as its first argument, that it opens without a network (`data`, `file`).
     """
 
     call: Names
@@ -130,6 +131,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     form: str = "{}"
     whole: bool = False
     refuses_none: bool = False
+    local_schemes: tuple[str, ...] = ()
     until: tuple[Until, ...] = ()
 
 

@@ -46,8 +46,9 @@ its failure, is for the author to say. Not offered where the report is made with
 ## Known limits
 A local that is read once, only to log it or to add a callback, counts as kept. With `--strict` only: `executor.submit`,
 for many jobs are meant to be forgotten, and the pool's shutdown waits for them; a coroutine that never waits, for it is
-done in one step; one that does one thing after a delay, and expects that to fail; a callable in a thread that sees to
-its own failures; what `__del__` starts. `# noqa: RUF006` counts.
+done in one step; one that does one thing after a delay, and expects that to fail; a sleep of zero; a callable in a
+thread that sees to its own failures; what `__del__` starts; what a function hands out that only tells how something
+ends that runs anyway. `# noqa: RUF006` counts.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ from cancelcheck.link.tasks.keeping import keeping_edits
 from cancelcheck.link.tasks.spawning import (
     loss_of,
     may_be_forgotten,
+    only_tells,
     runs_in_one_step,
     spawner_of,
     started_in,
@@ -95,7 +97,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         else:
             what, then = "future of", "its failure is never seen, and nothing waits for it"
         forgotten = may_be_forgotten(call, spawner) or (
-            started is not None and may_be_forgotten(started.call, started.entry)
+            started is not None
+            and (may_be_forgotten(started.call, started.entry) or only_tells(started.call, started.entry))
         )
         strict = spawner.strict or at_once or forgotten
         yield ctx.report(

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.paths.flow import always_raises
-from cancelcheck.model.facts import Call, FunctionKind
+from cancelcheck.model.facts import Call, FunctionKind, Import, Name
 
 if TYPE_CHECKING:
-    from cancelcheck.link.function import FunctionView
+    from cancelcheck.link.function import CallSite, FunctionView
 
 _HARMLESS = frozenset({"staticmethod", "classmethod", "contextmanager", "property", "override"})
 """Roles of decorators that do not dictate parameters (`override` does, and is asked for by itself)."""
@@ -82,16 +82,106 @@ def _is_value(view: FunctionView) -> bool:
 
 def may_be_shared(view: FunctionView, name: str) -> bool:
     """Whether a signature may be another's all the same: its docstring says that the parameter is ignored or there for
-    compatibility, or a method of its class takes just the same parameters and reads this one, so that one caller may
-    choose between them by name."""
+    compatibility; a method of its class takes just the same parameters and reads this one, or it is called by a name
+    that is put together, so that one caller may choose between them; another class has such a method too, is a protocol
+    in sight, or a type of a library that its own class is named after."""
     docstring = _DOCSTRING.match(view.module.source.text, view.facts.head, view.facts.end)
     if docstring is not None and any(word in docstring["text"].lower() for word in _IGNORED):
         return True
-    own = [param.name for param in view.facts.params]
-    siblings = view.owner.children if view.owner is not None else []
-    return len(own) >= MANY and any(
-        sibling is not view and [param.name for param in sibling.facts.params] == own and bool(sibling.reads(name))
-        for sibling in siblings
+    if _is_called_by_name(view):
+        return True
+    if view.owner is None:
+        return False
+    own = _parameters(view)
+    if len(own) >= MANY and any(
+        sibling is not view and _parameters(sibling) == own and bool(sibling.reads(name))
+        for sibling in view.owner.children
+    ):
+        return True
+    return _has_double(view, name) or _is_asked_for(view, name) or _is_named_after(view, name)
+
+
+def _parameters(view: FunctionView) -> list[str]:
+    return [param.name for param in view.facts.params]
+
+
+def _is_called_by_name(view: FunctionView) -> bool:
+    """Whether the module looks up attributes whose name begins as this one's (`getattr(self, f"handle_{kind}")`), and
+    calls what it finds with as many arguments."""
+    wanted = len(view.facts.params) - (1 if view.self_name else 0)
+    for user in view.module.functions:
+        if "getattr" not in user.names_read:
+            continue
+        for call in user.calls:
+            if call.target != "builtins.getattr" or len(call.positional) < 2:
+                continue
+            text = user.nodes[call.positional[1]]
+            found = _PUT_TOGETHER.match(user.module.source.text, text.start, text.end)
+            if found is not None and view.name.startswith(found["prefix"]) and wanted in _given_to(user, call, wanted):
+                return True
+    return False
+
+
+def _given_to(user: FunctionView, looked_up: CallSite, unknown: int) -> set[int]:
+    """How many arguments what was looked up is called with, there or through a local; `unknown` where that is not
+    seen."""
+    use = looked_up.use
+    at = looked_up.node.parent
+    direct = user.call_at(at) if at >= 0 else None
+    if direct is not None and direct.node.func == looked_up.index:
+        return {len(direct.node.args)}
+    if use.kind != "bound":
+        return {unknown}
+    found = set()
+    for call in user.calls:
+        func = user.nodes[call.node.func]
+        if isinstance(func, Name) and func.id == use.name:
+            found.add(len(call.node.args))
+    return found or {unknown}
+
+
+_PUT_TOGETHER = re.compile(r"""[fF]?(?P<quote>["'])(?P<prefix>\w{3,})(?:\{|%s|(?P=quote)\s*\+)""")
+"""A name that begins with a text and goes on with something else: `f"on_{kind}"`, `"on_%s" % kind`, `"on_" + kind`."""
+
+
+def _has_double(view: FunctionView, name: str) -> bool:
+    """Whether another class of the module has a method of this name that takes the same parameters and reads this
+    one."""
+    return any(
+        other.owner is not None
+        and other.owner is not view.owner
+        and other.name == view.name
+        and _parameters(other) == _parameters(view)
+        and bool(other.reads(name))
+        for other in view.module.functions
+    )
+
+
+def _is_asked_for(view: FunctionView, name: str) -> bool:
+    """Whether a protocol that the module defines or imports has a method of this name with this parameter."""
+    module = view.module
+    protocols = [cls for cls in module.functions if cls.facts.kind is FunctionKind.CLASS]
+    for node in module.body.nodes:
+        if isinstance(node, Import):
+            for _, path in node.names:
+                _, found = module.project.find(path, module)
+                if isinstance(found, type(view)) and found.facts.kind is FunctionKind.CLASS:
+                    protocols.append(found)
+    for cls in protocols:
+        member = cls.member(view.name)
+        if member is None or name not in _parameters(member):
+            continue
+        if member.has_role("abstract") or any(base in _PROTOCOLS for base, _ in cls.bases):
+            return True
+    return False
+
+
+def _is_named_after(view: FunctionView, name: str) -> bool:
+    """Whether the class bears the name of a type of a library that the module imports, whose method of this name takes
+    this parameter: `DoneFuture.result(timeout)`."""
+    catalog = view.module.project.catalog
+    return view.owner is not None and any(
+        catalog.takes_timeout(library, view.owner.name, view.name, name) for library in view.module.facts.libraries
     )
 
 

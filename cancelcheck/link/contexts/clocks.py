@@ -100,7 +100,8 @@ def deadlines(view: FunctionView) -> list[Deadline]:
             found.append(_since_attribute(view, call.node.parent))
         elif isinstance(parent, Assign) and len(parent.targets) == 1:
             found += _elapsed(view, call, parent)
-    return [deadline for deadline in found if deadline is not None]
+    # a local that is set at more than one place is found from each
+    return list({deadline.node: deadline for deadline in reversed(found) if deadline is not None}.values())[::-1]
 
 
 _WITH_LOCALS = (FunctionKind.DEF, FunctionKind.MODULE)

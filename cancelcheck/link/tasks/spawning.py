@@ -304,7 +304,8 @@ def _is_callback(view: FunctionView) -> bool:
 def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether work is such that its handle may well be dropped on purpose: a callable in a thread that sees to its own
     failures, a coroutine that does one thing after a delay and expects that to fail, or what an object starts that is
-    about to go away, and has no place to keep it. (A coroutine that sees to its failures can vanish like any other.)"""
+    about to go away, and has no place to keep it; a sleep of zero, too, which only wakes the loop up. (A coroutine that
+    sees to its failures can vanish like any other.)"""
     if call.fn.name == "__del__" and call.fn.owner is not None:
         return True
     work = _work(call, entry)
@@ -312,6 +313,8 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
         callee = call.fn.definition_of(work) if work >= 0 else None
     else:
         made = call.fn.call_at(work) if work >= 0 else None
+        if made is not None and _sleeps(made) and _is_zero(made):
+            return True
         callee = made.callee if made is not None else None
     if callee is None or len(callee.alternatives) > 1:
         return False
@@ -337,8 +340,35 @@ def _is_delayed(view: FunctionView) -> bool:
 def _is_sleep(view: FunctionView, index: int) -> bool:
     node = view.nodes[index]
     call = view.call_at(node.value) if isinstance(node, Await) else None
-    api = view.module.project.catalog.api(call.target) if call is not None else None
+    return call is not None and _sleeps(call)
+
+
+def _sleeps(call: CallSite) -> bool:
+    api = call.fn.module.project.catalog.api(call.target)
     return api is not None and api.kind is schema.Kind.SLEEP
+
+
+def _is_zero(call: CallSite) -> bool:
+    value = evaluate(call.fn, call.positional[0]) if call.positional else None
+    return value is not None and value.kind is ValueKind.NUMBER and value.number == 0
+
+
+def only_tells(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether work is a coroutine of an inner function that waits for nothing but what the function around it holds,
+    and runs on without it: it only tells how that ends. Through functions that hand out what another one starts."""
+    inner = started_in(call)
+    if inner is not None:
+        return only_tells(inner.call, inner.entry)
+    work = _work(call, entry)
+    made = call.fn.call_at(work) if work >= 0 and entry.work is schema.Work.COROUTINE else None
+    callee = made.callee if made is not None else None
+    if callee is None or callee.parent is not call.fn or not callee.is_coroutine:
+        return False
+    points = [callee.nodes[index] for index in range(len(callee.nodes)) if is_cancellation_point(callee, index)]
+    awaited = [callee.nodes[node.value] if isinstance(node, Await) else None for node in points]
+    return bool(awaited) and all(
+        isinstance(node, Name) and callee.bindings(node.id).scope is call.fn for node in awaited
+    )
 
 
 def _is_guarded(view: FunctionView, index: int, *, broadly: bool) -> bool:

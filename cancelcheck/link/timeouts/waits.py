@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
@@ -73,6 +74,8 @@ def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
     view = call.fn
     if api.only_if and call.argument(api.only_if, api.only_if_position) is None:
         return _TIMED
+    if api.local_schemes and _is_local(call, api.local_schemes):
+        return _TIMED
     own = given(call, api.timeout, api.timeout_position, api.forever)
     if given_none:
         own = Wait(Verdict.DISABLED)
@@ -92,6 +95,19 @@ def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
     if instance is not None and not is_plain(call, instance):
         return _TIMED
     return Wait(Verdict.UNTIMED)
+
+
+def _is_local(call: CallSite, schemes: tuple[str, ...]) -> bool:
+    """Whether the URL that a call opens needs no network: by its scheme, where it is written, else by the name of what
+    holds it, or of the function (`data_url`, `parse_data_uri`)."""
+    if not call.positional:
+        return False
+    view, at = call.fn.variable_at(call.positional[0]) or (call.fn, call.positional[0])
+    text = view.text(at)
+    if any(text.lower().lstrip("rbfu").lstrip("\"'").startswith(f"{scheme}:") for scheme in schemes):
+        return True
+    names = f"{call.fn.text(call.positional[0])} {call.fn.name}".lower()
+    return re.search(rf"(?<![a-z])(?:{'|'.join(schemes)})_?ur[il]", names) is not None
 
 
 def _of_client(call: CallSite, instance: Instance | None) -> Wait:
