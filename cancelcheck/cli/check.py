@@ -222,7 +222,8 @@ def open_store(run: RunOptions, finder: SettingsFinder) -> Store | None:
         return None
     from cancelcheck.engine.store import FOLDER, Store
 
-    return Store(Path(run.cache_dir) if run.cache_dir else finder.project_folder() / FOLDER)
+    # the folder that was asked for may be a link; the one in a project may not
+    return Store(Path(os.path.realpath(run.cache_dir)) if run.cache_dir else finder.project_folder() / FOLDER)
 
 
 def cores() -> int:

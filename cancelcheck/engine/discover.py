@@ -2,14 +2,15 @@
 
 A path that is given is taken as it is. In a folder, `.py` and `.pyw` files are looked for, but not in hidden folders,
 virtual environments, folders that git ignores, or what the settings exclude. Symbolic links to folders that are met on
-the way are not followed, so that a loop has no end to run into.
+the way are not followed, so that a loop has no end to run into; nor are those to files that lie neither in the folder
+that is asked for nor in the project.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -134,6 +135,8 @@ class _Walker:
                 elif not entry.name.endswith(self._suffixes) or not _is_file(entry):
                     continue
                 path = os.path.join(folder, entry.name)
+                if entry.is_symlink() and not leads_into(path, (top, str(loaded.root))):
+                    continue
                 if patterns.decide(path, is_folder=is_folder) or _is_ignored(path, ignored, is_folder):
                     continue
                 inner = f"{prefix.rstrip('/')}/{entry.name}" if prefix else entry.name
@@ -162,6 +165,12 @@ class _Walker:
             if (folder / ".git").exists():
                 return found[::-1]
         return []
+
+
+def leads_into(path: str, folders: Iterable[str]) -> bool:
+    """Whether what a path leads to lies in one of the folders, whatever links there are on the way to both."""
+    real = os.path.realpath(path)
+    return any(real.startswith(os.path.join(os.path.realpath(folder), "")) for folder in folders)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from cancelcheck.config import LoadedSettings, Settings, SettingsFinder
+from cancelcheck.engine.discover import leads_into
 from cancelcheck.engine.ground import Ground
 
 _DEFAULT_SRC = Settings().src
@@ -16,7 +17,8 @@ class Modules:
     """Knows which name a file is imported by, and which file a name stands for, in all projects of a run.
 
     A name is looked for from the importing file's own root (the nearest folder above it that is no package), then in
-    the `src` folders of the settings that hold for it. Nothing outside of these folders is ever found.
+    the `src` folders of the settings that hold for it. Nothing outside of these folders is ever found, nor by a link
+    that leads out of them and the project.
     """
 
     def __init__(self, finder: SettingsFinder) -> None:
@@ -24,6 +26,7 @@ class Modules:
         self._own_roots: dict[str, str] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
+        self._inside: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._packages: set[str] = set()
 
     def name(self, absolute: str, loaded: LoadedSettings) -> tuple[str, bool]:
@@ -44,11 +47,20 @@ class Modules:
         # the standard library comes first on nobody's path, but a project that shadows it does so by accident
         if name.partition(".")[0] in sys.stdlib_module_names:
             return None
-        for root in self._roots_for(os.path.dirname(near)):
+        folder = os.path.dirname(near)
+        for root in self._roots_for(folder):
             found = self._in_root(root, name)
-            if found is not None:
+            if found is not None and self._is_inside(found, folder):
                 return found
         return None
+
+    def _is_inside(self, path: str, folder: str) -> bool:
+        """Whether what is found for a file in `folder` lies in its project, whatever links lead to it."""
+        folders = (*self._roots_for(folder), str(self._finder.for_folder(Path(folder)).root))
+        known = self._inside.get((path, folders))
+        if known is None:
+            known = self._inside[(path, folders)] = leads_into(path, folders)
+        return known
 
     def stand_on(self, ground: Ground) -> None:
         """Tell all that was looked for."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from pathspec import GitIgnoreSpec
+from pathspec.pattern import RegexPattern
 
 
 class Patterns:
@@ -47,7 +51,41 @@ class Patterns:
 @lru_cache(maxsize=1024)
 def _compiled(lines: tuple[str, ...]) -> GitIgnoreSpec:
     """The same lines stand in many folders: the default ones in each that has no settings of its own."""
-    return GitIgnoreSpec.from_lines(lines)
+    with warnings.catch_warnings():
+        # `[[a]` may mean something else one day, says `re`; to git it does not
+        warnings.simplefilter("ignore", FutureWarning)
+        return _spec(lines)
+
+
+def _spec(lines: tuple[str, ...]) -> GitIgnoreSpec:
+    spec = GitIgnoreSpec.from_lines(lines)
+    if all(line.count("*") < _STARS for line in lines):
+        return spec
+    return GitIgnoreSpec([_without_second_thoughts(pattern) for pattern in spec.patterns])
+
+
+_STARS = 3
+"""From so many on a pattern can take long: `*a*a*a*a*a*b` takes a minute over a name of 200 letters."""
+
+_ANYTHING = "[^/]*"
+_FIXED = re.compile(r"(?:\\.|\[[^\]]*\]|[^\\()|*+?{}^$/\[\]])+")
+
+
+def _without_second_thoughts(pattern: Any) -> Any:
+    """The same pattern, which having found the first place for what stands between two `*` tries no other: where the
+    rest matches behind a later one, it does behind the first too."""
+    if not isinstance(pattern, RegexPattern) or pattern.regex is None:
+        return pattern
+    source = str(pattern.regex.pattern)
+    first, *pieces = source.split(_ANYTHING)
+    if len(pieces) < _STARS:
+        return pattern
+    made = [first]
+    for piece in pieces[:-1]:
+        is_fixed = _FIXED.fullmatch(piece) is not None
+        made.append(f"(?>{_ANYTHING}?{piece})" if is_fixed else _ANYTHING + piece)
+    made += [_ANYTHING, pieces[-1]]
+    return RegexPattern(re.compile("".join(made), pattern.regex.flags), pattern.include)
 
 
 def _is_pattern(line: str) -> bool:

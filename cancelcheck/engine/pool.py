@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +75,7 @@ def check_in_processes(
     engine.prepare(files)
     answers: dict[int, Checked] = {}
     with ExitStack() as stack:
+        stack.enter_context(_own_path())
         store = engine.store
         if store is None or not store.is_usable:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=_TEMPORARY, ignore_cleanup_errors=True))
@@ -129,6 +130,23 @@ def check_in_processes(
             else:
                 engine.take(file, checked.findings, checked.failures, checked.text, failed=checked.failed)
                 yield file, checked.findings
+
+
+@contextmanager
+def _own_path() -> Iterator[None]:
+    """Meanwhile Python looks for no module in the current folder when it starts: there lies what is to be checked."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
+
+
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def _done(futures: Iterable[Future[Answer]]) -> Iterator[Answer]:

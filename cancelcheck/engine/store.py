@@ -2,7 +2,8 @@
 
 Values are bytes under the digest of everything that they were made from, so that nothing in the file is ever out of
 date: what has changed is asked for under another key. Every value carries a checksum, and nothing in the file is run
-when it is read. Whatever is wrong with the file or the disk is a miss, and is said once, in `problem`.
+when it is read. No link is followed to it: whoever wrote the project could have it lead anywhere. Whatever is wrong
+with the file or the disk is a miss, and is said once, in `problem`.
 """
 
 from __future__ import annotations
@@ -232,6 +233,8 @@ class Store:
 
     def _opened(self) -> sqlite3.Connection:
         file = self.folder / FILE
+        if self.folder.is_symlink() or file.is_symlink():
+            raise _LinkError
         make_folder(self.folder)
         db = sqlite3.connect(file, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         try:
@@ -257,6 +260,10 @@ class Store:
                 elif self._number(db, "user_version") != _FORM:
                     raise _OtherFormError
                 db.execute("COMMIT")
+            # a table may be a view that has no end, or have triggers
+            found = set(db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"))
+            if found != {(statement.replace(" IF NOT EXISTS", ""),) for statement in _SCHEMA}:
+                raise _ForeignError
             db.execute("PRAGMA synchronous = NORMAL")
         except BaseException:
             db.close()
@@ -301,6 +308,11 @@ _TRIES = 5
 class _ForeignError(sqlite3.Error):
     def __str__(self) -> str:
         return "it is another program's file"
+
+
+class _LinkError(sqlite3.Error):
+    def __str__(self) -> str:
+        return "it is a link, which may lead anywhere"
 
 
 class _OtherFormError(sqlite3.Error):
