@@ -197,6 +197,19 @@ class ModuleView:
         return (attributes if of_method else names).get(name, [])
 
     @cached_property
+    def drives_coroutines(self) -> bool:
+        """Whether the file runs its coroutines by itself (`coro.send(None)`), and imports no framework that would:
+        nobody cancels them."""
+        if any(self.project.catalog.framework(library) is not None for library in self.facts.libraries):
+            return False
+        for view, index in self.mentions("send", of_method=True):
+            call = view.call_at(view.nodes[index].parent)
+            node = view.nodes[call.positional[0]] if call is not None and len(call.positional) == 1 else None
+            if call is not None and call.node.func == index and isinstance(node, Const) and node.kind == "none":
+                return True
+        return False
+
+    @cached_property
     def _mentioned(self) -> tuple[Mentions, Mentions]:
         names: Mentions = {}
         attributes: Mentions = {}

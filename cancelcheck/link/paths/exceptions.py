@@ -221,7 +221,8 @@ def is_cancellation_point(view: FunctionView, index: int) -> bool:
     """Whether a cancellation can be raised at a node: an await, an asynchronous `for` turn, the entry or exit of an
     `async with`. The exit of a task group or a timeout counts too; a scope entered with a plain `with` does not."""
     node = view.nodes[index]
-    return isinstance(node, Await) or (isinstance(node, (Iterate, Enter, Exit)) and node.is_async)
+    waits = isinstance(node, Await) or (isinstance(node, (Iterate, Enter, Exit)) and node.is_async)
+    return waits and not view.module.drives_coroutines
 
 
 def suppressed_types(view: FunctionView, enter: Enter) -> list[int]:
