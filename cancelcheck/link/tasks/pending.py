@@ -175,13 +175,20 @@ def left_by_failure(view: FunctionView) -> Iterator[Left]:
         tasks = _tasks(view, call, waiter)
         if tasks is None or _is_guarded(view, call):
             continue
-        made = tasks.made if tasks.names else _workers(view, tasks.made)
+        # a coroutine in a list is no task yet: nobody could cancel it there
+        held = bool(tasks.names) and all(_is_started(view, index) for index in tasks.made)
+        made = tasks.made if held else _workers(view, tasks.made)
         if made:
             # what is nested in this function shares its locals, and is to end with it
-            strict = bool(tasks.names) or not all(
+            strict = held or not all(
                 (callee := _coroutine(view, index)) is not None and callee.parent is view for index in tasks.made
             )
             yield Left(call, made, "it raises when the first one fails", strict)
+
+
+def _is_started(view: FunctionView, index: int) -> bool:
+    call = view.call_at(index)
+    return call is not None and spawner_of(call) is not None
 
 
 def _workers(view: FunctionView, made: tuple[int, ...]) -> tuple[int, ...]:
