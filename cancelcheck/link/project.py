@@ -120,6 +120,7 @@ class ModuleView:
         self.failing: dict[int, bool] = {}
         self.givings: dict[int, dict[str, list[tuple[CallSite, list[int]]]]] = {}
         self.left_endless: dict[tuple[int, int], list[Endless]] = {}
+        self.dominators: dict[int, list[int]] = {}
         self.watched: dict[int, frozenset[str]] = {}
         self.skipping: dict[int, bool] = {}
         self.daemons: dict[int, bool] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -665,8 +666,11 @@ class _Search:
         first = start_at(view, block)
         if flight:
             first = Place(block, (*first.ways[:-1], "raise"))
+        if self.watched:
+            held |= _known_at(view, block, self.watched)
         for known in _known_before(view, block, self.watched) if self.watched else [frozenset()]:
-            pending.append((_State(first, flight, -1, known | held), position))
+            if not _contradicts(known | held):
+                pending.append((_State(first, flight, -1, known | held), position))
         while pending:
             state, position = pending.popleft()
             for target in self._visit(state, position):
@@ -786,12 +790,10 @@ class _Search:
             return known if bool(constant.value) is branch else None
         if self.over is not None and any(self.over(leaf) is truth for leaf, truth in _told(self.view, value, branch)):
             return None
+        if _truth(self.view, value, known | {(self.name, True)}) is (not branch):
+            return None
         for key, positive in conditions(self.view, value, branch):
             truth = positive is branch
-            if key == self.name and not truth:
-                return None
-            if (key, not truth) in known:
-                return None
             if key in self.watched:
                 known |= {(key, truth)}
         return known
@@ -948,12 +950,44 @@ def conditions(view: FunctionView, index: int, branch: bool | None = None) -> It
                 yield key, positive is (node.op == "is not")
             return
         if len(node.operands) == 2 and node.op in _COMPARING:
-            if all(view.key(part) or isinstance(view.nodes[part], Const) for part in node.operands):
+            if all(_is_plain(view, part) for part in node.operands):
                 yield _spelled(view, node)
     elif isinstance(node, (Name, Attr)):
         key = view.key(index)
         if key:
             yield key, True
+
+
+def _truth(view: FunctionView, index: int, known: frozenset[tuple[str, bool]]) -> bool | None:
+    """How a condition comes out by what is known; None where that does not say."""
+    node = view.nodes[index]
+    if isinstance(node, Operation) and node.op == "not":
+        inner = _truth(view, node.operands[0], known)
+        return None if inner is None else not inner
+    if isinstance(node, Operation) and node.op in ("and", "or"):
+        parts = [_truth(view, operand, known) for operand in node.operands]
+        ends = node.op == "or"
+        return ends if ends in parts else None if None in parts else not ends
+    for key, positive in conditions(view, index):
+        if (key, True) in known:
+            return positive
+        if (key, False) in known:
+            return not positive
+    return None
+
+
+def _is_plain(view: FunctionView, index: int) -> bool:
+    """Whether a value is the same each time it is asked for, unless a place in it is bound anew: a place, a constant,
+    what a class or a harmless function makes of such."""
+    if view.key(index) or isinstance(view.nodes[index], Const):
+        return True
+    call = view.call_at(index)
+    if call is None or not all(_is_plain(view, arg.value) for arg in call.node.args):
+        return False
+    callee = call.callee
+    if callee is not None:
+        return callee.facts.kind is FunctionKind.CLASS
+    return view.module.project.catalog.is_harmless(call.target)
 
 
 def _told(view: FunctionView, index: int, outcome: bool) -> Iterator[tuple[int, bool]]:
@@ -992,7 +1026,107 @@ def _is_none(view: FunctionView, index: int) -> bool:
 
 def _mentions(key: str, name: str) -> bool:
     """Whether a condition is about a place."""
-    return any(part == name or part.startswith(f"{name}.") for part in key.split(" "))
+    return any(part == name or part.startswith(f"{name}.") for part in _PLACE.findall(key))
+
+
+def _known_at(view: FunctionView, block: int, watched: frozenset[str]) -> frozenset[tuple[str, bool]]:
+    """What holds at the beginning of a block whichever way led there: the tests of which all ways took the same side,
+    where nothing has been bound anew behind them."""
+    above = _dominators(view)
+    found: set[tuple[str, bool]] = set()
+    at = block
+    while above[at] >= 0:
+        before = above[at]
+        test = _test_of(view, before)
+        if test is not None and view.came_from.get(at) == [before]:
+            branch = view.blocks[before].next[0] == at
+            for key, positive in conditions(view, test, branch):
+                if key in watched and not _is_bound_below(view, key, at, above):
+                    found.add((key, positive is branch))
+        at = before
+    return frozenset(found)
+
+
+def _is_bound_below(view: FunctionView, key: str, block: int, above: list[int]) -> bool:
+    """Whether a place that a condition is about is bound in a block to which all ways lead through another one."""
+    for part in _PLACE.findall(key):
+        names = part.split(".")
+        stores = list(view.facts.bound.get(names[0], ()))
+        for count in range(2, len(names) + 1):
+            stores += view.attributes_stored.get(".".join(names[:count]), ())
+        for store in stores:
+            at = view.block_of(store) if store >= 0 else -1
+            while at >= 0:
+                if at == block:
+                    return True
+                at = above[at]
+    return False
+
+
+_PLACE = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
+"""A place in the spelling of a condition."""
+
+
+def _dominators(view: FunctionView) -> list[int]:
+    """For each block the nearest other one that all ways to it come through; -1 for the first, and for those to which
+    no way leads."""
+    known = view.module.dominators.get(view.index)
+    if known is not None:
+        return known
+    order = _in_order(view)
+    place = {block: at for at, block in enumerate(order)}
+    before: dict[int, list[int]] = {}
+    for index in order:
+        for target in _targets(view, index):
+            before.setdefault(target, []).append(index)
+    above = [-1] * len(view.blocks)
+    above[0] = 0
+    changed = True
+    while changed:
+        changed = False
+        for index in order[1:]:
+            nearest = -1
+            for source in before.get(index, ()):
+                if above[source] < 0:
+                    continue
+                nearest = source if nearest < 0 else _common(above, place, source, nearest)
+            if nearest != above[index]:
+                above[index] = nearest
+                changed = True
+    above[0] = -1
+    view.module.dominators[view.index] = above
+    return above
+
+
+def _common(above: list[int], place: dict[int, int], one: int, other: int) -> int:
+    while one != other:
+        while place[one] > place[other]:
+            one = above[one]
+        while place[other] > place[one]:
+            other = above[other]
+    return one
+
+
+def _targets(view: FunctionView, index: int) -> list[int]:
+    block = view.blocks[index]
+    return [*block.next, block.on_error] if block.on_error >= 0 else block.next
+
+
+def _in_order(view: FunctionView) -> list[int]:
+    """The blocks that a way leads to, each behind those that lead to it, but for the ways back of loops."""
+    done: list[int] = []
+    seen = {0}
+    pending = [(0, iter(_targets(view, 0)))]
+    while pending:
+        at, rest = pending[-1]
+        target = next((target for target in rest if target not in seen), -1)
+        if target < 0:
+            done.append(at)
+            pending.pop()
+        else:
+            seen.add(target)
+            pending.append((target, iter(_targets(view, target))))
+    return done[::-1]
 
 
 def _known_before(view: FunctionView, block: int, watched: frozenset[str]) -> list[frozenset[tuple[str, bool]]]:
