@@ -34,6 +34,7 @@ from cancelcheck.model.source import SourceFile
 if TYPE_CHECKING:
     from cancelcheck.link.cleanup.cleanup import Missed
     from cancelcheck.link.contexts.forwarding import Unforwarded
+    from cancelcheck.link.contexts.habits import Habit
     from cancelcheck.link.contexts.parameters import Carrier
     from cancelcheck.link.function import CallSite
     from cancelcheck.link.paths.exceptions import Handler
@@ -144,6 +145,7 @@ class ModuleView:
         self.constants: list[Constant] | None = None
         self.strays: dict[int, tuple[Stray, ...]] = {}
         self.unrelayed: dict[int, tuple[Unrelayed, ...]] = {}
+        self.habits: dict[int, dict[tuple[str, str], Habit]] = {}
         self.carriers: dict[int, tuple[Carrier, ...]] = {}
         self.unforwarded: dict[int, tuple[Unforwarded, ...]] = {}
         self.default_timeout: bool | None = None

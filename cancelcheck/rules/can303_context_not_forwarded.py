@@ -32,8 +32,9 @@ context of its own, or may mean to wait as long as its own default says.
 One context of a kind, one slot of that kind: where there are several, none is guessed. An explicit `None` is somebody's
 choice. What is made from the parameter carries it: an object, a client, an attribute, a scope around the call. A
 `timeout` counts where without it the call can wait forever, or where the function reads it nowhere. With `--strict`
-also where what is called has an end of its own, so that only the caller's wish is lost, and for waits of one thread for
-another. A function that measures its timeout against a clock sees to it by itself. Cleanup has a time of its own.
+also where what is called has an end of its own, so that only the caller's wish is lost, for waits of one thread for
+another, and where a call leaves out the timeout that its object keeps and that most other calls of the same method are
+given. A function that measures its timeout against a clock sees to it by itself. Cleanup has a time of its own.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.contexts.forwarding import Unforwarded, forwarding_edit, unforwarded
+from cancelcheck.link.contexts.forwarding import Unforwarded, forwarding_edit, speaks_at, unforwarded
+from cancelcheck.link.contexts.habits import forgotten
 from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.model.edit import Safety
@@ -66,6 +68,17 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             trace=_trace(fn, found, ctx),
             fix=ctx.fix(f"pass `{found.carrier.name}`", Safety.SAFE, edit) if edit is not None else None,
             strict=found.doubt,
+        )
+    for left in forgotten(fn):
+        if speaks_at(left.call, doubt=True):
+            continue
+        yield ctx.report(
+            fn,
+            left.call.index,
+            f"`{left.call.text}(…)` is not given `{left.place}`, as {left.others} other calls of it in this class are: "
+            "it takes as long as its own default says",
+            help=f"Pass `{left.slot}={left.place}`.",
+            strict=True,
         )
 
 
