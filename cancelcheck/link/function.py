@@ -501,6 +501,19 @@ class FunctionView:
         return found
 
     @cached_property
+    def asserted_types(self) -> dict[str, int]:
+        """The locals of which an `assert isinstance(name, X)` says what they are, each with the node of X."""
+        found: dict[str, int] = {}
+        for node in self.nodes:
+            call = self.call_at(node.value) if isinstance(node, Test) and node.kind == "assert" else None
+            if call is None or len(call.positional) != 2 or self.path_of(call.node.func) != "builtins.isinstance":
+                continue
+            told = self.nodes[call.positional[0]]
+            if isinstance(told, Name):
+                found.setdefault(told.id, call.positional[1])
+        return found
+
+    @cached_property
     def uses_locals(self) -> bool:
         """Whether `locals()` is read in it: any local may then be used."""
         return "locals" in self.names_read

@@ -547,7 +547,7 @@ def _of_bindings(name: str, nodes: list[tuple[FunctionView, int]]) -> Instance |
                     hint = annotated_instance(holder, assign.annotation)
                 if holder.stores_none(index):
                     continue
-                instance = _of_store(holder, index)
+                instance = _of_store(holder, index) or (_asserted(holder, name) if len(nodes) == 1 else None)
             else:
                 instance = None
         if instance is None:
@@ -558,6 +558,13 @@ def _of_bindings(name: str, nodes: list[tuple[FunctionView, int]]) -> Instance |
             continue
         found.append(instance)
     return _held_to(hint, found, unknown)
+
+
+def _asserted(view: FunctionView, name: str) -> Instance | None:
+    """What `assert isinstance(name, X)` says of a local that nothing else is known of."""
+    index = view.asserted_types.get(name)
+    found = annotated_instance(view, index) if index is not None else None
+    return Instance(found.type, found.near, view=found.view) if found is not None else None
 
 
 def _held_to(hint: Instance | None, found: list[Instance], unknown: bool) -> Instance | None:

@@ -35,7 +35,8 @@ no fix where a value leaves the function, or comes from `datetime`.
 
 ## Known limits
 A point in time that is stored on an attribute is followed within its class only. Time stamps that are logged, stored,
-compared with other time stamps or sent to another process are left alone.
+compared with other time stamps or sent to another process are left alone. One that is kept on an object, and says when
+a loop that sleeps does something again, is reported with `--strict`.
 """
 
 from __future__ import annotations
@@ -76,12 +77,14 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         yield ctx.report(
             fn,
             deadline.node,
-            f"`{fn.text(deadline.node)}` bounds a wait by the wall clock: it ends early or late when the clock is set",
+            f"`{fn.text(deadline.node)}` {'paces a loop' if deadline.paces else 'bounds a wait'} by the wall clock: it "
+            "ends early or late when the clock is set",
             help="Use `time.monotonic()`.",
             trace=_trace(fn, deadline, ctx),
             fix=ctx.fix("use the monotonic clock", Safety.SAFE, *edits)
             if (edits := monotonic_edits(fn, deadline))
             else None,
+            strict=deadline.paces,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cancelcheck.catalog.schema import Clock, ClockSink
+from cancelcheck.catalog.schema import Clock, ClockSink, Kind
 from cancelcheck.link.imports import access_to
 from cancelcheck.link.paths.exceptions import is_cancellation_point
 from cancelcheck.link.paths.flow import always_leaves
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 class Deadline(NamedTuple):
     """A point in time, or a remaining time, on the wall clock that bounds a wait. `node` computes it; `bounds` are the
-    places where it does so; `clocks` the clock reads that take part, `local` whether these are all there are."""
+    places where it does so; `clocks` the clock reads that take part, `local` whether these are all there are. `paces`:
+    it only says when a loop that sleeps does something again."""
 
     node: int
     bounds: tuple[tuple[FunctionView, int], ...]
     clocks: tuple[int, ...]
     local: bool
+    paces: bool = False
 
 
 _COMPARES = ("<", "<=", ">", ">=")
@@ -165,16 +167,20 @@ def _sent_out(view: FunctionView, total: int, kind: str, statement: int) -> Dead
         if isinstance(target, StoreAttr):
             name = target.attr
             owner = view.owner
-            bounds = [
+            compared = [
                 (method, comparison[0])
                 for method in (owner.children if owner is not None else [])
                 for at, node in enumerate(method.nodes)
                 if isinstance(node, Attr) and node.attr == name
                 for comparison in [_against_now(method, at)]
-                if comparison is not None and bounds_wait(method, comparison[0])
+                if comparison is not None
             ]
+            bounds = [(method, at) for method, at in compared if bounds_wait(method, at)]
             if bounds:
                 return Deadline(total, tuple(bounds), (), False)
+            paced = [(method, at) for method, at in compared if _paces(method, at)]
+            if paced and not _is_deadline_name(name) and _from_duration(view, total):
+                return Deadline(total, tuple(paced), (), False, paces=True)
     elif kind == "returned":
         name = view.name
     if _is_deadline_name(name) and _from_duration(view, total):
@@ -383,6 +389,23 @@ def _in_waiting_loop(view: FunctionView, index: int) -> bool:
                 or catalog.api(call.target) is not None
                 or call.member in ("sleep", "wait", "join", "poll", "recv", "select")
             ):
+                return True
+    return False
+
+
+def _paces(view: FunctionView, index: int) -> bool:
+    """Whether a comparison decides, in a loop that sleeps, whether a turn does something."""
+    test = next((at for at in view.outwards(index) if isinstance(view.nodes[at], Test)), -1)
+    if test < 0:
+        # a test of several parts stands behind them
+        later = range(index + 1, min(index + 8, len(view.nodes)))
+        test = next((at for at in later if isinstance(node := view.nodes[at], Test) and node.kind == "if"), -1)
+    catalog = view.module.project.catalog
+    for loop in view.loops_around(test) if test >= 0 else ():
+        for at in view.nodes_in(loop):
+            call = view.call_at(at)
+            api = catalog.api(call.target) if call is not None else None
+            if api is not None and api.kind is Kind.SLEEP:
                 return True
     return False
 
