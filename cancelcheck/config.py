@@ -403,16 +403,23 @@ class SettingsFinder:
         if config is not None:
             fixed = load_file(config)
         self._fixed = self._overridden(fixed) if fixed is not None else None
+        self._known: dict[str, LoadedSettings] = {}
         self._folders: dict[Path, LoadedSettings | None] = {}
         self._defaults: dict[Path, LoadedSettings] = {}
         self._roots: dict[Path, Path | None] = {}
         self.looked_for: set[str] = set() if config is None else {os.path.abspath(config)}
 
-    def for_folder(self, folder: Path) -> LoadedSettings:
+    def for_folder(self, folder: Path | str) -> LoadedSettings:
         """The settings for files in `folder`. Raises `ConfigError`."""
         if self._fixed is not None:
             return self._fixed
-        folder = Path(os.path.abspath(folder))
+        key = os.fspath(folder)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._find(Path(os.path.abspath(folder)))
+        return known
+
+    def _find(self, folder: Path) -> LoadedSettings:
         found = None if self._isolated else self._nearest(folder)
         if found is not None:
             return found

@@ -96,7 +96,7 @@ class _Walker:
         elif not stat.S_ISREG(mode):
             self.errors.append(RunError("cannot be read: it is neither a file nor a folder", shown))
         else:
-            loaded = self._finder.for_folder(Path(absolute).parent)
+            loaded = self._finder.for_folder(os.path.dirname(absolute))
             if not (loaded.settings.force_exclude and self._patterns(loaded).decide(absolute)):
                 yield InputFile(shown, absolute, loaded)
 
@@ -107,7 +107,7 @@ class _Walker:
         return known
 
     def _folder(self, shown: str, top: str) -> Iterator[InputFile]:
-        top_settings = self._finder.for_folder(Path(top))
+        top_settings = self._finder.for_folder(top)
         if top_settings.settings.force_exclude and self._patterns(top_settings).decide(top, is_folder=True):
             return
         # what excludes the very folder that was asked for does not count below it
@@ -123,7 +123,7 @@ class _Walker:
             if ".gitignore" in names:
                 self._ground.files.add(os.path.join(folder, ".gitignore"))
                 ignored = (*ignored, *_gitignore(folder))
-            loaded = self._finder.for_folder(Path(folder))
+            loaded = self._finder.for_folder(folder)
             patterns = relaxed.get(id(loaded))
             if patterns is None:
                 patterns = relaxed[id(loaded)] = self._patterns(loaded).without(top)

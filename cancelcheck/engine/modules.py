@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from cancelcheck.config import LoadedSettings, Settings, SettingsFinder
 from cancelcheck.engine.discover import leads_into
@@ -27,6 +26,7 @@ class Modules:
         self._roots: dict[str, tuple[str, ...]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
         self._inside: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self._answers: dict[str, dict[str, str | None]] = {}
         self._packages: set[str] = set()
 
     def name(self, absolute: str, loaded: LoadedSettings) -> tuple[str, bool]:
@@ -44,10 +44,18 @@ class Modules:
 
     def find(self, name: str, near: str) -> str | None:
         """The absolute path of the file that `name` stands for in the file at the absolute path `near`."""
+        folder = near[: near.rfind(os.sep)]
+        answers = self._answers.get(folder)
+        if answers is None:
+            answers = self._answers[folder] = {}
+        if name not in answers:
+            answers[name] = self._look(name, os.path.dirname(near))
+        return answers[name]
+
+    def _look(self, name: str, folder: str) -> str | None:
         # the standard library comes first on nobody's path, but a project that shadows it does so by accident
         if name.partition(".")[0] in sys.stdlib_module_names:
             return None
-        folder = os.path.dirname(near)
         for root in self._roots_for(folder):
             found = self._in_root(root, name)
             if found is not None and self._is_inside(found, folder):
@@ -65,19 +73,19 @@ class Modules:
     def stand_on(self, ground: Ground) -> None:
         """Tell all that was looked for."""
         ground.places.update(os.path.join(folder, "__init__.py") for folder in self._packages)
+        told: set[str] = set()
         for root, name in self._found:
-            first, *rest = name.split(".")
-            path = os.path.join(root, first)
-            ground.looked_for(path)
-            for part in rest:
-                path = os.path.join(path, part)
-                ground.looked_for(path)
-            ground.looked_for(os.path.join(path, "__init__.py"))
+            path = root
+            for part in (*name.split("."), "__init__.py"):
+                path = f"{path}{os.sep}{part}"
+                if path not in told:
+                    told.add(path)
+                    ground.looked_for(path)
 
     def _roots_for(self, folder: str) -> tuple[str, ...]:
         known = self._roots.get(folder)
         if known is None:
-            loaded = self._finder.for_folder(Path(folder))
+            loaded = self._finder.for_folder(folder)
             known = self._roots[folder] = tuple(dict.fromkeys((self._own_root(folder), *_src_roots(loaded))))
         return known
 

@@ -196,7 +196,7 @@ class Engine:
     def input_file(self, path: str) -> InputFile:
         """A file under the name `path`, whether there is one or not. Raises `ConfigError`."""
         absolute = os.path.abspath(path)
-        return InputFile(PurePath(path).as_posix(), absolute, self.finder.for_folder(Path(absolute).parent))
+        return InputFile(PurePath(path).as_posix(), absolute, self.finder.for_folder(os.path.dirname(absolute)))
 
     def give(self, file: InputFile, content: bytes | str) -> None:
         """Use these bytes, or this text, and not what may be on the disk."""
@@ -315,7 +315,7 @@ class Engine:
     def _is_test(self, absolute: str) -> bool:
         """Whether the settings that hold for a file call it a test file."""
         folder = os.path.dirname(absolute)
-        return self._scope(self.finder.for_folder(Path(folder)), folder).is_test(absolute)
+        return self._scope(self.finder.for_folder(folder), folder).is_test(absolute)
 
     def _text(self, absolute: str) -> str:
         """The text of a file. Raises `OSError` or `DecodeError`."""
@@ -326,7 +326,7 @@ class Engine:
         lowered = self._lowered.get(absolute)
         if lowered is not None:
             return lowered[0]
-        loaded = self.finder.for_folder(Path(absolute).parent)
+        loaded = self.finder.for_folder(os.path.dirname(absolute))
         module, is_package = self._modules.name(absolute, loaded)
         return SourceFile(self._shown[absolute], text, module=module, is_package=is_package)
 
@@ -527,7 +527,7 @@ class Engine:
     def learn(self, folder: str, asked: Asked) -> None:
         """Take in what another process has asked for."""
         if self.recalls:
-            self._recall(self._scope(self.finder.for_folder(Path(folder)), folder).program).learn(asked)
+            self._recall(self._scope(self.finder.for_folder(folder), folder).program).learn(asked)
 
     def stand_on(self, ground: Ground) -> None:
         """Tell all that was looked at and looked for."""
@@ -577,7 +577,7 @@ class Engine:
     def _look(self, absolute: str) -> Seen:
         known = self._seen.get(absolute)
         if known is None:
-            module, is_package = self._modules.name(absolute, self.finder.for_folder(Path(absolute).parent))
+            module, is_package = self._modules.name(absolute, self.finder.for_folder(os.path.dirname(absolute)))
             shown = self._show(absolute, "").encode("utf-8", "surrogatepass")
             content = self.contents.digest(absolute)
             known = self._seen[absolute] = Seen(shown, module, is_package, self._is_test(absolute), content)

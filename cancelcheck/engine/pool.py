@@ -204,7 +204,7 @@ def _begin(finder: SettingsFinder, shown: Sequence[tuple[str, str]], folder: Pat
 
 
 def _file(engine: Engine, path: str, absolute: str) -> InputFile:
-    return InputFile(path, absolute, engine.finder.for_folder(Path(absolute).parent))
+    return InputFile(path, absolute, engine.finder.for_folder(os.path.dirname(absolute)))
 
 
 def _lower(batch: Sequence[tuple[int, str, str]]) -> Answer:

@@ -150,6 +150,7 @@ class Recall:
         self._find = find
         self._names: dict[str, tuple[str, ...] | None] = {}
         self._deep: dict[str, bytes | None] = {}
+        self._reach: dict[str, list[str]] = {}
         self._asked: Asked = {}
         self._kept: list[_Kept] = []
 
@@ -191,8 +192,11 @@ class Recall:
     def store(self) -> None:
         """Write down what was learnt and kept."""
         for absolute, names in self._asked.items():
-            if self._put_names(absolute, names):
+            was_known = self._names_of(absolute) is not None
+            if self._put_names(absolute, names) and was_known:
                 self._deep.clear()
+        # where nothing was known of a file, there is no digest of those that reach it
+        self._deep = {path: known for path, known in self._deep.items() if known is not None}
         for kept in self._kept:
             deep = self._settled(kept.absolute)
             if deep != kept.deep:
@@ -208,6 +212,7 @@ class Recall:
         if now == before:
             return False
         self._names[absolute] = now
+        self._reach.pop(absolute, None)
         self._store.put(Kind.ASKED, self._names_key(absolute), _ENCODER.encode(now))
         return True
 
@@ -253,9 +258,11 @@ class Recall:
         return self._names[absolute]
 
     def _targets(self, absolute: str) -> list[str]:
-        names = self._names_of(absolute) or ()
-        found = (self._find(name, absolute) for name in names)
-        return sorted({target for target in found if target is not None})
+        known = self._reach.get(absolute)
+        if known is None:
+            found = {self._find(name, absolute) for name in self._names_of(absolute) or ()}
+            known = self._reach[absolute] = sorted(target for target in found if target is not None)
+        return known
 
     def deep(self, start: str) -> bytes | None:
         """The digest of a file and of everything that was ever reached from it; None where that is not known of one of
