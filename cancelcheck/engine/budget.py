@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from cancelcheck.engine.discover import discover
@@ -23,22 +24,21 @@ def budget(
 ) -> model.Budget:
     """The budget of the entry points in files and folders, test files and generated ones left out. Raises `ConfigError`
     where a setting that holds for one of the files is wrong."""
-    engine = Engine(finder, store=store)
-    files, errors = discover(paths, finder)
-    engine.announce(files)
-    found: list[model.Entry] = []
-    failed = [(error.path, error.message) for error in errors]
-    for done, file in enumerate(files):
-        if progress is not None:
-            progress("read", done, len(files))
-        view, problem = engine.view_of(file)
-        if problem:
-            failed.append((file.path, problem))
-        if view is not None:
-            found += [_entry(entry) for entry in entries_of(view)]
-        if engine.is_heavy:
-            engine.forget()
-    engine.close()
+    with closing(Engine(finder, store=store)) as engine:
+        files, errors = discover(paths, finder)
+        engine.announce(files)
+        found: list[model.Entry] = []
+        failed = [(error.path, error.message) for error in errors]
+        for done, file in enumerate(files):
+            if progress is not None:
+                progress("read", done, len(files))
+            view, problem = engine.view_of(file)
+            if problem:
+                failed.append((file.path, problem))
+            if view is not None:
+                found += [_entry(entry) for entry in entries_of(view)]
+            if engine.is_heavy:
+                engine.forget()
     found.sort(key=lambda entry: entry.sort_key)
     return model.Budget(tuple(found), len(files), tuple(failed))
 

@@ -11,6 +11,7 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeVar
 
@@ -86,37 +87,36 @@ def check(
     may be used; the report does not depend on it. Raises `ConfigError` where a setting that holds for one of the files
     is wrong.
     """
-    engine = Engine(finder, rules=rules, store=store, recalls=True)
-    files, errors = discover([path for path in paths if path != STDIN or stdin is None], finder, ground=ground)
-    if stdin is not None:
-        file = engine.input_file(stdin_filename or UNNAMED)
-        if not (stdin_filename and file.loaded.settings.force_exclude and engine.is_excluded(file)):
-            engine.give(file, stdin)
-            files.append(file)
-    for absolute, content in (given or {}).items():
-        engine.contents.give(absolute, content)
-    engine.announce(files)
-    if shard is not None:
-        files = shard.pick(files)
-    findings: list[Finding] = []
-    missing: list[InputFile] = []
-    for file in files:
-        known = engine.recall(file)
-        if known is None:
-            missing.append(file)
-        else:
-            findings.extend(known)
-    known_count = len(files) - len(missing)
+    with closing(Engine(finder, rules=rules, store=store, recalls=True)) as engine:
+        files, errors = discover([path for path in paths if path != STDIN or stdin is None], finder, ground=ground)
+        if stdin is not None:
+            file = engine.input_file(stdin_filename or UNNAMED)
+            if not (stdin_filename and file.loaded.settings.force_exclude and engine.is_excluded(file)):
+                engine.give(file, stdin)
+                files.append(file)
+        for absolute, content in (given or {}).items():
+            engine.contents.give(absolute, content)
+        engine.announce(files)
+        if shard is not None:
+            files = shard.pick(files)
+        findings: list[Finding] = []
+        missing: list[InputFile] = []
+        for file in files:
+            known = engine.recall(file)
+            if known is None:
+                missing.append(file)
+            else:
+                findings.extend(known)
+        known_count = len(files) - len(missing)
 
-    def tell(done: int, what: str = "checked") -> None:
-        if progress is not None:
-            progress(what, known_count + done, len(files))
+        def tell(done: int, what: str = "checked") -> None:
+            if progress is not None:
+                progress(what, known_count + done, len(files))
 
-    for file, found in _checked(engine, missing, jobs, tell):
-        findings.extend(found)
-        engine.remember(file, found)
-    tell(len(missing))
-    engine.close()
+        for file, found in _checked(engine, missing, jobs, tell):
+            findings.extend(found)
+            engine.remember(file, found)
+        tell(len(missing))
     report = engine.report(findings, files=len(files), errors=errors)
     for keep in filters:
         report = keep(report, engine)

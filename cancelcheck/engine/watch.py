@@ -72,7 +72,7 @@ class Watch:
         thread, self._thread = self._thread, None
         if thread is not None and self._process == os.getpid():
             self._stopped.set()
-            thread.join()
+            thread.join()  # cancelcheck: ignore[CAN404] it looks at the signal that was just given
 
     def _begin_afresh(self) -> None:
         self._process = os.getpid()
