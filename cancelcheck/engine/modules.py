@@ -64,7 +64,7 @@ class Modules:
 
     def _is_inside(self, path: str, folder: str) -> bool:
         """Whether what is found for a file in `folder` lies in its project, whatever links lead to it."""
-        folders = (*self._roots_for(folder), str(self._finder.for_folder(Path(folder)).root))
+        folders = (*self._roots_for(folder), str(self._finder.for_folder(folder).root))
         known = self._inside.get((path, folders))
         if known is None:
             known = self._inside[(path, folders)] = leads_into(path, folders)
