@@ -41,12 +41,20 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         )
 
 
-def settings_from(given: object) -> ServerSettings:
-    """Settings as an editor sends them, `{"cancelcheck": {…}}` or what stands in it. Raises `ConfigError`."""
+_KEYS = frozenset(field.encode_name for field in msgspec.structs.fields(ServerSettings))
+
+
+def settings_from(given: object) -> ServerSettings | None:
+    """Settings as an editor sends them, `{"cancelcheck": {…}}` or what stands in it; None where nothing in it is meant
+    for this server, for editors send what they have. Raises `ConfigError`."""
     if isinstance(given, Mapping) and "cancelcheck" in given:
         given = given["cancelcheck"]
+    elif not isinstance(given, Mapping) or not _KEYS.intersection(given):
+        return None
+    if given is None:
+        return None
     try:
-        return msgspec.convert(given if given is not None else {}, ServerSettings)
+        return msgspec.convert(given, ServerSettings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"the editor's settings for cancelcheck: {error}") from None
 

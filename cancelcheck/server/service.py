@@ -31,6 +31,9 @@ from cancelcheck.server.positions import Positions, touches
 _WATCHED = (*(f"**/{name}" for name in CONFIG_NAMES), f"**/{BASELINE}", "**/*.py")
 """Files that what is found depends on, besides those that are open."""
 
+_PATIENCE = 10.0
+"""Seconds to wait for an editor's answer."""
+
 _log = logging.getLogger("cancelcheck.server")
 
 
@@ -111,7 +114,8 @@ class Service:
             os.chdir(root)
         self._take_settings(params.initialization_options)
 
-    def _initialized(self, params: types.InitializedParams) -> None:
+    async def _initialized(self, params: types.InitializedParams) -> None:
+        await self._ask_for_settings()
         self._worker = asyncio.get_running_loop().create_task(self._work())
         workspace = self.server.client_capabilities.workspace
         watching = workspace.did_change_watched_files if workspace is not None else None
@@ -137,15 +141,35 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await worker
 
-    def _configured(self, params: types.DidChangeConfigurationParams) -> None:
-        self._take_settings(params.settings)
+    async def _configured(self, params: types.DidChangeConfigurationParams) -> None:
+        if not self._take_settings(params.settings):
+            # they have changed: some editors say which, the others want to be asked
+            await self._ask_for_settings()
         self._changed.set()
 
-    def _take_settings(self, given: Any) -> None:
+    async def _ask_for_settings(self) -> None:
+        workspace = self.server.client_capabilities.workspace
+        if workspace is None or not workspace.configuration:
+            return
+        wanted = types.ConfigurationParams([types.ConfigurationItem(section="cancelcheck")])
         try:
-            self._settings = settings_from(given)
+            async with asyncio.timeout(_PATIENCE):
+                found = await self.server.workspace_configuration_async(wanted)
+        except TimeoutError:
+            _log.warning("the editor does not say what its settings are")
+            return
+        self._take_settings({"cancelcheck": found[0]} if found and found[0] else None)
+
+    def _take_settings(self, given: Any) -> bool:
+        """Take settings, if there are any; whether there were."""
+        try:
+            settings = settings_from(given)
         except ConfigError as error:
             self._complain(str(error))
+            return True
+        if settings is not None:
+            self._settings = settings
+        return settings is not None
 
     # --- documents
 

@@ -14,7 +14,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds to wait for an answer on a machine that is busy."""
 
 
@@ -31,6 +31,8 @@ class Editor:
         self._news = asyncio.Condition()
         self._versions: dict[str, int] = {}
         self.client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(partial(self._published))
+        self.settings: Mapping[str, object] | None = None
+        self.client.feature(types.WORKSPACE_CONFIGURATION)(partial(self._configuration))
         self.client.feature(types.WINDOW_SHOW_MESSAGE)(partial(self._message))
         self.client.feature(types.WINDOW_LOG_MESSAGE)(partial(self._logged))
         self.client.feature(types.CLIENT_REGISTER_CAPABILITY)(partial(self._register))
@@ -49,6 +51,9 @@ class Editor:
         async with self._news:
             self.messages.append(params.message)
             self._news.notify_all()
+
+    def _configuration(self, params: types.ConfigurationParams) -> list[object]:
+        return [self.settings if item.section == "cancelcheck" else None for item in params.items]
 
     def _logged(self, params: types.LogMessageParams) -> None:
         pass
@@ -102,7 +107,8 @@ class Editor:
             types.DidChangeWatchedFilesParams([types.FileEvent(self.uri(name), types.FileChangeType.Changed)])
         )
 
-    def configure(self, settings: Mapping[str, object]) -> None:
+    def configure(self, settings: Mapping[str, object] | None) -> None:
+        """Send settings; None: say that they have changed, and wait to be asked."""
         self.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))
 
     async def actions(
@@ -136,6 +142,7 @@ def capabilities(encodings: list[str]) -> types.ClientCapabilities:
     return types.ClientCapabilities(
         workspace=types.WorkspaceClientCapabilities(
             workspace_edit=types.WorkspaceEditClientCapabilities(document_changes=True),
+            configuration=True,
             did_change_watched_files=types.DidChangeWatchedFilesClientCapabilities(dynamic_registration=True),
         ),
         text_document=types.TextDocumentClientCapabilities(

@@ -243,9 +243,18 @@ async def test_the_editors_settings_count_too(root: Path) -> None:
         shown = editor.shown[editor.uri("a.py")]
         editor.configure({"cancelcheck": {"extend-select": ["CAN101"], "delay": 0.05}})
         await editor.until(lambda: bool(shown[-1].diagnostics))
+        # what is not meant for it, or says nothing, changes nothing
+        for other in ({}, {"python": {"linting": True}}, {"cancelcheck": None}, None):
+            editor.configure(other)
+        editor.edit("a.py", f"{LOST}\n")
+        assert codes(await editor.diagnostics("a.py")) == ["CAN101"]
         editor.configure({"cancelcheck": {"selct": []}})
         await editor.until(lambda: bool(editor.messages))
         assert "selct" in editor.messages[0]
+        # an editor that wants to be asked
+        editor.settings = {"ignore": ["CAN101"], "delay": 0.05}
+        editor.configure(None)
+        await editor.until(lambda: not shown[-1].diagnostics)
 
 
 @in_the_editor
