@@ -8,7 +8,7 @@ the first, whatever was asked before, and cycles end by themselves.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.values import ValueKind, evaluate
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
 
 Picks = Callable[["CallSite"], bool]
+
+Into = Callable[["CallSite"], "Iterable[FunctionView]"]
+"""The functions whose bodies a call leads into."""
 
 Chain = tuple["CallSite", ...]
 """Calls, each made in the function that the one before runs."""
@@ -46,6 +49,11 @@ def body_of(call: CallSite) -> FunctionView | None:
     return callee if roles <= (_SAME | {"contextmanager"}) else None
 
 
+def _body(call: CallSite) -> tuple[FunctionView, ...]:
+    body = body_of(call)
+    return (body,) if body is not None else ()
+
+
 def is_run_through(call: CallSite, callee: FunctionView) -> bool:
     """Whether a generator is run where it is made: by a loop, or by the `with` that enters it."""
     kind = call.use.kind
@@ -65,8 +73,11 @@ def chain_of(call: CallSite, question: str, picks: Picks, *, surely: bool = Fals
     return (call, *rest) if rest else ()
 
 
-def chain_in(view: FunctionView, question: str, picks: Picks, *, surely: bool = False) -> Chain:
-    """The same from the beginning of a function: the shortest chain that begins with one of its calls."""
+def chain_in(
+    view: FunctionView, question: str, picks: Picks, *, surely: bool = False, into: Into | None = None
+) -> Chain:
+    """The same from the beginning of a function: the shortest chain that begins with one of its calls. `into` says in
+    place of `body_of` which bodies a call leads into."""
     kept = view.module.chains
     known = kept.get((question, view.index))
     if known is not None:
@@ -84,13 +95,13 @@ def chain_in(view: FunctionView, question: str, picks: Picks, *, surely: bool = 
         if found:
             break
         for call in calls:
-            body = body_of(call)
-            if body is None or body in came or len(came) >= MAX_FUNCTIONS:
-                continue
-            if body.module.chains.get((question, body.index)) == ():
-                continue  # it leads nowhere: seen before
-            came[body] = (current, call)
-            pending.append(body)
+            for body in (into or _body)(call):
+                if body in came or len(came) >= MAX_FUNCTIONS:
+                    continue
+                if body.module.chains.get((question, body.index)) == ():
+                    continue  # it leads nowhere: seen before
+                came[body] = (current, call)
+                pending.append(body)
     if found:
         kept[question, view.index] = found
     elif len(came) < MAX_FUNCTIONS:

@@ -10,6 +10,7 @@ from cancelcheck.link.promises.attempts import Course
 from cancelcheck.link.promises.known import Limit
 from cancelcheck.link.promises.lasting import Lasting, shown
 from cancelcheck.link.promises.sums import ZERO, Hop, Line, Open, Sum, Trail, cut, longest, one_line, together
+from cancelcheck.model.facts import Call
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -42,7 +43,8 @@ def ended(found: Sum, left: float, why: str, view: FunctionView, index: int) -> 
     if waited is not None and rest > 0:
         last = waited.hops[-1]
         place = last if last.node >= 0 else Hop(view, index, last.text)
-        line = Line(place.view, place.node, f"{place.text}(…)", round(rest, 6), why)
+        called = isinstance(place.view.nodes[place.node], Call) and not place.text.endswith(")")
+        line = Line(place.view, place.node, f"{place.text}(…)" if called else place.text, round(rest, 6), why)
         lines, seconds = (*lines, line), round(seconds + rest, 6)
     return Sum(seconds, lines, found.open.ended(), found.blocks)
 

@@ -3,11 +3,13 @@ awaitables that it is given, and those that its own code works out of them."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from cancelcheck.catalog import schema
 from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.link.values import Value, ValueKind, evaluate, truth
 from cancelcheck.model.facts import (
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 12
 """Names that are followed one from another."""
+
+MAX_HELD = 5
+"""Functions and awaitables, one in what is known to another, that are kept."""
 
 
 class Limit(NamedTuple):
@@ -61,13 +66,16 @@ Thing: TypeAlias = Value | Limit | Func | Later
 
 
 class Known:
-    """Things by the local names that they have. `key` is the same for the same things."""
+    """Things by the local names that they have. `key` is the same for the same things; `depth` says how many functions
+    and awaitables are held one in another."""
 
-    __slots__ = ("held", "key")
+    __slots__ = ("depth", "held", "key")
 
     def __init__(self, held: Mapping[str, Thing]) -> None:
-        self.held = held
-        self.key: tuple[object, ...] = tuple(sorted((name, _key(thing)) for name, thing in held.items()))
+        self.held = {name: thing for name, thing in held.items() if _depth(thing) <= MAX_HELD}
+        self.depth = max((_depth(thing) for thing in self.held.values()), default=0)
+        told = repr(sorted((name, _key(thing)) for name, thing in self.held.items()))
+        self.key = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest() if held else ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Known) and self.key == other.key
@@ -89,16 +97,22 @@ class Known:
 NOTHING = Known({})
 
 
+def _depth(thing: Thing) -> int:
+    if isinstance(thing, Func):
+        return 1 + max(thing.known.depth, thing.bound.depth if thing.bound is not None else 0)
+    return 1 + thing.known.depth if isinstance(thing, Later) else 0
+
+
 def _key(thing: Thing) -> tuple[str, ...]:
     match thing:
         case Limit():
             return ("limit", repr(thing.seconds), thing.how)
         case Func():
             partial = _place(thing.partial[0].fn, thing.partial[0].index) if thing.partial is not None else ()
-            bound = repr(thing.bound.key) if thing.bound is not None else ""
-            return ("func", *_place(thing.view, thing.layer), repr(thing.known.key), bound, *partial)
+            bound = thing.bound.key if thing.bound is not None else ""
+            return ("func", *_place(thing.view, thing.layer), thing.known.key, bound, *partial)
         case Later():
-            return ("later", *_place(thing.view, thing.node), repr(thing.known.key))
+            return ("later", *_place(thing.view, thing.node), thing.known.key)
     at = _place(thing.view, thing.node) if thing.call is not None else ()
     return (thing.kind, repr(thing.number), thing.text, repr([_key(item) for item in thing.items]), *at)
 
@@ -327,9 +341,25 @@ def _handed(view: FunctionView, index: int, known: Known) -> Thing:
     func = function_of(view, index, known)
     if func is not None:
         return func
-    if isinstance(node, Call):
+    call = view.call_at(index)
+    if isinstance(node, Call) and call is not None and _is_awaitable(call, known):
         return Later(view, index, known)
     return thing
+
+
+def _is_awaitable(call: CallSite, known: Known) -> bool:
+    """Whether a call makes something to be awaited."""
+    catalog = call.fn.module.project.catalog
+    api = catalog.api(call.target)
+    if api is not None:
+        return api.mode is schema.Mode.ASYNC
+    scope = catalog.scope(call.target)
+    if scope is not None and scope.entering is schema.Entering.AWAIT:
+        return True
+    if any(found is not None for found in (catalog.waiter(call.target), catalog.spawner(call.target))):
+        return True
+    func = function_of(call.fn, call.node.func, known)
+    return func is not None and func.view.is_coroutine
 
 
 def returned_function(view: FunctionView, like: FunctionView | None = None) -> FunctionView | None:

@@ -25,6 +25,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.paths.reaching import is_run_through
 from cancelcheck.link.paths.scopes import Held, held_by_manager, is_disarmed, scope_of
 from cancelcheck.link.promises.attempts import Course, bare_policy, policy_of
+from cancelcheck.link.promises.calls import may_wait
 from cancelcheck.link.promises.costs import (
     behind,
     capped,
@@ -95,8 +96,11 @@ if TYPE_CHECKING:
     from cancelcheck.link.project import Project
     from cancelcheck.link.promises.sla import Promise
 
-MAX_DEPTH = 40
+MAX_DEPTH = 24
 """Functions, one called by another, that are followed."""
+
+MAX_AGAIN = 8
+"""Calls of a function inside itself, each with something else that is known, that are followed."""
 
 MAX_RETURNED = 6
 """Functions that hand on an awaitable one to another."""
@@ -220,6 +224,8 @@ class Reckoner:
 
     def body(self, view: FunctionView, known: Known, within: float) -> Sum:
         """What the body of a function costs; looked up once."""
+        if not known.depth and not may_wait(view):
+            return ZERO
         project = self.project
         key = (view.module.source.path, view.index, known.key, round(within, 6))
         kept = view.module.worst.get(key)
@@ -229,9 +235,11 @@ class Reckoner:
         if kept is not None:
             return kept
         depth = len(project.under_way)
-        if key in project.under_way or depth >= MAX_DEPTH:
+        again = [at for at, other in enumerate(project.under_way) if other[:2] == key[:2]]
+        if key in project.under_way or len(again) >= MAX_AGAIN or depth >= MAX_DEPTH:
+            # what is found with this on the way depends on where the question began
             project.cut_at = min(project.cut_at, project.under_way.index(key) if key in project.under_way else 0)
-            why = "it calls itself" if key in project.under_way else "too many calls, one inside another"
+            why = "it calls itself" if again else "too many calls, one inside another"
             hop = Hop(view, -1, view.name)
             trail = Trail((hop,), why)
             return Sum(open=Open(unknown=trail) if view.is_async else Open(unknown_blocking=trail))
