@@ -46,6 +46,8 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("breaker", "call"),
     ("harmless", "call"),
     ("undoing", "call"),
+    ("exit_hook", "call"),
+    ("exit_method", "type"),
     ("taking", "call"),
     ("framework", "name"),
     ("immediate", "call"),
@@ -537,6 +539,18 @@ class Catalog:
     def undoes(self, name: str) -> bool:
         """Whether a call undoes what it is given."""
         return self._get("undoing", name) is not None
+
+    def is_exit_hook(self, name: str) -> bool:
+        """Whether what a call is given is called when the program ends."""
+        return self._get("exit_hook", name) is not None
+
+    def exit_method(self, name: str) -> str:
+        """The method of a type that is called when the program ends; "" where there is none."""
+        for base in self.bases(name) if name else ():
+            found: schema.ExitMethod | None = self._one["exit_method"].get(base)
+            if found is not None:
+                return found.method
+        return ""
 
     def takes(self, name: str) -> bool:
         """Whether a coroutine function takes something out of a queue or a stream."""

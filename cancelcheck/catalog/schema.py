@@ -287,6 +287,19 @@ class ThreadEntry(_Entry, frozen=True, kw_only=True):
     process: bool = False
 
 
+class ExitHook(_Entry, frozen=True, kw_only=True):
+    """A call whose first argument is called when the program ends, once all threads are over that are no daemons."""
+
+    call: Names
+
+
+class ExitMethod(_Entry, frozen=True, kw_only=True):
+    """A type with a method that is called then, also where a subclass has its own."""
+
+    type: Names
+    method: str
+
+
 class Outlived(_Entry, frozen=True, kw_only=True):
     """A wait whose end in time leaves running what it waits for.
 
@@ -854,6 +867,8 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     waiter: tuple[Waiter, ...] = ()
     harmless: tuple[Harmless, ...] = ()
     undoing: tuple[Undoing, ...] = ()
+    exit_hook: tuple[ExitHook, ...] = ()
+    exit_method: tuple[ExitMethod, ...] = ()
     taking: tuple[Taking, ...] = ()
     framework: tuple[Framework, ...] = ()
     immediate: tuple[Immediate, ...] = ()

@@ -36,7 +36,8 @@ There is no fix: whether the thread may die with the program (`daemon=True`) or 
 Only a target that is resolved is looked at, and functions of the project that it calls. A loop that reads from
 something which another thread can close (a socket, a pipe, a queue) and lets the error through is taken to be ended so.
 Who looks at a stop signal is told by names. A thread is taken to be a daemon where the function that makes it, or its
-class, sets any `daemon` attribute.
+class, sets any `daemon` attribute. One that only what runs at the program's end tells to end (`atexit`, the `close` of
+a logging handler) is never told: the program waits for it before that.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.threads.threads import unstoppable_threads
+from cancelcheck.link.threads.threads import defined, unstoppable_threads
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -52,6 +53,19 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each thread that is made and that nothing in sight ends."""
     for thread in unstoppable_threads(fn):
+        if thread.told is not None:
+            yield ctx.report(
+                fn,
+                thread.call.index,
+                f"only `{thread.told.name}` ends the thread of `{thread.work}`, and it is called when the program ends: "
+                "that waits for the thread first",
+                help="Make the thread a daemon, or let something end it before.",
+                trace=(
+                    ctx.step(fn, thread.call.index, "the thread is made here"),
+                    ctx.step(*defined(thread.told), "this would end it, too late"),
+                ),
+            )
+            continue
         if thread.stay is None:
             yield ctx.report(
                 fn,

@@ -20,6 +20,7 @@ from cancelcheck.model.facts import (
     RegionKind,
     Store,
     StoreAttr,
+    Test,
 )
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ MAX_HOPS = 3
 
 class Unstoppable(NamedTuple):
     """A thread that nothing in sight ends: the call that makes it, what it runs as it is written, and its loop (None
-    for a timer)."""
+    for a timer). `told` is what tells it to end, where that is called only once the program has waited for it."""
 
     call: CallSite
     work: str
     stay: Stay | None
+    told: FunctionView | None = None
 
 
 def unstoppable_threads(view: FunctionView) -> Iterator[Unstoppable]:
@@ -52,8 +54,9 @@ def unstoppable_threads(view: FunctionView) -> Iterator[Unstoppable]:
             continue
         target, name = _target(call, entry, cls)
         stay = _endless(target, MAX_HOPS) if target is not None else None
-        if stay is not None and not _is_daemon(call, entry, cls):
-            yield Unstoppable(call, name, stay)
+        told = _told_too_late(target) if stay is None and target is not None else None
+        if (stay is not None or told is not None) and not _is_daemon(call, entry, cls):
+            yield Unstoppable(call, name, stay, told)
 
 
 def thread_type(call: CallSite) -> tuple[schema.ThreadEntry | None, FunctionView | None]:
@@ -107,6 +110,50 @@ def _endless(view: FunctionView, hops: int) -> Stay | None:
         if found is not None:
             return found._replace(calls=(call, *found.calls))
     return None
+
+
+def defined(method: FunctionView) -> tuple[FunctionView, int]:
+    """Where a method is defined: the class and the node."""
+    assert method.parent is not None
+    return method.parent, method.facts.define
+
+
+def _told_too_late(view: FunctionView) -> FunctionView | None:
+    """The method that takes down the flag by which a method's loop goes on, where all that do are called when the
+    program ends: it waits for its threads before that."""
+    owner = view.owner
+    if owner is None or not view.self_name:
+        return None
+    for region in view.regions:
+        header = view.nodes[region.node] if region.kind is RegionKind.LOOP and region.node >= 0 else None
+        for at in view.operands_within(header.value) if isinstance(header, Test) else ():
+            found = own_attribute(view, at) if isinstance(view.nodes[at], Attr) else None
+            if found is None or found[0] is not owner:
+                continue
+            enders = {setter for cls in owner.ancestry[0] for setter, _ in cls.attribute_stores.get(found[1], ())}
+            enders |= {reader for reader, read in attribute_reads(*found) if called_method(reader, read) == "set"}
+            enders = {ender for ender in enders if ender is not view and ender.name != "__init__"}
+            if enders and all(_runs_at_exit(ender) for ender in enders):
+                return min(enders, key=lambda ender: ender.index)
+    return None
+
+
+def _runs_at_exit(method: FunctionView) -> bool:
+    """Whether a method is called when the program ends, and by nothing else in its file."""
+    owner = method.owner
+    catalog = method.module.project.catalog
+    hooked = owner is not None and any(catalog.exit_method(base) == method.name for base in owner.ancestry[1])
+    for user, index in method.module.mentions(method.name, of_method=True):
+        node = user.nodes[index]
+        if user.definition_of(index) not in (method, None):
+            continue
+        use = user.use(index)
+        call = user.call_at(use.node) if use.kind == "argument" else None
+        if call is not None and catalog.is_exit_hook(call.target):
+            hooked = True
+        elif isinstance(node, Attr) and user is not method and user.key(node.value) == user.self_name != "":
+            return False  # another method ends it too
+    return hooked
 
 
 _ENDED_BY_CLOSING = frozenset(
