@@ -57,8 +57,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             yield ctx.report(
                 fn,
                 thread.call.index,
-                f"only `{thread.told.name}` ends the thread of `{thread.work}`, and it is called when the program ends: "
-                "that waits for the thread first",
+                f"only `{thread.told.name}` ends the thread of `{thread.work}`, when the program ends: "
+                "but that waits for the thread first",
                 help="Make the thread a daemon, or let something end it before.",
                 trace=(
                     ctx.step(fn, thread.call.index, "the thread is made here"),
