@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +19,8 @@ from cancelcheck.engine.pipeline import Engine
 from cancelcheck.engine.store import FOLDER, Store
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.source import SourceFile
+
+T = TypeVar("T")
 
 
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="kebab"):
@@ -61,8 +66,11 @@ def settings_from(given: object) -> ServerSettings | None:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found in the documents, by absolute path. `sources` are the texts of all files that the findings lead
-    through, by the path that they name. `problems` are what the user has to know of, each one a text."""
+    """What was found in the documents, by absolute path; those that could not be checked are not there.
+
+    `sources` are the texts of all files that the findings lead through, by the path that they name. `problems` are what
+    the user has to know of, each one a text.
+    """
 
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
@@ -81,7 +89,8 @@ class Checker:
         self._store: Store | None = None
 
     def check(self, documents: Mapping[str, str], settings: ServerSettings) -> Checked:
-        """The findings of documents, by absolute path. Settings that are wrong are a problem, and nothing is found."""
+        """The findings of documents, by absolute path. What goes wrong with one of them is a problem, and no reason to
+        leave the others."""
         try:
             return self._check(documents, settings)
         except ConfigError as error:
@@ -93,25 +102,29 @@ class Checker:
         if self._store is None and self._keeps:
             self._store = Store(self._cache or finder.project_folder() / FOLDER)
         engine = Engine(finder, store=self._store, recalls=True)
-        known = Known()
+        problems: list[str] = []
+        findings: dict[str, Sequence[Finding]] = {}
         files: list[InputFile] = []
         for absolute, text in documents.items():
-            file = engine.input_file(absolute)
-            if engine.is_excluded(file):
-                continue
-            files.append(file)
-            if not _is_saved(absolute, text):
-                engine.give(file, text)
+            failed = len(problems)
+            file = _tried(problems, partial(_taken_in, engine, absolute, text))
+            if file is not None:
+                files.append(file)
+            elif len(problems) == failed:
+                findings[absolute] = ()
         engine.announce(files)
-        findings = {file.absolute: known.new(file, _found(engine, file)) for file in files}
-        problems = [error.trace or error.message for error in engine.errors]
+        known = Known()
+        for file in files:
+            found = _tried(problems, partial(_found, engine, known, file))
+            if found is not None:
+                findings[file.absolute] = found
+        problems += [error.trace or error.message for error in engine.errors]
         self._keep(engine)
         sources = {file.path: SourceFile(file.path, documents[file.absolute]) for file in files}
         for found in findings.values():
-            for finding in found:
-                for step in finding.trace:
-                    if step.path not in sources:
-                        sources[step.path] = _source(step.path)
+            for step in (step for finding in found for step in finding.trace):
+                if step.path not in sources:
+                    sources[step.path] = _source(step.path)
         return Checked(findings, sources, (*problems, *engine.notes))
 
     def _keep(self, engine: Engine) -> None:
@@ -123,13 +136,34 @@ class Checker:
             self._store.flush()
 
 
-def _found(engine: Engine, file: InputFile) -> list[Finding]:
+def _tried(problems: list[str], do: Callable[[], T]) -> T | None:
+    """What comes of it. Where it fails that is a problem, and no reason to leave the other documents."""
+    try:
+        return do()
+    except ConfigError as error:
+        problems.append(str(error))
+    except Exception as error:
+        problems.append("".join(traceback.format_exception(error)))
+    return None
+
+
+def _taken_in(engine: Engine, absolute: str, text: str) -> InputFile | None:
+    """A document as a file to check, with the text that it has in the editor; None where it is excluded."""
+    file = engine.input_file(absolute)
+    if engine.is_excluded(file):
+        return None
+    if not _is_saved(absolute, text):
+        engine.give(file, text)
+    return file
+
+
+def _found(engine: Engine, known: Known, file: InputFile) -> Sequence[Finding]:
     found = engine.recall(file)
     if found is None:
         found = engine.examine(file)
         if not engine.contents.has_given:
             engine.remember(file, found)
-    return [finding for finding in found if finding.silenced is None]
+    return known.new(file, [finding for finding in found if finding.silenced is None])
 
 
 def _is_saved(absolute: str, text: str) -> bool:

@@ -219,19 +219,17 @@ class Service:
                 continue
             for problem in checked.problems:
                 self._complain(problem)
-            if not checked.findings and checked.problems:
-                # nothing was checked: what is shown stays until it is
-                continue
             for document in documents:
                 self._publish(document, checked)
 
     def _publish(self, document: _Open, checked: Checked) -> None:
         """Show what was found, if the document is still what was checked."""
-        if document.uri not in self._open:
+        if document.uri not in self._open or document.path not in checked.findings:
+            # closed, or not checked: then what is shown stays until it is
             return
         if self.server.workspace.get_text_document(document.uri).version != document.version:
             return
-        findings = checked.findings.get(document.path, ())
+        findings = checked.findings[document.path]
         diagnostics = [
             diagnostic_of(finding, checked.sources, self._positions, related=self._takes_related)
             for finding in findings

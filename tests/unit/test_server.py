@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from cancelcheck.cli import main
+from cancelcheck.engine.discover import InputFile
+from cancelcheck.engine.pipeline import Engine
+from cancelcheck.model.finding import Finding
 from cancelcheck.model.source import SourceFile
 from tests.support.runs import LOST, write
 
@@ -20,6 +23,7 @@ pytest.importorskip("pygls")
 
 from lsprotocol import types
 
+from cancelcheck.server.checking import Checker, ServerSettings
 from cancelcheck.server.positions import Positions
 from tests.support.editor import Editor, editing
 
@@ -229,6 +233,10 @@ async def test_settings_are_read_again(editor: Editor, folder: str) -> None:
     write(editor.root, {settings: "[tool.cancelcheck]\nignor = ['lost-task']\n"})
     editor.watched(settings)
     await editor.until(lambda: bool(editor.messages))
+    elsewhere = f"{folder}_elsewhere.py"
+    editor.open(elsewhere, LOST)
+    assert codes(await editor.diagnostics(elsewhere)) == ["CAN101"]
+    assert shown[-1].version == 1
     assert editor.messages == [f"cancelcheck: {settings}: unknown key `ignor`; did you mean `ignore`?"]
     write(editor.root, {settings: ""})
     editor.watched(settings)
@@ -267,6 +275,32 @@ async def test_what_is_not_python_or_excluded_has_no_diagnostics(editor: Editor,
     assert codes(await editor.diagnostics("untitled:Untitled-1")) == ["CAN101"]
     assert await editor.diagnostics(f"{folder}/old/a.py") == []
     assert editor.uri(f"{folder}/a.txt") not in editor.shown
+
+
+@in_the_editor
+async def test_a_path_that_no_file_can_have(editor: Editor, folder: str) -> None:
+    odd = "file:///nowhere/%00.py"
+    editor.open(odd, LOST)
+    assert codes(await editor.diagnostics(odd)) == ["CAN101"]
+    editor.close(odd)
+    assert editor.messages == []
+
+
+def test_a_document_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Engine.examine
+
+    def examine(self: Engine, file: InputFile) -> list[Finding]:
+        if file.absolute.endswith("bad.py"):
+            raise ZeroDivisionError("of all things")
+        return real(self, file)
+
+    monkeypatch.setattr(Engine, "examine", examine)
+    good, bad = str(tmp_path / "good.py"), str(tmp_path / "bad.py")
+    checked = Checker(None, keeps=False).check({bad: LOST, good: LOST}, ServerSettings())
+    assert [finding.code for finding in checked.findings[good]] == ["CAN101"]
+    assert bad not in checked.findings
+    (problem,) = checked.problems
+    assert problem.rstrip().endswith("ZeroDivisionError: of all things")
 
 
 @in_the_editor
