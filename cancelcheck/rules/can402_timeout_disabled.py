@@ -29,7 +29,8 @@ that somebody chose.
 ## Known limits
 A `None` that is written at the call itself (`wait_for(done, None)`, `timeout=None`), or a constant whose name says so
 (`NO_TIMEOUT`), is an opt-out that somebody chose: it is reported with `--strict` only. Not so zero, a negative number
-or infinity, a timeout object that is made without any bound, and one endless part of several.
+or infinity, a timeout object that is made without any bound, one endless part of several, and a scope that has nothing
+to do but to bound its block (`asyncio.timeout(None)` that nobody reschedules).
 A client whose every call in sight has a timeout of its own is left alone. In a timeout object one finite phase is
 enough; one that bounds the connection alone is reported with `--strict`, and so is a consumer of a broker, which may
 wait by design. Waits on threads, queues and processes are not
@@ -123,7 +124,9 @@ def _is_chosen(value: Value, call: CallSite) -> bool:
     if value.kind is ValueKind.OBJECT:
         return plain
     if plain and value.view is call.fn and value.node in arguments:
-        return True
+        # a scope that is only there to bound its block is written for nothing
+        scope = call.fn.module.project.catalog.scope(call.target)
+        return scope is None or scope.entering is Entering.AWAIT
     names = [call.fn.text(at).lower() for at in arguments if isinstance(call.fn.nodes[at], (Name, Attr))]
     return any(word in name for name in names for word in _SAID)
 
