@@ -152,6 +152,20 @@ def rules_page() -> str:
     return "\n".join(lines)
 
 
+_ALSO = {
+    "tasks": ("spawner", "runner", "waiter", "cancellable"),
+    "threads": ("thread", "outlived"),
+    "timeouts": ("scope", "timeout_object"),
+    "cancellation": ("exception", "suppressor", "framework"),
+    "locks": ("lock",),
+    "retries": ("retry", "breaker"),
+    "entry points": ("serves", "serving_class"),
+    "decorators": ("decorator",),
+    "clocks": ("clock", "clock_sink"),
+}
+"""What else a library's file can tell of, and the tables that do."""
+
+
 # --- the catalogue ---------------------------------------------------------------------------------------------------
 
 
@@ -195,16 +209,19 @@ def catalogue_page() -> str:
         "A library is missing? It is [one file and a fixture](writing-a-rule.md#a-library). The project's own clients",
         "stand in its [settings](configuration.md#clients-of-the-projects-own).",
         "",
-        "| library | checked on | waits | without limit | to give back |",
-        "|---|---|---|---|---|",
+        "| library | checked on | waits | without limit | to give back | also |",
+        "|---|---|---|---|---|---|",
     ]
     for file in sorted(_libraries(), key=lambda file: file.library.name.lower()):
         total, endless = _waits(file)
         resources = sum(len(names_of(entry.call)) for entry in file.resource)
+        also = ", ".join(word for word, tables in _ALSO.items() if any(getattr(file, table) for table in tables))
         about = file.library
         package = f" ({about.package})" if about.package and about.package.lower() != about.name.lower() else ""
         release = f"{about.version}" if about.package else f"Python {about.version}"
-        lines.append(f"| `{about.name}`{package} | {release} | {total or ''} | {endless or ''} | {resources or ''} |")
+        lines.append(
+            f"| `{about.name}`{package} | {release} | {total or ''} | {endless or ''} | {resources or ''} | {also} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from cancelcheck.cli.showing import say
 from cancelcheck.cli.statuses import CLEAN
 
 _NEEDED = ("pygls", "lsprotocol", "cattrs")
@@ -29,6 +31,8 @@ def make() -> click.Command:
                 f"the language server needs {error.name}, which is not installed: "
                 "install cancelcheck with its extra `server` (`cancelcheck[server]`)"
             ) from None
+        if sys.stdin.isatty():
+            say("An editor starts this, and speaks to it over standard input. Ctrl-D ends it.")
         Service(Path(cache_dir).absolute() if cache_dir else None, keeps=not no_cache).serve()
         return CLEAN
 
