@@ -92,10 +92,10 @@ class Watch:
             else:
                 self._watched = threading.get_ident()
             self._turns.append(turn)
-        if self._thread is None:
-            self._stopped.clear()
-            self._thread = threading.Thread(target=self._look, name="cancelcheck watch", daemon=True)
-            self._thread.start()
+            if self._thread is None:
+                self._stopped.clear()
+                self._thread = threading.Thread(target=self._look, name="cancelcheck watch", daemon=True)
+                self._thread.start()
         return turn
 
     def _leave(self, turn: _Turn) -> None:
@@ -112,7 +112,11 @@ class Watch:
         while not self._stopped.wait(min(_LOOKS, LIMIT / 4)):
             with self._lock:
                 turn = self._turns[-1] if self._turns else None
-                if turn is not None and time.process_time() - turn.since > turn.left:
+                if turn is None:
+                    # nothing to look at: whoever is done need not say so, and leaves no thread behind
+                    self._thread = None
+                    return
+                if time.process_time() - turn.since > turn.left:
                     turn.is_over = True
                     # again at each look: where it came first, someone may have taken it
                     _raise_in(self._watched, _TimeOverError)
