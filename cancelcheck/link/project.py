@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cancelcheck.link.cleanup.cleanup import Missed
     from cancelcheck.link.contexts.forwarding import Unforwarded
     from cancelcheck.link.contexts.habits import Habit
+    from cancelcheck.link.contexts.making import Remade
     from cancelcheck.link.contexts.parameters import Carrier
     from cancelcheck.link.function import CallSite
     from cancelcheck.link.paths.exceptions import Handler
@@ -146,6 +147,8 @@ class ModuleView:
         self.strays: dict[int, tuple[Stray, ...]] = {}
         self.unrelayed: dict[int, tuple[Unrelayed, ...]] = {}
         self.habits: dict[int, dict[tuple[str, str], Habit]] = {}
+        self.remade: dict[tuple[int, str], Remade | None] = {}
+        self.spoken: dict[int, dict[int, bool]] = {}
         self.carriers: dict[int, tuple[Carrier, ...]] = {}
         self.unforwarded: dict[int, tuple[Unforwarded, ...]] = {}
         self.default_timeout: bool | None = None

@@ -37,14 +37,27 @@ class Derived:
     def __init__(self, view: FunctionView, name: str) -> None:
         self.view = view
         self.name = name
-        self.places = {name}
-        flows = list(_flows(view))
-        before = 0
-        while before < len(self.places):
-            before = len(self.places)
-            for reads, targets in flows:
+        self.places: set[str] = set()
+        self._holders: set[str] = set()
+        reading: dict[str, list[tuple[_Reads, tuple[str, ...]]]] = {}
+        for flow in _flows(view):
+            for root in flow[0].roots:
+                reading.setdefault(root, []).append(flow)
+        pending = [name]
+        while pending:
+            place = pending.pop()
+            if place in self.places:
+                continue
+            self._add(place)
+            for reads, targets in reading.get(place.partition(".")[0], ()):
                 if not self.places.issuperset(targets) and self._meets(reads):
-                    self.places.update(targets)
+                    pending += targets
+
+    def _add(self, place: str) -> None:
+        self.places.add(place)
+        while place:
+            self._holders.add(place)
+            place = place.rpartition(".")[0]
 
     def _meets(self, reads: _Reads) -> bool:
         return any(self.is_place(key) for key in reads.keys) or any(self.holds(key) for key in reads.holders)
@@ -59,7 +72,7 @@ class Derived:
 
     def holds(self, key: str) -> bool:
         """Whether what is in a place may have it inside: it carries it, or an attribute of it does."""
-        return bool(key) and (self.is_place(key) or any(place.startswith(f"{key}.") for place in self.places))
+        return bool(key) and (key in self._holders or self.is_place(key))
 
     @cached_property
     def reached(self) -> frozenset[int]:
@@ -74,6 +87,19 @@ class Derived:
             if isinstance(node, (Name, Attr)) and (key := self.view.key(index)):
                 found.setdefault(key, []).append(index)
         return found
+
+    @cached_property
+    def is_measured(self) -> bool:
+        """Whether the function measures the time that it leaves: it compares it, or what is made from it, or takes
+        something off it."""
+        return any(
+            isinstance(node, Operation)
+            and node.op in _ORDERING
+            and len(node.operands) == 2
+            and any(self.is_in(operand) for operand in node.operands)
+            and not any(_is_zero(self.view, operand) for operand in node.operands)
+            for node in self.view.nodes
+        )
 
     def is_in(self, index: int) -> bool:
         """Whether the value of a node is made from it."""
@@ -103,6 +129,11 @@ class _Reads:
         for index in indices:
             for at in view.operands_within(index):
                 self._read(view, at)
+
+    @property
+    def roots(self) -> set[str]:
+        """The names that all of these begin with."""
+        return {key.partition(".")[0] for key in self.keys | self.holders}
 
     def _read(self, view: FunctionView, at: int) -> None:
         node = view.nodes[at]
@@ -212,20 +243,6 @@ def _barred(view: FunctionView, index: int, name: str) -> int:
 _ORDERING = ("<", "<=", ">", ">=", "-")
 
 
-def is_measured(derived: Derived) -> bool:
-    """Whether a function measures the time that a parameter leaves it: it compares it, or what is made from it, or
-    takes something off it."""
-    view = derived.view
-    return any(
-        isinstance(node, Operation)
-        and node.op in _ORDERING
-        and len(node.operands) == 2
-        and any(derived.is_in(operand) for operand in node.operands)
-        and not any(_is_zero(view, operand) for operand in node.operands)
-        for node in view.nodes
-    )
-
-
 def _is_zero(view: FunctionView, index: int) -> bool:
     """Whether a node is the number 0: what is compared with it is only looked at for sense."""
     return getattr(view.nodes[index], "value", None) == 0
@@ -261,7 +278,7 @@ def meets_later(derived: Derived, index: int, steps_left: int = 4) -> bool:
             if any(derived.is_in(other) or derived.holds(view.key(other)) for other in others):
                 return True
             holder = view.key(func.value) if isinstance(func, Attr) else ""
-            if holder and steps_left > 0 and _place_meets(derived, holder, parent, steps_left):
+            if _is_local(view, holder) and steps_left > 0 and _place_meets(derived, holder, parent, steps_left):
                 return True  # `tasks.append(fetch())`, and the list is waited for
         if isinstance(node, Assign):
             return steps_left > 0 and any(
@@ -275,10 +292,22 @@ def meets_later(derived: Derived, index: int, steps_left: int = 4) -> bool:
         at = parent
 
 
+def _is_local(view: FunctionView, place: str) -> bool:
+    """Whether a place is one of the function's own: no module, no global."""
+    return place.partition(".")[0] in view.facts.bound
+
+
+MAX_MENTIONS = 60
+"""Mentions of a place that are looked at; where there are more, it is taken to be waited for."""
+
+
 def _place_meets(derived: Derived, place: str, after: int, steps_left: int) -> bool:
     """Whether what is in a place is waited for, further on, together with it."""
     view = derived.view
-    for index in derived.mentions.get(place, ()):
+    mentions = derived.mentions.get(place, [])
+    if len(mentions) > MAX_MENTIONS:
+        return True
+    for index in mentions:
         if index <= after:
             continue
         node = view.nodes[index]

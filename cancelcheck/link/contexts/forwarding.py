@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
-from cancelcheck.link.contexts.deriving import Derived, is_held_in, is_measured, meets_later
+from cancelcheck.link.contexts.deriving import Derived, is_held_in, meets_later
 from cancelcheck.link.contexts.making import Remade, remade_behind
 from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one, same_kind
 from cancelcheck.link.loops.polling import is_poll
@@ -57,7 +57,14 @@ def unforwarded(view: FunctionView) -> tuple[Unforwarded, ...]:
 def speaks_at(call: CallSite, *, doubt: bool = False) -> bool:
     """Whether a call is reported for the context that it is not given, by default or with `doubt` at all: what else is
     missing there is that one."""
-    return any(found.call.index == call.index and (doubt or not found.doubt) for found in unforwarded(call.fn))
+    found = unforwarded(call.fn)
+    if not found:
+        return False
+    kept = call.fn.module.spoken
+    if call.fn.index not in kept:
+        kept[call.fn.index] = {each.call.index: each.doubt for each in found}
+    judged = kept[call.fn.index].get(call.index)
+    return judged is not None and (doubt or not judged)
 
 
 def _unforwarded(view: FunctionView) -> Iterator[Unforwarded]:
@@ -190,7 +197,7 @@ def _shields(scope: schema.Scope, call: CallSite) -> bool:
 def _judged(call: CallSite, carrier: Carrier, slot: _Slot, derived: Derived, candidates: int) -> Unforwarded | None:
     """What a call that is not given a context comes to; None where that is right."""
     if slot.api is not None:
-        if _is_scoped(call) or is_measured(derived):
+        if _is_scoped(call) or derived.is_measured:
             return None
         # one thread waits for another by design as often as not
         doubt = slot.api.kind in _INSIDE and bool(call.fn.reads(carrier.name))
@@ -200,7 +207,7 @@ def _judged(call: CallSite, carrier: Carrier, slot: _Slot, derived: Derived, can
     own = _own_default(slot.callee, slot.carrier)
     unread = candidates == 1 and not call.fn.reads(carrier.name)
     if carrier.name == _DURATION:
-        if _is_scoped(call) or is_measured(derived):
+        if _is_scoped(call) or derived.is_measured:
             return None
         for endless in endless_calls(call):
             if endless.param == slot.keyword and not endless.given:

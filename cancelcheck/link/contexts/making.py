@@ -98,19 +98,34 @@ class Remade(NamedTuple):
 def remade_behind(call: CallSite, carrier: Carrier) -> Remade | None:
     """Where a call leads, through functions that take no context of a kind, to one that makes its own: by the shortest
     chain, the same one every time."""
-    pending: deque[tuple[CallSite, ...]] = deque([(call,)])
-    seen: set[FunctionView] = {call.fn}
+    body = _body(call)
+    if body is None or body is call.fn:
+        return None
+    kept = body.module.remade
+    key = (body.index, carrier.type or carrier.name)
+    if key not in kept:
+        kept[key] = _remade_in(body, carrier)
+    found = kept[key]
+    return found._replace(chain=(call, *found.chain)) if found is not None else None
+
+
+def _remade_in(first: FunctionView, carrier: Carrier) -> Remade | None:
+    pending: deque[tuple[FunctionView, tuple[CallSite, ...]]] = deque([(first, ())])
+    seen = {first}
     while pending:
-        chain = pending.popleft()
-        body = _body(chain[-1])
-        if body is None or body in seen or any(same_kind(carrier, other) for other in carriers(body)):
+        body, chain = pending.popleft()
+        if any(same_kind(carrier, other) for other in carriers(body)):
             continue
-        seen.add(body)
         for fresh in fresh_contexts(body):
             if same_kind(carrier, fresh.slot):
                 return Remade(chain, fresh)
-        if len(chain) < MAX_HOPS:
-            pending.extend((*chain, inner) for inner in body.calls)
+        if len(chain) + 1 >= MAX_HOPS:
+            continue
+        for inner in body.calls:
+            further = _body(inner)
+            if further is not None and further not in seen:
+                seen.add(further)
+                pending.append((further, (*chain, inner)))
     return None
 
 

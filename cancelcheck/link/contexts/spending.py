@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
-from cancelcheck.link.contexts.deriving import Derived, is_measured
+from cancelcheck.link.contexts.deriving import Derived
 from cancelcheck.link.contexts.parameters import carriers
 from cancelcheck.link.paths.exceptions import handlers_of
 from cancelcheck.link.paths.flow import reaches_after, turning_blocks
@@ -37,7 +37,7 @@ def unspent(view: FunctionView) -> Iterator[Unspent]:
         if not carrier.is_time or name == _POINT or view.facts.bound.get(name) != [-1]:
             continue
         waits = [call for call in view.calls if _gets(call, name) and not _is_aside(view, call.index)]
-        if not waits or is_measured(Derived(view, name)):
+        if not waits or Derived(view, name).is_measured:
             continue
         loops: dict[int, list[CallSite]] = {}
         sequence: list[CallSite] = []
