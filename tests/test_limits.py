@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -293,6 +294,16 @@ def test_the_watch_goes_on_after_it_was_stopped(watched: Watch, short: None) -> 
     watched.stop()
     with pytest.raises(TooLongError):
         watched.within(lambda: spin(20))
+
+
+def test_there_is_one_thread_for_all_and_only_while_there_is_work(watched: Watch, short: None) -> None:
+    before = threading.active_count()
+    assert watched.within(lambda: watched.within(threading.active_count)) == before + 1
+    for _ in range(100):
+        watched.within(lambda: None)
+    assert threading.active_count() <= before + 1
+    time.sleep(0.5)
+    assert threading.active_count() == before
 
 
 # --- and of the files ------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from cancelcheck.engine.report import By, Report, RunError, Suppressed
 from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.store import Store, digest
 from cancelcheck.engine.suppress import Directive, Suppressions
-from cancelcheck.engine.watch import TooLongError, Watch
+from cancelcheck.engine.watch import WATCH, TooLongError
 from cancelcheck.link import Context
 from cancelcheck.link.project import ModuleView
 from cancelcheck.model.facts import ModuleFacts
@@ -180,7 +180,6 @@ class Engine:
         # rules that are not the package's own may have changed without anyone knowing
         self.recalls = recalls and store is not None and self._rules == RULES
         self.slow: set[str] = set()
-        self._watch = Watch()
         self._modules = Modules(finder)
         self._scopes: dict[int, _Scope] = {}
         self._programs: dict[bytes, _Program] = {}
@@ -248,7 +247,7 @@ class Engine:
         failures = len(self.errors)
         try:
             facts = self._facts(source, file.absolute)
-            found = self._watch.within(lambda: list(self._run(scope, active, file.absolute, source, facts)))
+            found = WATCH.within(lambda: list(self._run(scope, active, file.absolute, source, facts)))
         except DecodeError as error:
             self._note_slow(file, error)
             found = self._unreadable(source, error.line, error.reason) if "CAN001" in codes else []
@@ -358,7 +357,7 @@ class Engine:
         if absolute in self.slow:
             raise SlowError(1, _too_long())
         try:
-            return self._watch.within(work)
+            return WATCH.within(work)
         except TooLongError:
             self.slow.add(absolute)
             # another time, or on another machine, it may be quick: nothing that was found without it is kept
@@ -548,7 +547,7 @@ class Engine:
 
     def close(self) -> None:
         """Write down what is to be kept."""
-        self._watch.stop()
+        WATCH.stop()
         if self.store is None:
             return
         if self.recalls and self.contents.steady:

@@ -44,7 +44,8 @@ class _Turn:
 
 
 class Watch:
-    """Lets pieces of work of one thread take `LIMIT` each; the time of one that is done inside another is its own."""
+    """Lets pieces of work take `LIMIT` each; the time of one that is done inside another is its own. One for all of a
+    process (`WATCH`): it looks at the time from one thread, which is there only while there is work."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
@@ -56,70 +57,75 @@ class Watch:
         if self._process != os.getpid():
             # a copy of a process has no threads
             self._begin_afresh()
-        turn = self._enter()
+        turns, turn = self._enter()
         try:
             try:
                 return work()
             finally:
-                self._leave(turn)
+                self._leave(turns, turn)
         except _TimeOverError:
             # only the innermost piece of work has a time that runs; this may have come while it was being left
-            self._leave(turn)
+            self._leave(turns, turn)
             raise TooLongError from None
 
     def stop(self) -> None:
-        """End the thread that looks at the time. The next work starts it again."""
-        thread, self._thread = self._thread, None
-        if thread is not None and self._process == os.getpid():
-            self._stopped.set()
-            thread.join()  # cancelcheck: ignore[CAN404] it looks at the signal that was just given
+        """End the thread that looks at the time, if nothing is to be looked at. The next work starts it again."""
+        if self._process != os.getpid():
+            return
+        with self._lock:
+            thread = self._thread if not any(self._turns.values()) else None
+            if thread is not None:
+                self._stopped.set()
+        if thread is not None:
+            thread.join(2 * _LOOKS)
 
     def _begin_afresh(self) -> None:
         self._process = os.getpid()
-        self._turns: list[_Turn] = []
+        self._turns: dict[int, list[_Turn]] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = None
-        self._watched = 0
 
-    def _enter(self) -> _Turn:
+    def _enter(self) -> tuple[list[_Turn], _Turn]:
         now = time.process_time()
         turn = _Turn(LIMIT, now)
         with self._lock:
-            if self._turns:
-                outer = self._turns[-1]
-                outer.left -= now - outer.since
-            else:
-                self._watched = threading.get_ident()
-            self._turns.append(turn)
+            turns = self._turns.setdefault(threading.get_ident(), [])
+            if turns:
+                turns[-1].left -= now - turns[-1].since
+            turns.append(turn)
             if self._thread is None:
                 self._stopped.clear()
                 self._thread = threading.Thread(target=self._look, name="cancelcheck watch", daemon=True)
                 self._thread.start()
-        return turn
+        return turns, turn
 
-    def _leave(self, turn: _Turn) -> None:
+    def _leave(self, turns: list[_Turn], turn: _Turn) -> None:
         with self._lock:
-            if turn in self._turns:
-                del self._turns[self._turns.index(turn) :]
-                if self._turns:
-                    self._turns[-1].since = time.process_time()
+            if turn in turns:
+                del turns[turns.index(turn) :]
+                if turns:
+                    turns[-1].since = time.process_time()
         if turn.is_over:
             # it may have been raised, and not have come
-            _raise_in(self._watched, None)
+            _raise_in(threading.get_ident(), None)
 
     def _look(self) -> None:
-        while not self._stopped.wait(min(_LOOKS, LIMIT / 4)):
+        while True:
+            self._stopped.wait(min(_LOOKS, LIMIT / 4))
+            now = time.process_time()
             with self._lock:
-                turn = self._turns[-1] if self._turns else None
-                if turn is None:
-                    # nothing to look at: whoever is done need not say so, and leaves no thread behind
+                self._stopped.clear()
+                for thread, turns in list(self._turns.items()):
+                    if not turns:
+                        del self._turns[thread]
+                    elif now - turns[-1].since > turns[-1].left:
+                        turns[-1].is_over = True
+                        # again at each look: where it came first, someone may have taken it
+                        _raise_in(thread, _TimeOverError)
+                if not self._turns:
                     self._thread = None
                     return
-                if time.process_time() - turn.since > turn.left:
-                    turn.is_over = True
-                    # again at each look: where it came first, someone may have taken it
-                    _raise_in(self._watched, _TimeOverError)
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:
@@ -129,3 +135,7 @@ def _raise_in(thread: int, error: type[BaseException] | None) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(thread), ctypes.py_object(error) if error is not None else None
     )
+
+
+WATCH = Watch()
+"""The one of this process."""
