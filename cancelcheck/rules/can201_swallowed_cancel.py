@@ -41,7 +41,9 @@ async def stop(task):
 ```
 
 ## Fix safety
-Safe where the handler falls through: `raise` is added at its end. Where it returns or jumps there is no fix.
+Safe where the handler falls through: `raise` is added at its end. Unsafe where the report is made with `--strict` only,
+for it may be meant; and where the handler takes other exceptions too: then one for the cancellation alone is put before
+it, so that what it does is not done after a cancellation. Where it returns or jumps there is no fix.
 
 ## Known limits
 A handler that names the cancellation may be meant. By default it is reported where it takes it for one failure among
@@ -62,7 +64,8 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.paths.exceptions import Handler, handlers
 from cancelcheck.link.paths.flow import Escape
 from cancelcheck.link.swallowing.cancellation import eating_escapes, is_quiet_root, may_be_meant
-from cancelcheck.link.swallowing.catching import indent_of_last, points_reaching
+from cancelcheck.link.swallowing.catching import points_reaching
+from cancelcheck.link.swallowing.mending import let_through, raised_at_end
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -87,6 +90,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             "continue": "goes round again",
         }[escape.kind]
         at = points[0]
+        strict = is_quiet_root(fn, handler) or may_be_meant(fn, handler, points, lost)
         yield ctx.report(
             fn,
             handler.node,
@@ -98,19 +102,20 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, handler.node, "the cancellation is caught"),
                 *([ctx.step(fn, escape.node, "and is gone")] if escape.node >= 0 else []),
             ),
-            fix=_fix(fn, handler, lost, ctx),
-            strict=is_quiet_root(fn, handler) or may_be_meant(fn, handler, points, lost),
+            fix=_fix(fn, handler, lost, strict, ctx),
+            strict=strict,
         )
 
 
-def _fix(fn: FunctionView, handler: Handler, lost: list[Escape], ctx: Context) -> Fix | None:
+def _fix(fn: FunctionView, handler: Handler, lost: list[Escape], strict: bool, ctx: Context) -> Fix | None:
     if any(escape.kind != "end" for escape in lost) or handler.excepts(fn).is_group:
         return None
-    place = indent_of_last(fn, handler)
-    if place is None:
-        return None
-    offset, indent = place
-    return ctx.fix("raise it again", Safety.SAFE, (offset, offset, f"{fn.module.source.newline}{indent}raise"))
+    if handler.catch.broad or handler.catch.others or handler.catch.unknown:
+        edit = let_through(fn, handler)
+        return ctx.fix("let the cancellation through", Safety.UNSAFE, edit) if edit is not None else None
+    edit = raised_at_end(fn, handler)
+    safety = Safety.UNSAFE if strict else Safety.SAFE
+    return ctx.fix("raise it again", safety, edit) if edit is not None else None
 
 
 RULE = Rule(

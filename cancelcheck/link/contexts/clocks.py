@@ -132,11 +132,11 @@ def _kept(view: FunctionView, total: int, name: str) -> Deadline | None:
             if use.kind in ("returned", "stored") and _is_deadline_name(name) and _from_duration(view, total):
                 bounds.append((reader, at))
             continue
-        if reader is not view:
-            local = False
-        clocks += comparison[1]
-        if bounds_wait(reader, comparison[0]):
-            bounds.append((reader, comparison[0]))
+        if reader is view:
+            clocks += comparison.reads
+        local &= reader is view and comparison.whole
+        if bounds_wait(reader, comparison.at):
+            bounds.append((reader, comparison.at))
     if len(view.facts.bound.get(name, ())) > 1:
         local = False
     return Deadline(total, tuple(bounds), tuple(dict.fromkeys(clocks)), local) if bounds else None
@@ -168,7 +168,7 @@ def _sent_out(view: FunctionView, total: int, kind: str, statement: int) -> Dead
             name = target.attr
             owner = view.owner
             compared = [
-                (method, comparison[0])
+                (method, comparison.at)
                 for method in (owner.children if owner is not None else [])
                 for at, node in enumerate(method.nodes)
                 if isinstance(node, Attr) and node.attr == name
@@ -188,19 +188,28 @@ def _sent_out(view: FunctionView, total: int, kind: str, statement: int) -> Dead
     return None
 
 
-def _against_now(view: FunctionView, index: int) -> tuple[int, list[int]] | None:
+class _Meeting(NamedTuple):
     """The comparison or subtraction in which a point in time meets the wall clock's now, and the reads of the clock;
-    the now may be in a local."""
+    `whole`: these reads are for nothing else."""
+
+    at: int
+    reads: list[int]
+    whole: bool
+
+
+def _against_now(view: FunctionView, index: int) -> _Meeting | None:
+    """Where a point in time meets the wall clock's now, which may be in a local."""
     at = view.nodes[index].parent
     node = view.nodes[at] if at >= 0 else None
     if isinstance(node, Operation) and (node.op in _COMPARES or node.op == "-") and len(node.operands) == 2:
         other = node.operands[1] if node.operands[0] == index else node.operands[0]
         reads = _wall_reads(view, other)
         if reads:
-            return at, reads
-        clock, _ = clock_of(view, other)
+            return _Meeting(at, reads, True)
+        clock, read = clock_of(view, other)
         if clock is Clock.WALL:
-            return at, []
+            now = view.nodes[other]
+            return _Meeting(at, [read], isinstance(now, Name) and [at for _, at in view.reads(now.id)] == [other])
     return None
 
 
@@ -233,17 +242,18 @@ def _elapsed(view: FunctionView, call: CallSite, assign: Assign) -> list[Deadlin
         if comparison is None or reader is not view:
             local = False
             continue
-        difference = view.nodes[comparison[0]]
+        difference = view.nodes[comparison.at]
         assert isinstance(difference, Operation)
-        clocks += comparison[1]
+        clocks += comparison.reads
+        local &= comparison.whole
         if difference.op != "-" or difference.operands[1] != at:
             local = False
             continue
-        wait = _bounding(view, comparison[0])
+        wait = _bounding(view, comparison.at)
         if wait >= 0:
             bounds.append((view, wait))
-            node = comparison[0] if node < 0 else node
-        elif isinstance(view.nodes[_outward(view, comparison[0])], Assign):
+            node = comparison.at if node < 0 else node
+        elif isinstance(view.nodes[_outward(view, comparison.at)], Assign):
             local = False
     clocks = list(dict.fromkeys(clocks))
     found = [later._replace(clocks=tuple(clocks), local=local) for later in sums]
@@ -256,7 +266,9 @@ def _added(view: FunctionView, total: int) -> Deadline | None:
     """`start + timeout`, compared with now in place or through a local."""
     direct = _against_now(view, total)
     if direct is not None:
-        return Deadline(total, ((view, direct[0]),), tuple(direct[1]), True) if bounds_wait(view, direct[0]) else None
+        if not bounds_wait(view, direct.at):
+            return None
+        return Deadline(total, ((view, direct.at),), tuple(direct.reads), direct.whole)
     use = view.use(total)
     return _kept(view, total, use.name) if use.kind == "bound" else None
 

@@ -262,21 +262,3 @@ def decides_unseen(view: FunctionView, handler: Handler, caught: LeafTest | None
                 if mentions and _truth(view, handler, leaf, caught or is_cancellation) is None:
                     return True
     return False
-
-
-def indent_of_last(view: FunctionView, handler: Handler) -> tuple[int, str] | None:
-    """Where a statement can be added at the end of a handler: the end of its last line, and the indent of its body;
-    None where the body stands on the line of the `except`."""
-    source = view.module.source
-    region = view.regions[handler.region]
-    end = region.end
-    first, last = (source.position(view.nodes[handler.node].end)[0], source.position(end)[0])
-    if first == last:
-        return None
-    for number in range(first + 1, last + 1):
-        line = source.line(number)
-        if line.strip() and not line.lstrip().startswith("#"):
-            indent = line[: len(line) - len(line.lstrip())]
-            last_line = source.line(last)
-            return source.starts[last - 1] + len(last_line), indent
-    return None
