@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from cancelcheck.config import LoadedSettings, SettingsFinder
@@ -25,14 +26,15 @@ class Alone(Engine):
 
 def check_text(path: Path, text: str | None, loaded: LoadedSettings, *, engine: type[Engine] = Engine) -> list[Finding]:
     """The findings of one file, whose text is `text`, or what stands in it. Fails if the run itself does."""
-    running = engine(SettingsFinder(fixed=loaded))
-    file = InputFile(path.name, str(path), loaded)
-    if text is not None:
-        running.give(file, text)
-    running.announce([file])
-    findings = running.check_file(file)
-    assert running.errors == []
-    return findings
+    # an engine has a thread of its own until it is closed
+    with closing(engine(SettingsFinder(fixed=loaded))) as running:
+        file = InputFile(path.name, str(path), loaded)
+        if text is not None:
+            running.give(file, text)
+        running.announce([file])
+        findings = running.check_file(file)
+        assert running.errors == []
+        return findings
 
 
 def check_folder(
@@ -45,16 +47,16 @@ def check_folder(
     """The findings of all files of a folder, checked as one project. `order` permutes the files; `texts` are what some
     of them are taken to hold, by path."""
     files = project_files(folder, loaded)
-    running = Engine(SettingsFinder(fixed=loaded))
-    for file in files:
-        if texts is not None and file.path in texts:
-            running.give(file, texts[file.path])
-    running.announce(files)
-    findings: list[Finding] = []
-    for index in order or range(len(files)):
-        findings.extend(running.check_file(files[index]))
-    assert running.errors == []
-    return sorted(findings, key=lambda finding: finding.sort_key)
+    with closing(Engine(SettingsFinder(fixed=loaded))) as running:
+        for file in files:
+            if texts is not None and file.path in texts:
+                running.give(file, texts[file.path])
+        running.announce(files)
+        findings: list[Finding] = []
+        for index in order or range(len(files)):
+            findings.extend(running.check_file(files[index]))
+        assert running.errors == []
+        return sorted(findings, key=lambda finding: finding.sort_key)
 
 
 def project_files(folder: Path, loaded: LoadedSettings) -> list[InputFile]:
