@@ -84,6 +84,9 @@ n = f"{o}" f"" f"{ (p) }{q['r']}"
     "semicolons": "if a: b; c;\nelif d: e\nelse:\n    if f: g;\nwhile h: i;\n",
     "heads": "async  def a(b, /, c=1, *, d: (int) = 2, **e) -> (f): pass\n"
     "class G ( ) : # h\n    i: j = (k)\nlambda *l, m=n: (o)\n",
+    "patterns": "match a, (b):\n  case [c, *d] | (e, _) if f: g\n  case (h), i: j\n  case {'k': l, **m} | {**n}: o\n"
+    "  case P.q(1, r, s=-1 as t, u=[*_]): v\n  case (None | True | 'w' | X.y) as z: pass\n  case [a], b: c\n"
+    "  case ( [d] ), e : f\n  case (): g\n  case []: h\n  case ((i)): j\n  case (k,): l\n  case _: m;\n",
     "words beyond ASCII": "é = 'ü'; ñ.ö(ß=1, *æ)  # ø\nf'{é}{ñ.ö}'; ('ü', b)\n",
 }
 """Where the two parsers count differently."""

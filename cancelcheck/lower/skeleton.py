@@ -3,8 +3,8 @@
 Lowering reads names, values and offsets; two thirds of LibCST's nodes are white space, and making them is most of its
 parse. CPython's parser takes an eighth of that time, and the nodes that mean something are made here, empty but for
 the fields that lowering asks for: the facts are the same to the last byte, which a test compares over every fixture
-and the standard library. Where they might not be (`UnsureError`), where the running Python cannot read the text, and
-in what is rare (`match`), LibCST's parser is asked instead: it reads newer syntax, and says what is wrong with it.
+and the standard library. Where they might not be (`UnsureError`), and where the running Python cannot read the text,
+LibCST's parser is asked instead: it reads newer syntax, and says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -510,7 +510,7 @@ _slice_of = _maker(cst.Slice, "lower", "upper", "step")
 def _subscript(w: Skeleton, node: ast.Subscript) -> Any:
     index = node.slice
     parts: Sequence[ast.expr] = [index]
-    if isinstance(index, ast.Tuple) and not _has_parentheses(w, index):
+    if isinstance(index, ast.Tuple) and not _has_parentheses(w, index, index.elts):
         parts = index.elts
     elements = [_subscript_element(slice=_index(w, part)) for part in parts]
     return w.note(_subscript_of(value=_expression(w, node.value), slice=elements), node)
@@ -548,15 +548,15 @@ def _elements(w: Skeleton, nodes: Sequence[ast.expr]) -> list[Any]:
     ]
 
 
-def _has_parentheses(w: Skeleton, node: ast.Tuple) -> bool:
-    """Whether a tuple stands in parentheses of its own: CPython counts them as the tuple's."""
-    if not node.elts:
+def _has_parentheses(w: Skeleton, node: Any, elements: Sequence[Any]) -> bool:
+    """Whether a tuple of these elements stands in parentheses of its own: CPython counts them as the tuple's."""
+    if not elements:
         return True
     start = w.start(node)
     if w.text[start] != "(" or w.text[w.end(node) - 1] != ")":
         return False
     # the first element may have some too: as many are closed behind it
-    first = node.elts[0]
+    first = elements[0]
     return _count(w, "(", start, w.start(first)) > _closed_behind(w, w.end(first))[1]
 
 
@@ -582,7 +582,7 @@ def _closed_behind(w: Skeleton, end: int) -> tuple[int, int]:
 def _tuple(w: Skeleton, node: ast.Tuple) -> Any:
     made = _tuple_of(elements=_elements(w, node.elts))
     start, end = w.start(node), w.end(node)
-    if _has_parentheses(w, node):
+    if _has_parentheses(w, node, node.elts):
         start = w.past(_SPACE, start + 1)
         end = _end_before(w, w.end(node.elts[-1]) if node.elts else start, end - 1)
     w.where[id(made)] = (start, end)
@@ -830,6 +830,113 @@ def _plain(w: Skeleton, node: ast.Pass | ast.Break | ast.Continue) -> Any:
     return w.note(_new(_PLAIN[type(node)]), node)
 
 
+# --- match -----------------------------------------------------------------------------------------------------------
+
+_match_of = _maker(cst.Match, "subject", "cases")
+_case_of = _maker(cst.MatchCase, "pattern", "guard", "body")
+_match_as = _maker(cst.MatchAs, "pattern", "name")
+_match_star = _maker(cst.MatchStar, "name")
+_match_or = _maker(cst.MatchOr, "patterns")
+_match_or_element = _maker(cst.MatchOrElement, "pattern")
+_match_value = _maker(cst.MatchValue, "value")
+_match_singleton = _maker(cst.MatchSingleton, "value")
+_match_sequence = {"[": _maker(cst.MatchList, "patterns"), "(": _maker(cst.MatchTuple, "patterns")}
+_match_element = _maker(cst.MatchSequenceElement, "value")
+_match_mapping = _maker(cst.MatchMapping, "elements", "rest")
+_match_mapping_element = _maker(cst.MatchMappingElement, "key", "pattern")
+_match_class = _maker(cst.MatchClass, "cls", "patterns", "kwds")
+_match_keyword = _maker(cst.MatchKeywordElement, "pattern")
+_REST = re.compile(r"(?:[\s\\,:)]|#[^\r\n]*)*\*\*(?:[\s\\]|#[^\r\n]*)*")
+
+
+def _match(w: Skeleton, node: ast.Match) -> Any:
+    cases = [
+        _case_of(pattern=_pattern(w, case.pattern), guard=_optional(w, case.guard), body=w.suite(case.body))
+        for case in node.cases
+    ]
+    return _compound(w, _match_of(subject=_expression(w, node.subject), cases=cases), node, cases[-1].body)
+
+
+def _pattern(w: Skeleton, node: ast.pattern) -> Any:
+    return _PATTERNS[type(node)](w, node)
+
+
+def _named_pattern(w: Skeleton, node: ast.MatchAs | ast.MatchStar) -> Any:
+    """A pattern that binds: its name is the last thing in it."""
+    name = _name_at(w, node.name, w.end(node) - len(node.name)) if node.name is not None else None
+    if isinstance(node, ast.MatchStar):
+        return w.note(_match_star(name=name), node)
+    inner = _pattern(w, node.pattern) if node.pattern is not None else None
+    return w.note(_match_as(pattern=inner, name=name), node)
+
+
+def _or_pattern(w: Skeleton, node: ast.MatchOr) -> Any:
+    return w.note(_match_or(patterns=[_match_or_element(pattern=_pattern(w, part)) for part in node.patterns]), node)
+
+
+def _value_pattern(w: Skeleton, node: ast.MatchValue) -> Any:
+    return w.note(_match_value(value=_expression(w, node.value)), node)
+
+
+def _singleton_pattern(w: Skeleton, node: ast.MatchSingleton) -> Any:
+    return w.note(_match_singleton(value=_name_at(w, _WORDS[node.value], w.start(node))), node)
+
+
+def _elements_of(w: Skeleton, nodes: Sequence[ast.pattern]) -> list[Any]:
+    return [
+        _pattern(w, node) if isinstance(node, ast.MatchStar) else _match_element(value=_pattern(w, node))
+        for node in nodes
+    ]
+
+
+def _sequence_pattern(w: Skeleton, node: ast.MatchSequence) -> Any:
+    elements = _elements_of(w, node.patterns)
+    start, end = w.start(node), w.end(node)
+    opening = w.text[start]
+    if opening == "[" and (not node.patterns or w.start(node.patterns[0]) > start):
+        made = _match_sequence["["](patterns=elements)
+    else:
+        made = _match_sequence["("](patterns=elements)
+        if opening == "(" and _has_parentheses(w, node, node.patterns):
+            start = w.past(_SPACE, start + 1)
+            end = _end_before(w, w.end(node.patterns[-1]) if node.patterns else start, end - 1)
+    w.where[id(made)] = (start, end)
+    return made
+
+
+def _mapping_pattern(w: Skeleton, node: ast.MatchMapping) -> Any:
+    elements = []
+    for key, pattern in zip(node.keys, node.patterns, strict=True):
+        elements.append(_match_mapping_element(key=_expression(w, key), pattern=_pattern(w, pattern)))
+    rest = None
+    if node.rest is not None:
+        rest = _name_at(w, node.rest, w.past(_REST, w.end(node.patterns[-1]) if node.patterns else w.start(node) + 1))
+    return w.note(_match_mapping(elements=elements, rest=rest), node)
+
+
+def _class_pattern(w: Skeleton, node: ast.MatchClass) -> Any:
+    made = _match_class(
+        cls=_expression(w, node.cls),
+        patterns=_elements_of(w, node.patterns),
+        kwds=[_match_keyword(pattern=_pattern(w, pattern)) for pattern in node.kwd_patterns],
+    )
+    return w.note(made, node)
+
+
+_PATTERNS = _Expressions(
+    {
+        ast.MatchAs: _named_pattern,
+        ast.MatchStar: _named_pattern,
+        ast.MatchOr: _or_pattern,
+        ast.MatchValue: _value_pattern,
+        ast.MatchSingleton: _singleton_pattern,
+        ast.MatchSequence: _sequence_pattern,
+        ast.MatchMapping: _mapping_pattern,
+        ast.MatchClass: _class_pattern,
+    }
+)
+
+
 # --- statements with a body ------------------------------------------------------------------------------------------
 
 _if_of = _maker(cst.If, "test", "body", "orelse")
@@ -1016,6 +1123,7 @@ _STATEMENTS = _Expressions(
         ast.AsyncFor: _for,
         ast.With: _with,
         ast.AsyncWith: _with,
+        ast.Match: _match,
         ast.Try: _try,
         **{kind: _try for kind in (getattr(ast, "TryStar", None),) if kind is not None},
         ast.FunctionDef: _function,

@@ -278,28 +278,37 @@ def _pattern(b: Builder, node: cst.CSTNode) -> bool:
         if node.name is not None:
             _capture(b, node.name)
         return takes_all
-    if isinstance(node, (cst.MatchStar,)):
+    if isinstance(node, cst.MatchStar):
         if node.name is not None:
             _capture(b, node.name)
         return True
     if isinstance(node, cst.MatchOr):
         alternatives = [_pattern(b, element.pattern) for element in node.patterns]  # all of them bind
         return any(alternatives)
-    if isinstance(node, cst.MatchMapping) and node.rest is not None:
-        _capture(b, node.rest)
-    pending = list(reversed(node.children))
-    while pending:
-        child = pending.pop()
-        if isinstance(child, cst.MatchPattern):
-            _pattern(b, child)
-        elif isinstance(child, cst.BaseExpression):
-            if not (isinstance(child, cst.Name) and isinstance(node, cst.MatchMapping) and child is node.rest):
-                expression(b, child)
-        elif isinstance(child, cst.MatchKeywordElement):
-            _pattern(b, child.pattern)
-        else:
-            pending.extend(reversed(child.children))
+    if isinstance(node, (cst.MatchValue, cst.MatchSingleton)):
+        expression(b, node.value)
+    elif isinstance(node, (cst.MatchList, cst.MatchTuple)):
+        _patterns(b, node.patterns)
+    elif isinstance(node, cst.MatchMapping):
+        if node.rest is not None:
+            _capture(b, node.rest)
+        for element in node.elements:
+            if isinstance(element.key, cst.MatchPattern):
+                _pattern(b, element.key)
+            else:
+                expression(b, element.key)
+            _pattern(b, element.pattern)
+    elif isinstance(node, cst.MatchClass):
+        expression(b, node.cls)
+        _patterns(b, node.patterns)
+        for keyword in node.kwds:
+            _pattern(b, keyword.pattern)
     return False
+
+
+def _patterns(b: Builder, elements: Sequence[cst.MatchSequenceElement | cst.MatchStar]) -> None:
+    for element in elements:
+        _pattern(b, element if isinstance(element, cst.MatchStar) else element.value)
 
 
 def _capture(b: Builder, name: cst.Name) -> None:
