@@ -60,8 +60,14 @@ from cancelcheck.rules import (
     can501_sla_without_compensation,
     can502_sla_without_timeout,
     can503_sla_timeout_too_small,
+    can504_sla_retry_not_idempotent,
     can505_sla_reaches_untimed_call,
     can506_sla_budget_exceeded,
+    can507_unsafe_compensation,
+    can508_sla_without_snapshot,
+    can510_sla_silent_cancel,
+    can511_sla_without_breaker,
+    can512_sla_call_without_retry_policy,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -123,6 +129,12 @@ RULES: tuple[Rule, ...] = (
     can501_sla_without_compensation.RULE,
     can502_sla_without_timeout.RULE,
     can503_sla_timeout_too_small.RULE,
+    can504_sla_retry_not_idempotent.RULE,
     can505_sla_reaches_untimed_call.RULE,
     can506_sla_budget_exceeded.RULE,
+    can507_unsafe_compensation.RULE,
+    can508_sla_without_snapshot.RULE,
+    can510_sla_silent_cancel.RULE,
+    can511_sla_without_breaker.RULE,
+    can512_sla_call_without_retry_policy.RULE,
 )

@@ -13,7 +13,7 @@ from cancelcheck.markers import compensable, sla
 async def charge(client: httpx.AsyncClient, order):
     for _ in range(3):
         try:
-            return await client.post("/charges", json=order, timeout=1.5)
+            return await client.get(f"/rates/{order}", timeout=1.5)
         except httpx.TimeoutException:
             continue
 ```
@@ -30,7 +30,7 @@ async def charge(client: httpx.AsyncClient, order):
     async with asyncio.timeout(2):
         for _ in range(3):
             try:
-                return await client.post("/charges", json=order, timeout=1.5)
+                return await client.get(f"/rates/{order}", timeout=1.5)
             except httpx.TimeoutException:
                 continue
 ```

@@ -339,3 +339,9 @@ def _mounted(call: CallSite, client: schema.Client, instance: Instance) -> tuple
                 if entry is not None:
                     return origin, entry
     return None
+
+
+def has_end(call: CallSite) -> bool:
+    """Whether a call is known to be given up after a time."""
+    found = lasting(call)
+    return found is not None and found.limit.seconds is not None and not math.isinf(found.limit.seconds)

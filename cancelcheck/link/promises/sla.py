@@ -24,6 +24,12 @@ COMPENSATIONS = ("compensation", "compensate", "on_cancel", "rollback")
 READ_ONLY = ("read_only", "readonly")
 """Arguments of a marker that say that there is nothing to undo."""
 
+IDEMPOTENT = ("idempotent", "idempotency_key")
+"""Arguments of a marker that say that a second call does no harm."""
+
+RETRIES = {"retries": 0.0, "attempts": 1.0}
+"""Arguments of a marker that say how often the function is called, each with the number that means once."""
+
 _READING = re.compile(r"\s*(select|show|explain|describe|values)\b", re.IGNORECASE)
 """SQL that only reads."""
 
@@ -33,7 +39,9 @@ _HARMLESS = ("builtins.", "logging.", "json.", "math.", "time.", "datetime.", "d
 
 class Promise(NamedTuple):
     """What a function promises. `marker` is the node of the decorator in the enclosing function, -1 where a pattern of
-    the settings makes it an SLA function. `opaque` says that the marker is given something that cannot be read."""
+    the settings makes it an SLA function. `opaque` says that the marker is given something that cannot be read.
+    `handlers` are the nodes in the enclosing function that name what undoes it; `retried` says that the marker calls
+    it again, `idempotent` that this does no harm."""
 
     marker: int
     timeout: Value | None
@@ -41,6 +49,9 @@ class Promise(NamedTuple):
     compensated: bool
     read_only: bool
     opaque: bool
+    handlers: tuple[int, ...] = ()
+    retried: bool = False
+    idempotent: bool = False
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -70,18 +81,29 @@ def promise_of(view: FunctionView) -> Promise | None:
         return None
     timeout: Value | None = None
     timeout_name = ""
-    compensated = read_only = opaque = False
+    compensated = read_only = opaque = retried = idempotent = False
+    handlers: list[int] = []
     for name, index in view.decorators:
         spelled = name or _spelled(parent, index)
         call = parent.call_at(index)
         if any(matches(pattern, spelled) for pattern in sla.compensation_decorators):
             compensated = True
+            handlers += call.positional[:1] if call is not None else []
+        if any(matches(pattern, spelled) for pattern in sla.idempotent_decorators):
+            idempotent = True
         if call is None:
             continue
-        if any(_is_set(call, argument) for argument in COMPENSATIONS):
+        named = [argument for argument in COMPENSATIONS if _is_set(call, argument)]
+        if named:
             compensated = True
+            handlers += [at for argument in named if (at := call.argument(argument)) is not None]
         if index != marker:
             continue
+        idempotent |= any(_is_set(call, argument) for argument in IDEMPOTENT)
+        for argument, once in RETRIES.items():
+            given = call.argument(argument)
+            number = evaluate(parent, given) if given is not None and given >= 0 else None
+            retried |= number is not None and number.kind is ValueKind.NUMBER and number.number > once
         opaque = any(arg.star for arg in call.node.args) or bool(call.positional)
         read_only = any(_is_true(call, argument) for argument in READ_ONLY)
         for argument in TIMEOUTS:
@@ -89,7 +111,7 @@ def promise_of(view: FunctionView) -> Promise | None:
             if value is not None and value >= 0:
                 timeout, timeout_name = evaluate(parent, value), argument
                 break
-    return Promise(marker, timeout, timeout_name, compensated, read_only, opaque)
+    return Promise(marker, timeout, timeout_name, compensated, read_only, opaque, tuple(handlers), retried, idempotent)
 
 
 def _spelled(view: FunctionView, index: int) -> str:
@@ -172,10 +194,10 @@ def is_compensated(view: FunctionView, promise: Promise) -> bool:
 def only_reads(view: FunctionView, depth: int = 6) -> bool:
     """Whether all that a function does outside the process is resolved and only reads (GET, HEAD, SELECT), and there is
     such a call. Here unknown is not innocent."""
-    return _effects(view, depth) == {"read"}
+    return effects_of(view, depth) == {"read"}
 
 
-def _effects(view: FunctionView, depth: int) -> set[str]:
+def effects_of(view: FunctionView, depth: int = 6) -> set[str]:
     """What the calls of a function do: read, write, unknown."""
     if depth <= 0:
         return {"unknown"}
@@ -195,9 +217,9 @@ def _effects(view: FunctionView, depth: int) -> set[str]:
             callee = call.callee
             if callee.facts.kind is FunctionKind.CLASS:
                 inner = callee.inherited("__init__")
-                found |= _effects(inner, depth - 1) if inner is not None else set()
+                found |= effects_of(inner, depth - 1) if inner is not None else set()
             else:
-                found |= _effects(callee, depth - 1)
+                found |= effects_of(callee, depth - 1)
         elif catalog.has(call.target) or call.target.startswith(_HARMLESS) or _is_reply(view, call):
             continue
         else:
