@@ -44,8 +44,12 @@ WINDOWS = {"asyncio.ProactorEventLoop"}
 POSITION_CHANGED = {"http.client.HTTPSConnection": (3, 12)}
 """Keyword-only since this version of Python, and what the catalogue says."""
 
-ENVIRONMENT = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
-"""Lets libraries be imported whose generated code is older than the protobuf that pip finds for them."""
+ENVIRONMENT = {
+    "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python",
+    "DJANGO_SETTINGS_MODULE": "django.conf.global_settings",
+}
+"""Lets libraries be imported whose generated code is older than the protobuf that pip finds for them, and those that
+ask for Django's settings when they are."""
 
 IMPORT_TIMEOUT = 300
 

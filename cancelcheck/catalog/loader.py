@@ -121,6 +121,7 @@ class Catalog:
         self._known: dict[str, dict[str, Any]] = {}
         self._subtypes: dict[str, dict[str, list[str]]] = {}
         self._harmless_members: frozenset[str] | None = None
+        self._generated: list[tuple[re.Pattern[str], schema.Generated]] | None = None
         for entry in entries:
             try:
                 api = msgspec.convert(entry, schema.Api)
@@ -366,6 +367,12 @@ class Catalog:
     def is_partial(self, name: str) -> bool:
         """Whether a call of it gives its first argument with some arguments set."""
         return self._get("partial", name) is not None
+
+    def generated(self, name: str) -> schema.Generated | None:
+        """The clients of a class that a compiler has written."""
+        if self._generated is None:
+            self._generated = [(re.compile(entry.pattern), entry) for entry in self.read("grpc").generated]
+        return next((entry for pattern, entry in self._generated if pattern.search(name)), None)
 
     def injector(self, name: str) -> schema.Injector | None:
         """A call that says which callable makes a parameter's argument."""

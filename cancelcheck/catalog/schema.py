@@ -105,7 +105,8 @@ class Api(_Entry, frozen=True, kw_only=True):
     argument is given (the host of `ftplib.FTP`). `local`: it waits for this machine's disk only, whatever its kind.
     `retries`: as of a `Client`, whose own it goes before.
     `form` is how a time is written where no bare number is taken, with `{}` for the number
-    (`aiohttp.ClientTimeout(total={})`); empty: a fix cannot write it. `whole`: it has to be a whole number.
+    (`aiohttp.ClientTimeout(total={})`); empty: a fix cannot write it. `whole`: it has to be a whole number. `streams`:
+    it may go on for as long as the program does, by design (a stream of events).
     `refuses_none`: None as the timeout is an error.
     `local_schemes`: URLs, as its first argument, that it opens without a network (`data`, `file`).
     """
@@ -132,6 +133,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     whole: bool = False
     refuses_none: bool = False
     local_schemes: tuple[str, ...] = ()
+    streams: bool = False
     until: tuple[Until, ...] = ()
 
 
@@ -415,6 +417,24 @@ class Partial(_Entry, frozen=True, kw_only=True):
     """A call that gives its first argument with some of that one's arguments set (`functools.partial`)."""
 
     call: Names
+
+
+class Generated(_Entry, frozen=True, kw_only=True):
+    """Classes of clients that a compiler writes into the project, or that are not there before it is built.
+
+    `pattern` is what their qualified names look like. Each method is one of a library's callables: `unary` where it
+    gives one answer, `stream` where it gives many, `async_unary` and `async_stream` those of a client whose constructor
+    was given an `async_channel` at `position`, not a `channel`.
+    """
+
+    pattern: str
+    unary: str
+    stream: str
+    async_unary: str
+    async_stream: str
+    channel: str
+    async_channel: str
+    position: int = 0
 
 
 class Injector(_Entry, frozen=True, kw_only=True):
@@ -763,8 +783,8 @@ class Callback(_Entry, frozen=True, kw_only=True):
 
 class Decorator(_Entry, frozen=True, kw_only=True):
     """A decorator that changes what a function is. `role`: contextmanager, fixture, abstract, overload, override,
-    property, staticmethod, classmethod, dispatch, route, task, dataclass. `limits` are arguments with a number of
-    seconds after which the function is ended, whatever it does."""
+    property, staticmethod, classmethod, dispatch, route, task, dataclass, coroutine (it runs a generator as one).
+    `limits` are arguments with a number of seconds after which the function is ended, whatever it does."""
 
     name: Names
     role: str
@@ -842,6 +862,7 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     exception: tuple[ExceptionEntry, ...] = ()
     produces: tuple[Produces, ...] = ()
     partial: tuple[Partial, ...] = ()
+    generated: tuple[Generated, ...] = ()
     injector: tuple[Injector, ...] = ()
     field: tuple[Field, ...] = ()
     lookup: tuple[Lookup, ...] = ()

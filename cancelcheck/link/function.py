@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from cancelcheck.link.generated import generated_method
 from cancelcheck.link.instances import Instance, instance_of
 from cancelcheck.model.facts import (
     AnyNode,
@@ -86,19 +87,38 @@ class CallSite:
     def target(self) -> str:
         """The qualified name of what is called, in the catalogue's usual spelling; "" where it cannot be resolved."""
         if self._target is None:
-            self._target = self.fn.target_of(self.node.func)
+            self._target = self._resolved()
         return self._target
+
+    def _resolved(self) -> str:
+        target = self.fn.target_of(self.node.func)
+        instance = self._called_instance if not target else None
+        if instance is not None:
+            return instance.member("__call__")[0]
+        return generated_method(self, target)
+
+    @property
+    def _called_instance(self) -> Instance | None:
+        """The instance that is called itself, and not one of its methods."""
+        func = self.fn.nodes[self.node.func]
+        if not isinstance(func, (Name, Attr)) or self.fn.target_of(self.node.func):
+            return None
+        if isinstance(func, Attr) and not self.fn.path_of(func.value) and self.fn.instance(func.value) is None:
+            return None
+        return self.fn.instance(self.node.func)
 
     @property
     def callee(self) -> FunctionView | None:
         """The project's function, or class, that is called."""
-        return self.fn.definition_of(self.node.func)
+        found = self.fn.definition_of(self.node.func)
+        instance = self._called_instance if found is None else None
+        return instance.member("__call__")[1] if instance is not None else found
 
     @property
     def called_on(self) -> Instance | None:
         """The instance whose method is called, also by another name of the method (`get = session.get`), or a partial
-        of it."""
-        return self.fn.bound_to(self.node.func)
+        of it; the one that is called itself."""
+        return self._called_instance or self.fn.bound_to(self.node.func)
 
     @property
     def member(self) -> str:
@@ -599,10 +619,17 @@ class FunctionView:
     def partials_of(self, index: int) -> list[CallSite]:
         """The calls of `functools.partial` that a node stands for, one of another: the outermost first."""
         known = self._partials.get(index)
-        if known is None:
-            known = self._partials_of(index)
-            if self.module.project.guard.is_settled:
-                self._partials[index] = known
+        if known is not None:
+            return known
+        guard = self.module.project.guard
+        mark = (self.module.source.path, self.index, index)
+        if mark in guard.partials:
+            return guard.partials[mark]
+        known = self._partials_of(index)
+        if guard.is_settled:
+            self._partials[index] = known
+        else:
+            guard.partials[mark] = known
         return known
 
     def _partials_of(self, index: int) -> list[CallSite]:
@@ -679,10 +706,17 @@ class FunctionView:
         """The qualified name of what a node stands for, methods of instances included (`httpx.AsyncClient.get`), in the
         usual spelling; "" where it cannot be resolved."""
         known = self._targets.get(index)
-        if known is None:
-            known = self._target_of(index)
-            if self.module.project.guard.is_settled:
-                self._targets[index] = known
+        if known is not None:
+            return known
+        guard = self.module.project.guard
+        mark = (self.module.source.path, self.index, index)
+        if mark in guard.targets:
+            return guard.targets[mark]
+        known = self._target_of(index)
+        if guard.is_settled:
+            self._targets[index] = known
+        else:
+            guard.targets[mark] = known
         return known
 
     def _target_of(self, index: int) -> str:
@@ -721,9 +755,15 @@ class FunctionView:
         """The project's function or class that a node stands for."""
         if index in self._definitions:
             return self._definitions[index]
+        guard = self.module.project.guard
+        mark = (self.module.source.path, self.index, index)
+        if mark in guard.definitions:
+            return guard.definitions[mark]
         found = self._definition_of(index)
-        if self.module.project.guard.is_settled:
+        if guard.is_settled:
             self._definitions[index] = found
+        else:
+            guard.definitions[mark] = found
         return found
 
     def _definition_of(self, index: int) -> FunctionView | None:

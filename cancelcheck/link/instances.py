@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cancelcheck.link import containers
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -21,16 +22,16 @@ from cancelcheck.model.facts import (
     Enter,
     FunctionKind,
     Import,
+    Iterate,
     Lambda,
     Name,
     Operation,
     Param,
     ParamKind,
     Return,
-    Starred,
     Store,
-    StoreItem,
     Subscript,
+    Test,
     Unpack,
     Yield,
 )
@@ -139,103 +140,33 @@ def _instance_of(view: FunctionView, index: int) -> Instance | None:
             return _of_attribute(view, node)
         case Operation(op="or" | "if" | "and"):
             operands = node.operands[1:] if node.op == "if" else node.operands
-            return _joined([(view, operand) for operand in operands], lenient=True)
+            return joined([(view, operand) for operand in operands], lenient=True)
         case Assign(op=":="):
             return instance_of(view, node.value)
         case Subscript():
-            return _of_item(view, node.value)
+            return _of_subscript(view, index, node)
+        case Yield() if not node.is_from and node.value >= 0 and _is_driven(view):
+            return instance_of(view, node.value)
     return None
 
 
-def _not_taken(view: FunctionView, index: int) -> list[tuple[FunctionView, int]]:
-    """A value, or those that a local is given, but for what is taken from a container: one looks there first, and puts
-    in what is missing."""
-    node = view.nodes[index]
-    if not isinstance(node, Name):
-        return [(view, index)]
-    found: list[tuple[FunctionView, int]] = []
-    for holder, at in view.bindings(node.id).nodes:
-        value = holder.assigned_value(at) if at >= 0 else None
-        if value is None:
-            return [(view, index)]
-        call = holder.call_at(value)
-        if not isinstance(holder.nodes[value], Subscript) and (call is None or call.member not in _TAKES):
-            found.append((holder, value))
-    return found or [(view, index)]
+def _is_driven(view: FunctionView) -> bool:
+    """Whether a generator's `yield` gives it what is yielded, once that is there: a decorator runs it as a
+    coroutine."""
+    return view.has_role("coroutine")
 
 
-_VALUES = frozenset({"dict", "defaultdict", "OrderedDict", "Dict", "DefaultDict", "Mapping", "MutableMapping"})
-_ITEMS = frozenset({"list", "List", "Sequence", "MutableSequence", "deque", "Deque"})
-"""Containers whose annotation says what their items are: the last argument, or the only one."""
-
-
-def _of_item(view: FunctionView, container: int) -> Instance | None:
-    """What an item of a container is: by the annotation of the container, else by what is put into it. Who else puts
-    something in is not known, so that the constructors are not all there are."""
-    node = view.nodes[container]
-    if isinstance(node, Name):
-        nodes = view.bindings(node.id).nodes
-        for holder, at in nodes:
-            if at < 0:
-                param, parent = holder.param(node.id), holder.parent
-                if param is not None and parent is not None and param.annotation >= 0:
-                    return _of_container(parent, param.annotation)
-                return None
-            assign = holder.nodes[holder.nodes[at].parent] if holder.nodes[at].parent >= 0 else None
-            if isinstance(assign, Assign) and assign.annotation >= 0:
-                return _of_container(holder, assign.annotation)
-        if not nodes:
-            return None
-        scope = nodes[0][0]
-        users = [user for user in scope.module.functions if user.bindings(node.id).nodes == nodes]
-        return _put_in([(user, node.id) for user in users])
-    if not isinstance(node, Attr):
-        return None
+def _of_subscript(view: FunctionView, index: int, node: Subscript) -> Instance | None:
+    """What a library's object gives for an index (`client["bank"]`), else what an item of a container is."""
     owner = instance_of(view, node.value)
-    if owner is None or owner.view is None:
-        return None
-    for cls in owner.view.ancestry[0]:
-        stores = [*cls.attribute_stores.get(node.attr, ())]
-        stores += [(cls, at) for at in cls.facts.bound.get(node.attr, ()) if at >= 0]
-        for holder, at in stores:
-            assign = holder.nodes[holder.nodes[at].parent] if holder.nodes[at].parent >= 0 else None
-            if isinstance(assign, Assign) and assign.annotation >= 0:
-                return _of_container(holder, assign.annotation)
-        if stores:
-            methods = [method for method in cls.children if method.self_name]
-            return _put_in([(method, f"{method.self_name}.{node.attr}") for method in methods])
-    return None
+    if owner is not None and owner.view is None:
+        catalog = view.module.project.catalog
+        produced = catalog.produces(catalog.member(owner.type, "__getitem__"))
+        return Instance(catalog.canonical(produced.returns), view) if produced and produced.returns else None
+    return containers.item_of(view, node.value)
 
 
-def _of_container(view: FunctionView, annotation: int) -> Instance | None:
-    node = view.nodes[annotation]
-    if not isinstance(node, Subscript):
-        return None
-    name = view.path_of(node.value).rpartition(".")[2]
-    inner = view.nodes[node.index]
-    if name in _VALUES and isinstance(inner, Display) and len(inner.items) == 2:
-        return annotated_instance(view, inner.items[1])
-    return annotated_instance(view, node.index) if name in _ITEMS and not isinstance(inner, Display) else None
-
-
-def _put_in(places: list[tuple[FunctionView, str]]) -> Instance | None:
-    """What functions put into the container that they spell so, by its items."""
-    values = [
-        value
-        for view, spelled in places
-        for node in view.nodes
-        if isinstance(node, Assign) and not node.op and node.value >= 0
-        for target in (view.nodes[at] for at in node.targets)
-        if isinstance(target, StoreItem) and spelled and view.key(target.value) == spelled
-        for value in _not_taken(view, node.value)
-    ]
-    found = _joined(values) if values else None
-    if found is None:
-        return None
-    return Instance(found.type, found.near, view=found.view, origins=found.origins)
-
-
-def _joined(values: list[tuple[FunctionView, int]], *, lenient: bool = False) -> Instance | None:
+def joined(values: list[tuple[FunctionView, int]], *, lenient: bool = False) -> Instance | None:
     """One instance out of several values that may be meant; `None` values do not count. `lenient`: values that are not
     known do not spoil it, but the origins are then incomplete (`client or httpx.Client()`)."""
     found: list[Instance] = []
@@ -251,10 +182,11 @@ def _joined(values: list[tuple[FunctionView, int]], *, lenient: bool = False) ->
             unknown = True
         else:
             found.append(instance)
-    return _merged(found, unknown)
+    return merged(found, unknown)
 
 
-def _merged(found: list[Instance], unknown: bool = False) -> Instance | None:
+def merged(found: list[Instance], unknown: bool = False) -> Instance | None:
+    """One instance out of several of the same type; None where they differ, or there is none."""
     if not found or any(other.type != found[0].type for other in found):
         return None
     if len(found) == 1 and not unknown:
@@ -290,11 +222,56 @@ def _of_call(view: FunctionView, index: int) -> Instance | None:
         if not view.has_role("classmethod") or view.facts.bound.get(func.id) != [-1]:
             return None
         return Instance(view.owner.qualname, view, view=view.owner, origins=(call,), complete=True, own=True)
-    if call.member in _TAKES and call.receiver >= 0 and not call.target:
-        return _of_item(view, call.receiver)
+    if call.member in containers.TAKES and call.receiver >= 0 and not call.target:
+        return containers.item_of(view, call.receiver)
     if view.use(index).kind in ("bound", "stored") and _gives_coroutine(call):
         return None  # a coroutine is kept, and not what it gives
-    return made_by(call)
+    return made_by(call) or _of_held(call)
+
+
+def _of_held(call: CallSite) -> Instance | None:
+    """What is made by a call of what a place holds: a class that the body of another class names (`client_class =
+    httpx.Client`), a class that an annotation speaks of (`type[httpx.Client]`), a lambda. A subclass may hold another,
+    so that the constructors are not all there are."""
+    view = call.fn
+    func = view.nodes[call.node.func]
+    if isinstance(func, Name):
+        found = view.variable_at(call.node.func)
+        if found is not None and isinstance(node := found[0].nodes[found[1]], Lambda):
+            return returned_instance(found[0].module.functions[node.function])
+        nodes = view.bindings(func.id).nodes
+        if len(nodes) != 1 or nodes[0][1] >= 0:
+            return None
+        holder = nodes[0][0]
+        param, parent = holder.param(func.id), holder.parent
+        if param is None or parent is None or param.annotation < 0:
+            return None
+        annotation = parent.nodes[param.annotation]
+        if not isinstance(annotation, Subscript) or parent.path_of(annotation.value) not in _TYPE:
+            return None
+        return _made_of(annotated_instance(parent, annotation.index), call)
+    if not isinstance(func, Attr):
+        return None
+    owner = view.definition_of(func.value)
+    if owner is None or owner.facts.kind is not FunctionKind.CLASS:
+        instance = instance_of(view, func.value)
+        owner = instance.view if instance is not None else None
+    if owner is None:
+        return None
+    for cls in owner.ancestry[0]:
+        nodes_in = cls.facts.bound.get(func.attr, ())
+        value = cls.assigned_value(nodes_in[0]) if len(nodes_in) == 1 and nodes_in[0] >= 0 else None
+        if value is not None:
+            held = isinstance(cls.nodes[value], (Name, Attr)) and not owner.attribute_stores.get(func.attr)
+            return _made_of(annotated_instance(cls, value), call) if held else None
+    return None
+
+
+_TYPE = ("builtins.type", "typing.Type")
+
+
+def _made_of(found: Instance | None, call: CallSite) -> Instance | None:
+    return Instance(found.type, found.near, view=found.view, origins=(call,)) if found is not None else None
 
 
 def _gives_coroutine(call: CallSite) -> bool:
@@ -312,10 +289,6 @@ def _kept_coroutine(view: FunctionView, index: int) -> CallSite | None:
     value = view.assigned_value(nodes[0][1])
     call = view.call_at(value) if value is not None else None
     return call if call is not None and _gives_coroutine(call) else None
-
-
-_TAKES = ("get", "pop", "setdefault")
-"""Methods of a dict that give one of its values."""
 
 
 def made_by(call: CallSite) -> Instance | None:
@@ -344,7 +317,8 @@ def made_by(call: CallSite) -> Instance | None:
             return Instance(catalog.canonical(api.returns), view, origins=(call,), complete=True)
     callee = call.callee
     if callee is None:
-        return None
+        written = bool(target) and catalog.generated(target) is not None
+        return Instance(target, view, origins=(call,), complete=True) if written else None
     if callee.facts.kind is FunctionKind.CLASS:
         return Instance(callee.qualname, view, view=callee, origins=(call,), complete=True)
     return _of_receiver(returned_instance(callee), callee, call)
@@ -382,10 +356,10 @@ def _called(view: FunctionView, index: int, at: int) -> Instance | None:
 def returned_instance(callee: FunctionView) -> Instance | None:
     """What a project function returns: by its `return` statements, where all of them are known, else by its
     annotation."""
-    if callee.facts.is_generator:
+    if callee.facts.is_generator and not callee.has_role("coroutine"):
         return None
     returns = [(callee, node.value) for node in callee.nodes if isinstance(node, Return) and node.value >= 0]
-    found = _joined(returns) if returns else None
+    found = joined(returns) if returns else None
     parent = callee.parent
     if found is None and parent is not None and callee.facts.returns >= 0:
         return annotated_instance(parent, callee.facts.returns, of=callee)
@@ -398,7 +372,7 @@ def yielded_instance(callee: FunctionView) -> Instance | None:
     yields = [(callee, node.value) for node in callee.nodes if isinstance(node, Yield) and node.value >= 0]
     if any(isinstance(node, Yield) and node.is_from for node in callee.nodes):
         return None
-    found = _joined(yields) if yields else None
+    found = joined(yields) if yields else None
     parent = callee.parent
     if found is None and parent is not None and callee.facts.returns >= 0:
         node = parent.nodes[callee.facts.returns]
@@ -438,6 +412,8 @@ def annotated_instance(view: FunctionView, index: int, *, of: FunctionView | Non
                     return injected
             return annotated_instance(view, inner.items[0], of=of)
         return annotated_instance(view, node.value, of=of)
+    if isinstance(node, Const) and isinstance(node.value, str):
+        return _spelled_instance(view, node.value)
     if not isinstance(node, (Name, Attr)):
         return None
     definition = view.definition_of(index)
@@ -449,9 +425,30 @@ def annotated_instance(view: FunctionView, index: int, *, of: FunctionView | Non
     if target in _SELF:
         owner = of.owner if of is not None else None
         return Instance(owner.qualname, view, view=owner, own=True) if owner is not None else None
-    if target and catalog.knows_type(target):
+    if target and (catalog.knows_type(target) or catalog.generated(target) is not None):
         return Instance(catalog.canonical(target), view)
     return _of_alias(view, index)
+
+
+def _spelled_instance(view: FunctionView, text: str) -> Instance | None:
+    """What a quoted name says that stands within an annotation: `Union["httpx.Client", None]`."""
+    first, dot, rest = text.strip().partition(".")
+    if not all(part.isidentifier() for part in (first, *(rest.split(".") if dot else ()))):
+        return None
+    project = view.module.project
+    nodes = view.bindings(first).nodes
+    path = project.imported(list(nodes), first) if nodes else ""
+    if not path:
+        definitions = [holder.nodes[at] for holder, at in nodes if at >= 0]
+        if len(definitions) != 1 or not isinstance(define := definitions[0], Define):
+            return None
+        path = view.module.functions[define.function].qualname
+    found, entity = project.find(f"{path}.{rest}" if dot else path, view.module)
+    if isinstance(entity, type(view)):
+        return Instance(entity.qualname, view, view=entity) if entity.facts.kind is FunctionKind.CLASS else None
+    catalog = project.catalog
+    name = catalog.canonical(found)
+    return Instance(name, view) if entity is None and catalog.knows_type(name) else None
 
 
 _SELF = ("typing.Self", "typing_extensions.Self")
@@ -473,15 +470,20 @@ def _of_alias(view: FunctionView, index: int) -> Instance | None:
         if isinstance(node, Call):
             # another name, by `NewType`
             call = holder.call_at(value)
-            if call is None or call.target not in _NEW_TYPE or len(call.positional) != 2:
+            if call is None or call.target not in _NEW_TYPE:
                 return None
-            value = call.positional[1]
+            named = call.argument("bound") if call.target in _VARIABLE else call.argument("tp", 1)
+            if named is None or named < 0:
+                return None
+            value = named
         return annotated_instance(holder, value)
     finally:
         guard.leave(mark)
 
 
-_NEW_TYPE = ("typing.NewType", "typing_extensions.NewType")
+_VARIABLE = ("typing.TypeVar", "typing_extensions.TypeVar")
+_NEW_TYPE = ("typing.NewType", "typing_extensions.NewType", *_VARIABLE)
+"""Calls that make another name of a type, or a variable that stands for it."""
 
 
 def _injected(view: FunctionView, index: int, annotation: int = -1) -> Instance | None:
@@ -545,7 +547,7 @@ def _of_bindings(name: str, nodes: list[tuple[FunctionView, int]]) -> Instance |
                 assign = holder.nodes[node.parent] if node.parent >= 0 else None
                 if hint is None and isinstance(assign, Assign) and assign.annotation >= 0:
                     hint = annotated_instance(holder, assign.annotation)
-                if holder.stores_none(index):
+                if holder.stores_none(index) or _stores_itself(holder, index, name):
                     continue
                 instance = _of_store(holder, index) or (_asserted(holder, name) if len(nodes) == 1 else None)
             else:
@@ -567,12 +569,19 @@ def _asserted(view: FunctionView, name: str) -> Instance | None:
     return Instance(found.type, found.near, view=found.view) if found is not None else None
 
 
+def _stores_itself(view: FunctionView, store: int, name: str) -> bool:
+    """Whether `name = name` is what binds the name."""
+    value = view.assigned_value(store)
+    node = view.nodes[value] if value is not None else None
+    return isinstance(node, Name) and node.id == name and view.facts.kind is not FunctionKind.CLASS
+
+
 def _held_to(hint: Instance | None, found: list[Instance], unknown: bool) -> Instance | None:
     """One instance out of what is stored, where an annotation says what may be: all else is a stand-in."""
     if hint is None:
-        return _merged(found, unknown)
+        return merged(found, unknown)
     kept = [instance for instance in found if _is_kind_of(instance, hint)]
-    return _merged(kept, unknown or len(kept) < len(found)) or hint
+    return merged(kept, unknown or len(kept) < len(found)) or hint
 
 
 def _is_kind_of(instance: Instance, of: Instance) -> bool:
@@ -621,7 +630,8 @@ def _of_parameter(view: FunctionView, name: str) -> Instance | None:
                 return provided
     if param.annotation >= 0:
         return annotated_instance(parent, param.annotation)
-    return _of_callers(view, param) if param.default < 0 else None
+    said = _asserted(view, name) if view.facts.bound.get(name) == [-1] else None
+    return said or (_of_callers(view, param) if param.default < 0 else None)
 
 
 def _of_callers(view: FunctionView, param: Param) -> Instance | None:
@@ -647,7 +657,7 @@ def _of_callers(view: FunctionView, param: Param) -> Instance | None:
         if argument is None or argument < 0:
             return None
         given.append((user, argument))
-    return _joined(given) if given else None
+    return joined(given) if given else None
 
 
 def fixture_of(view: FunctionView, name: str) -> FunctionView | None:
@@ -691,70 +701,9 @@ def _of_store(view: FunctionView, index: int) -> Instance | None:
         return annotated_instance(view, node.annotation) if node.annotation >= 0 else None
     if isinstance(node, Enter) and node.target == index:
         return entered_instance(view, node.context)
-    return _unpacked(view, index)
-
-
-def _unpacked(view: FunctionView, index: int) -> Instance | None:
-    """What one of several targets is given: `reader, writer = await asyncio.open_connection(…)`."""
-    unpack = view.nodes[index].parent
-    targets = view.nodes[unpack] if unpack >= 0 else None
-    assign = view.nodes[targets.parent] if targets is not None and targets.parent >= 0 else None
-    if not isinstance(targets, Unpack) or not isinstance(assign, Assign) or assign.value < 0:
-        return None
-    if any(isinstance(view.nodes[item], Starred) for item in targets.items):
-        return None
-    return _item_of_tuple(view, assign.value, targets.items.index(index), len(targets.items))
-
-
-def _item_of_tuple(view: FunctionView, value: int, at: int, count: int) -> Instance | None:
-    """What stands at a place of a tuple of so many: of one that is written out, that the catalogue knows, or that a
-    project function returns."""
-    node = view.nodes[value]
-    if isinstance(node, Await):
-        return _item_of_tuple(view, node.value, at, count)
-    if isinstance(node, Display) and node.kind == "tuple":
-        return instance_of(view, node.items[at]) if len(node.items) == count else None
-    call = view.call_at(value)
-    if call is None:
-        return None
-    catalog = view.module.project.catalog
-    produced = catalog.produces(call.target)
-    if produced is not None:
-        if 0 <= produced.passes < len(call.positional):
-            return _item_of_tuple(view, call.positional[produced.passes], at, count)
-        name = produced.items[at] if len(produced.items) == count else ""
-        return Instance(catalog.canonical(name), view, origins=(call,), complete=True) if name else None
-    callee = call.callee
-    if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.facts.is_generator:
-        return None
-    guard = view.module.project.guard
-    mark = (callee.module.source.path, callee.index, at, "item")
-    if not guard.enter(mark):
-        return None
-    try:
-        return _item_returned(callee, at, count)
-    finally:
-        guard.leave(mark)
-
-
-def _item_returned(callee: FunctionView, at: int, count: int) -> Instance | None:
-    """What stands at a place of the tuple that a project function returns: the same in all of its `return`s, else by
-    its annotation (`tuple[X, Y]`)."""
-    returns = [node.value for node in callee.nodes if isinstance(node, Return) and node.value >= 0]
-    returns = [value for value in returns if not _is_none(callee, value)]
-    found = [_item_of_tuple(callee, value, at, count) for value in returns]
-    known = [instance for instance in found if instance is not None]
-    merged = _merged(known) if known and len(known) == len(found) else None
-    parent = callee.parent
-    if merged is not None or parent is None or callee.facts.returns < 0:
-        return merged
-    node = parent.nodes[callee.facts.returns]
-    inner = parent.nodes[node.index] if isinstance(node, Subscript) else None
-    if not isinstance(node, Subscript) or not isinstance(inner, Display) or len(inner.items) != count:
-        return None
-    if parent.path_of(node.value).rpartition(".")[2] not in ("tuple", "Tuple"):
-        return None
-    return annotated_instance(parent, inner.items[at], of=callee)
+    if isinstance(node, Iterate) and node.target == index:
+        return containers.element_of(view, node.iterable)
+    return containers.unpacked(view, index)
 
 
 def entered_instance(view: FunctionView, context: int) -> Instance | None:
@@ -808,6 +757,8 @@ def _of_attribute(view: FunctionView, node: Attr) -> Instance | None:
     if outside:
         catalog = view.module.project.catalog
         produced = catalog.produces(f"{outside}.{node.attr}")
+        if produced is None and not catalog.has(f"{outside}.{node.attr}"):
+            produced = catalog.produces(f"{outside}.__getattr__")
         if produced is not None and produced.returns:
             return Instance(catalog.canonical(produced.returns), view)
     return None
@@ -834,7 +785,7 @@ def attribute_instance(owner: FunctionView, name: str) -> Instance | None:
                 elif hint is not None:
                     continue
             elif isinstance(node, Unpack):
-                value = _unpacked(view, index)
+                value = containers.unpacked(view, index)
             if value is None:
                 unknown = True
             else:

@@ -75,14 +75,17 @@ class Guard:
     """Tells a look-up that it has come back to itself (`a = b; b = a`), and its callers not to keep what they found on
     the way: it would depend on where the look-up began.
 
-    Until the outermost look-up is over they keep it in `instances`, `paths` and `values` here, so that each thing is
-    looked up once for each beginning: without that, attributes that are made of each other take exponential time.
+    Until the outermost look-up is over they keep it here, so that each thing is looked up once for each beginning:
+    without that, attributes that are made of each other take exponential time.
     """
 
     def __init__(self) -> None:
         self.instances: dict[tuple[str | int, ...], Instance | None] = {}
         self.paths: dict[tuple[str | int, ...], str] = {}
         self.values: dict[tuple[str | int, ...], Value | None] = {}
+        self.targets: dict[tuple[str | int, ...], str] = {}
+        self.definitions: dict[tuple[str | int, ...], FunctionView | None] = {}
+        self.partials: dict[tuple[str | int, ...], list[CallSite]] = {}
         self._open: set[tuple[str | int, ...]] = set()
         self._cut = False
 
@@ -107,6 +110,9 @@ class Guard:
             self.instances.clear()
             self.paths.clear()
             self.values.clear()
+            self.targets.clear()
+            self.definitions.clear()
+            self.partials.clear()
         return not self._cut
 
 

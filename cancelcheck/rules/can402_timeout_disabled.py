@@ -45,6 +45,7 @@ from cancelcheck.catalog.schema import Entering, Kind, ScopeKind
 from cancelcheck.catalog.schema import Value as Endless
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.paths.scopes import is_bounded
+from cancelcheck.link.promises.relaying import is_unrelayed
 from cancelcheck.link.timeouts.advice import constant_in_reach, library_of, spelled
 from cancelcheck.link.timeouts.giving import PLAIN, replaced
 from cancelcheck.link.timeouts.passing import endless_calls
@@ -59,6 +60,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each timeout that disables itself, once where it is written."""
     for call in fn.calls:
+        if is_unrelayed(call):
+            continue  # the caller's time is not handed on: that is said there
         if _connects_only(call, ctx):
             yield ctx.report(
                 fn,

@@ -72,7 +72,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 f"`{call.text}(…)` has no timeout: {library_of(call.target)} {waits[found.what]} forever by default",
                 help=timeout_to_pass(call, found.entry, keyword),
                 fix=ctx.fix("pass a timeout", Safety.UNSAFE, *edits) if edits else None,
-                strict=command and found.entry.kind in _ASKS,
+                strict=(command and found.entry.kind in _ASKS) or getattr(found.entry, "streams", False),
             )
             continue
         endless = next((at for at in endless_calls(call) if at.api.kind in _KINDS and not at.given), None)

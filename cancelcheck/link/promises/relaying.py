@@ -92,12 +92,12 @@ def _context(view: FunctionView) -> str:
 
 def _is_remote(call: CallSite) -> bool:
     """Whether a call is one of a client of another service, with no end of its own."""
+    if call.receiver >= 0 and not call.member.startswith("_") and _STUB.search(_maker(call.fn, call.receiver)):
+        return True
     api = call.fn.module.project.catalog.api(call.target)
-    if api is not None:
-        return api.kind is schema.Kind.RPC and bool(api.timeout) and judge(call, api).verdict is not Verdict.TIMED
-    if call.receiver < 0 or call.member.startswith("_"):
+    if api is None or api.kind is not schema.Kind.RPC or not api.timeout:
         return False
-    return bool(_STUB.search(_maker(call.fn, call.receiver)))
+    return judge(call, api).verdict is not Verdict.TIMED
 
 
 def _maker(view: FunctionView, index: int) -> str:

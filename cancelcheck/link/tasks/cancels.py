@@ -182,7 +182,7 @@ def unjoined(view: FunctionView) -> Iterator[Unjoined]:
     """The tasks that a coroutine cancels and owns, and does not wait for on some path out."""
     if not view.is_async:
         return
-    for cancel in cancels(view):
+    for cancel in _single(view):
         if not cancel.entry.joined or not cancel.made or (all(_has_nothing_to_clean(call) for call in cancel.made)):
             continue
         settles = _joins_attribute(view, cancel) if "." in cancel.key else _joins_local(view, cancel)
@@ -192,6 +192,11 @@ def unjoined(view: FunctionView) -> Iterator[Unjoined]:
         if leak is not None:
             yield Unjoined(cancel, leak, "")
     yield from _unjoined_collections(view)
+
+
+def _single(view: FunctionView) -> list[Cancel]:
+    """What a function cancels that is not one of many, in a loop over them."""
+    return [cancel for cancel in cancels(view) if not _collection(view, cancel.call)]
 
 
 def _way_out(
@@ -347,7 +352,7 @@ def _joins_attribute(view: FunctionView, cancel: Cancel) -> Settling | None:
 
 def _unjoined_collections(view: FunctionView) -> Iterator[Unjoined]:
     """The same for `for task in tasks: task.cancel()`, where this function has made the tasks."""
-    entries = {cancel.call.index for cancel in cancels(view)}
+    entries = {cancel.call.index for cancel in _single(view)}
     for call in view.calls:
         if call.member != _CANCEL or call.index in entries:
             continue
