@@ -31,7 +31,6 @@ from cancelcheck.model.facts import (
     Return,
     Store,
     Subscript,
-    Test,
     Unpack,
     Yield,
 )
