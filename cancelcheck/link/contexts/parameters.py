@@ -52,6 +52,9 @@ SURFACE = frozenset(
 )
 """Members that make a class a carrier of cancellation."""
 
+STRONG = SURFACE - {"done", "expired"}
+"""Those of them that a thing which is something else, a reply or an interaction, does not have by chance."""
+
 TIMES = ("deadline", "timeout")
 """Names of parameters that carry a time, and not an object."""
 
@@ -105,8 +108,18 @@ _BOUNDS = ("timeout", "deadline", "cancel", "stop", "token", "scope", "ctx", "co
 def is_plainly_one(view: FunctionView, carrier: Carrier) -> bool:
     """Whether a parameter is a context and nothing else: by its name, by the name of its type, or by a type that the
     catalogue or the configuration knows as one. A `job` that can be cancelled is something else in the first place."""
+    if carrier.is_known:
+        return True
+    if carrier.cls is not None and not has_surface(carrier.cls, STRONG) and not _says_cancel(carrier):
+        return False
     last = carrier.type.rpartition(".")[2].lower()
-    return carrier.is_known or says_bound(view, carrier.param) or any(word in last for word in _BOUNDS)
+    return says_bound(view, carrier.param) or any(word in last for word in _BOUNDS)
+
+
+def _says_cancel(carrier: Carrier) -> bool:
+    """Whether a parameter's name, or its type's, speaks of more than a context."""
+    names = f"{carrier.name} {carrier.type.rpartition('.')[2]}".lower()
+    return any(word in names for word in _BOUNDS if word not in _VAGUE)
 
 
 def same_kind(one: Carrier, other: Carrier) -> bool:
@@ -215,10 +228,10 @@ def annotation_parts(view: FunctionView, index: int) -> list[int]:
     return [index] if isinstance(node, (Name, Attr)) else []
 
 
-def has_surface(cls: FunctionView) -> bool:
+def has_surface(cls: FunctionView, surface: frozenset[str] = SURFACE) -> bool:
     """Whether a class of the project carries cancellation: it defines or inherits a member that says so."""
     for holder in cls.ancestry[0]:
-        for name in SURFACE:
+        for name in sorted(surface):
             member = holder.member(name)
             if member is None:
                 continue
@@ -241,4 +254,4 @@ def is_carrying_type(view: FunctionView, name: str, cls: FunctionView | None) ->
     if name in view.module.project.settings.context_types:
         return True
     last = name.rpartition(".")[2].lower()
-    return cls is not None and any(word in last for word in _BOUNDS) and has_surface(cls)
+    return cls is not None and any(word in last for word in _BOUNDS) and has_surface(cls, STRONG)

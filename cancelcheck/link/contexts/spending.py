@@ -13,7 +13,7 @@ from cancelcheck.link.contexts.parameters import carriers
 from cancelcheck.link.paths.exceptions import handlers_of
 from cancelcheck.link.paths.flow import reaches_after, turning_blocks
 from cancelcheck.link.timeouts.passing import matched
-from cancelcheck.model.facts import FunctionKind, Name, RegionKind
+from cancelcheck.model.facts import FunctionKind, Name, RegionKind, Test
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -78,7 +78,7 @@ def _gets(call: CallSite, name: str) -> bool:
             return False
         argument = call.argument(names_of(api.timeout), api.timeout_position)
     elif (callee := call.callee) is not None and callee.facts.kind is FunctionKind.DEF:
-        if not callee.name.lstrip("_").startswith(_WAITS):
+        if not callee.name.lstrip("_").startswith(_WAITS) or (callee.is_coroutine and not call.is_awaited):
             return False
         slots = {carrier.name for carrier in carriers(callee) if carrier.is_time and carrier.name != _POINT}
         argument = next((given for param, given in matched(call, callee) if param.name in slots and given), None)
@@ -102,8 +102,22 @@ def _loop(view: FunctionView, call: CallSite) -> int:
             continue
         if view.block_of(call.index) not in turning_blocks(view, region):
             continue
-        return -1 if _looks_again(view, call.index, region) else region
+        return -1 if _looks_again(view, call.index, region) or _runs_on(view, region) else region
     return -1
+
+
+_RUNNING = ("alive", "running", "stop", "clos", "shutdown", "active", "quit", "exit")
+"""Parts of the names that say until when a loop is to go on: it waits for no more than the next thing to do."""
+
+
+def _runs_on(view: FunctionView, loop: int) -> bool:
+    """Whether a loop's own condition says that it goes on until something is told to end."""
+    header = view.regions[loop].node
+    node = view.nodes[header] if header >= 0 else None
+    if not isinstance(node, Test):
+        return False
+    names = [view.key(at).lower() for at in view.operands_within(node.value)]
+    return any(word in name for name in names for word in _RUNNING)
 
 
 def _looks_again(view: FunctionView, index: int, loop: int) -> bool:

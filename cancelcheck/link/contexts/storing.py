@@ -60,7 +60,7 @@ def _place(view: FunctionView, target: int, carrier: Carrier) -> str:
     holder = view.nodes[node.value]
     if owner is None or not isinstance(holder, Name) or holder.id != view.self_name:
         return ""
-    if _is_context(owner) or _works_by(owner, node.attr):
+    if _is_context(owner) or _works_by(owner, node.attr) or _is_driven(view, node.attr):
         return ""
     return f"`{view.key(target)}`"
 
@@ -86,15 +86,34 @@ _LOOKS = ("is_set", "wait")
 """What one asks an event."""
 
 
+def _is_driven(view: FunctionView, attribute: str) -> bool:
+    """Whether the file cancels what is kept under an attribute's name, or sets its deadline: whoever keeps it there
+    owns it."""
+    for user, index in view.module.mentions(attribute, of_method=True):
+        outer = user.nodes[index].parent
+        node = user.nodes[outer] if outer >= 0 else None
+        if isinstance(node, StoreAttr) and node.attr == "deadline":
+            return True
+        if isinstance(node, Attr) and node.attr == "cancel":
+            return True
+    return False
+
+
+_CARRIED = ("context", "envelope", "message", "event")
+"""How a class is called whose objects go along with a call."""
+
+
 def _fields(cls: FunctionView) -> Iterator[Stored]:
     """The fields of a dataclass that hold a context."""
     if not any(holder.has_role("dataclass") for holder in cls.ancestry[0]) or _is_context(cls):
+        return
+    if cls.name.lower().endswith(_CARRIED):
         return
     for index, node in enumerate(cls.nodes):
         if not isinstance(node, Assign) or node.annotation < 0 or len(node.targets) != 1:
             continue
         target = cls.nodes[node.targets[0]]
-        if not isinstance(target, Store):
+        if not isinstance(target, Store) or _is_driven(cls, target.id):
             continue
         for part in annotation_parts(cls, node.annotation):
             definition = cls.definition_of(part)
