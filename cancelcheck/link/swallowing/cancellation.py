@@ -598,9 +598,13 @@ def _sets_flag(view: FunctionView, handler: Handler) -> bool:
     )
 
 
-def _waits_for_another(view: FunctionView, index: int) -> bool:
+MAX_WAITS = 3
+"""Functions of the project that are followed into each other to what they wait for."""
+
+
+def _waits_for_another(view: FunctionView, index: int, steps: int = MAX_WAITS) -> bool:
     """Whether a point waits for a task or future that others may cancel, for something shielded, or for nothing but the
-    cancellation: not for a coroutine that is called there."""
+    cancellation: not for a coroutine that is called there, unless that waits for nothing else."""
     node = view.nodes[index]
     if not isinstance(node, Await):
         return isinstance(node, (Enter, Exit)) and _is_timeout(view, index)
@@ -636,9 +640,19 @@ def _waits_for_another(view: FunctionView, index: int) -> bool:
             pending += call.positional[scope.wraps : scope.wraps + 1]
         elif given := _given_to_wait(call):
             pending += given
-        elif not _waits_forever(view, call):
+        elif not _waits_forever(view, call) and not _only_waits(call, steps):
             return False
     return True
+
+
+def _only_waits(call: CallSite, steps: int) -> bool:
+    """Whether a coroutine function of the project is called that waits, and for nothing but what others may cancel or
+    what is shielded."""
+    callee = call.callee
+    if steps <= 0 or callee is None or not callee.is_coroutine or callee.decorators or len(callee.alternatives) > 1:
+        return False
+    points = [index for index in range(len(callee.nodes)) if is_cancellation_point(callee, index)]
+    return bool(points) and all(_waits_for_another(callee, index, steps - 1) for index in points)
 
 
 def _is_own_coroutine(view: FunctionView, index: int) -> bool:
