@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 
 LIMIT = 8_000_000
@@ -20,6 +21,24 @@ _HOW = (
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_NONBLOCK", 0)
 )
+
+
+_BYTES_OF_NAMES = re.compile("[\udc80-\udcff]+")
+
+
+def shown_name(path: str) -> str:
+    """A path as it is shown: read as UTF-8 also where the system is said to know ASCII only. Python has half characters
+    there, one for each byte."""
+    if path.isascii():
+        return path
+    return _BYTES_OF_NAMES.sub(
+        lambda match: match[0].encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape"), path
+    )
+
+
+def name_of(shown: str) -> str:
+    """A shown path as the system has it."""
+    return shown if shown.isascii() else os.fsdecode(shown.encode("utf-8", "surrogateescape"))
 
 
 class NotAFileError(OSError):

@@ -18,7 +18,7 @@ from cancelcheck.config import ConfigError, LoadedSettings, SettingsFinder
 from cancelcheck.engine.ground import Ground
 from cancelcheck.engine.patterns import Patterns
 from cancelcheck.engine.report import RunError
-from cancelcheck.files import read_text
+from cancelcheck.files import read_text, shown_name
 
 SUFFIXES = (".py", ".pyw")
 """What is looked for in folders."""
@@ -82,7 +82,7 @@ class _Walker:
 
     def files(self, given: str) -> Iterator[InputFile]:
         """The files that one path stands for."""
-        shown = PurePath(given).as_posix()
+        shown = shown_name(PurePath(given).as_posix())
         absolute = os.path.abspath(given)
         self._ground.places.add(absolute)
         try:
@@ -139,7 +139,8 @@ class _Walker:
                     continue
                 if patterns.decide(path, is_folder=is_folder) or _is_ignored(path, ignored, is_folder):
                     continue
-                inner = f"{prefix.rstrip('/')}/{entry.name}" if prefix else entry.name
+                name = shown_name(entry.name)
+                inner = f"{prefix.rstrip('/')}/{name}" if prefix else name
                 if is_folder:
                     pending.append((inner, path, ignored))
                 else:

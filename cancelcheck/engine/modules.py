@@ -8,6 +8,7 @@ import sys
 from cancelcheck.config import LoadedSettings, Settings, SettingsFinder
 from cancelcheck.engine.discover import leads_into
 from cancelcheck.engine.ground import Ground
+from cancelcheck.files import name_of, shown_name
 
 _DEFAULT_SRC = Settings().src
 
@@ -32,7 +33,7 @@ class Modules:
     def name(self, absolute: str, loaded: LoadedSettings) -> tuple[str, bool]:
         """The dotted name by which other files import this one, and whether it is a package."""
         folder, file = os.path.split(absolute)
-        stem = file.partition(".")[0]
+        stem = shown_name(file.partition(".")[0])
         is_package = stem == "__init__"
         own_root = self._own_root(folder)
         self._packages.update(_src_roots(loaded))
@@ -40,7 +41,7 @@ class Modules:
             parts = _parts_below(root, folder) if root else None
             if parts is not None and (parts or not is_package):
                 return ".".join(parts if is_package else (*parts, stem)), is_package
-        return (os.path.basename(folder) if is_package else stem), is_package
+        return (shown_name(os.path.basename(folder)) if is_package else stem), is_package
 
     def find(self, name: str, near: str) -> str | None:
         """The absolute path of the file that `name` stands for in the file at the absolute path `near`."""
@@ -112,7 +113,7 @@ class Modules:
 def _file_of(root: str, parts: list[str]) -> str | None:
     if not all(part.isidentifier() for part in parts):
         return None
-    base = os.path.join(root, *parts)
+    base = os.path.join(root, *map(name_of, parts))
     for path in (os.path.join(base, "__init__.py"), base + ".py"):
         if os.path.isfile(path):
             return path
@@ -140,5 +141,5 @@ def _parts_below(root: str, folder: str) -> tuple[str, ...] | None:
     prefix = root if root.endswith(os.sep) else root + os.sep
     if not folder.startswith(prefix):
         return None
-    parts = tuple(folder[len(prefix) :].split(os.sep))
+    parts = tuple(shown_name(folder[len(prefix) :]).split(os.sep))
     return parts if all(part.isidentifier() for part in parts) else None

@@ -33,6 +33,7 @@ from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.store import Store, digest
 from cancelcheck.engine.suppress import Directive, Suppressions
 from cancelcheck.engine.watch import WATCH, TooLongError
+from cancelcheck.files import name_of, shown_name
 from cancelcheck.link import Context
 from cancelcheck.link.project import ModuleView
 from cancelcheck.model.facts import ModuleFacts
@@ -195,7 +196,9 @@ class Engine:
     def input_file(self, path: str) -> InputFile:
         """A file under the name `path`, whether there is one or not. Raises `ConfigError`."""
         absolute = os.path.abspath(path)
-        return InputFile(PurePath(path).as_posix(), absolute, self.finder.for_folder(os.path.dirname(absolute)))
+        return InputFile(
+            shown_name(PurePath(path).as_posix()), absolute, self.finder.for_folder(os.path.dirname(absolute))
+        )
 
     def give(self, file: InputFile, content: bytes | str) -> None:
         """Use these bytes, or this text, and not what may be on the disk."""
@@ -422,7 +425,7 @@ class Engine:
 
     def _absolute(self, shown: str) -> str:
         """The absolute path of a file that is shown under a path."""
-        return self._absolutes.get(shown) or os.path.abspath(shown)
+        return self._absolutes.get(shown) or os.path.abspath(name_of(shown))
 
     def _show(self, absolute: str, near: str) -> str:
         """The path under which a file is shown that the file shown as `near` led to."""
@@ -779,6 +782,6 @@ def _is_generated(path: str, text: str) -> bool:
 def _relative(absolute: str) -> str:
     """A path as a user in the current folder would write it."""
     try:
-        return Path(absolute).relative_to(Path.cwd()).as_posix()
+        return shown_name(Path(absolute).relative_to(Path.cwd()).as_posix())
     except ValueError:
-        return Path(absolute).as_posix()
+        return shown_name(Path(absolute).as_posix())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
+from cancelcheck.files import name_of, read
 from cancelcheck.model.source import SourceFile
 
 
@@ -23,8 +24,7 @@ class Texts(Mapping[str, SourceFile]):
             from cancelcheck.engine.decode import DecodeError, decode
 
             try:
-                with open(os.path.abspath(path), "rb") as file:
-                    text = decode(file.read())
+                text = decode(read(os.path.abspath(name_of(path))))
             except (OSError, DecodeError):
                 text = ""
             known = self._read[path] = SourceFile(path, text)

@@ -1,0 +1,118 @@
+"""The same answer, to the byte, whatever the machine, the terminal and the language around it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cancelcheck.engine import modules
+from cancelcheck.engine.patterns import Patterns
+from tests.support.runs import LOST, write
+from tests.support.sources import FIXTURES
+
+ROOT = Path(__file__).resolve().parents[1]
+
+AROUND = {
+    "hash seed 0": {"PYTHONHASHSEED": "0"},
+    "hash seed 1": {"PYTHONHASHSEED": "1"},
+    "hash seed 4242": {"PYTHONHASHSEED": "4242"},
+    "the C locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "Latin-1": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"},
+    "Turkish": {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8", "LANGUAGE": "tr"},
+    "the far side of the date line": {"TZ": "Pacific/Kiritimati"},
+    "a narrow terminal": {"TERM": "xterm-256color", "COLUMNS": "20", "LINES": "3"},
+    "no terminal": {"TERM": "dumb", "COLUMNS": "0", "NO_COLOR": "1"},
+    "colour by force": {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"},
+    "without assertions": {"PYTHONOPTIMIZE": "1"},
+    "no home": {"HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent"},
+    "debugging": {"PYTHONDEVMODE": "1", "PYTHONMALLOC": "debug"},
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of many files, with names and texts of every script, and files that cannot be read."""
+    root = tmp_path_factory.mktemp("project")
+    for folder in sorted(FIXTURES.glob("rules/can*"))[::9]:
+        shutil.copytree(folder, root / "rules" / folder.name)
+    for folder in sorted(FIXTURES.glob("projects/*"))[::5]:
+        shutil.copytree(folder, root / "projects" / folder.name)
+    write(
+        root,
+        {
+            "cancelcheck.toml": "strict = true\n",
+            "ñ.py": LOST.replace("main", "größe"),
+            "İ.py": LOST,
+            "λ.py": "async def f(): ...\n",
+            "uses.py": "import λ\n\n\nasync def g():\n    λ.f()\n",
+            "broken.py": "def f(:\n",
+            "latin.py": "# coding: latin-1\nx = 'é'\n".encode("latin-1"),
+            "bytes.py": b"x = '\xff'\n",
+        },
+    )
+    return root
+
+
+def report(project: Path, form: str, *arguments: str, env: dict[str, str] | None = None) -> bytes:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG", "PYTHON"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "cancelcheck", "--format", form, "--no-cache", *arguments],
+        cwd=project,
+        check=False,
+        capture_output=True,
+        env={**kept, "PYTHONPATH": str(ROOT), **(env or {})},
+    )
+    assert done.returncode == 1, done.stderr.decode()
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wanted(project: Path) -> bytes:
+    return report(project, "json", "--jobs", "1")
+
+
+@pytest.mark.parametrize("env", AROUND.values(), ids=AROUND)
+def test_what_is_around_makes_no_difference(project: Path, wanted: bytes, env: dict[str, str]) -> None:
+    assert report(project, "json", env=env) == wanted
+
+
+@pytest.mark.parametrize("form", ["sarif", "concise"])
+def test_nor_in_other_forms(project: Path, form: str) -> None:
+    plain = report(project, form)
+    assert report(project, form, env={"PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu", "COLUMNS": "30"}) == plain
+
+
+def test_nor_do_processes_nor_the_order_of_paths(project: Path, wanted: bytes) -> None:
+    assert report(project, "json", "--jobs", "3") == wanted
+    paths = sorted(path.name for path in project.iterdir() if path.suffix != ".toml")
+    assert report(project, "json", *reversed(paths)) == report(project, "json", *paths) == wanted
+
+
+def test_another_folder_to_stand_in_changes_the_paths_only(project: Path, wanted: bytes) -> None:
+    inside = report(project / "rules", "json", "..")
+    assert inside.replace(b'"../', b'"').count(b'"fingerprint"') == wanted.count(b'"fingerprint"')
+
+
+def test_paths_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "sep", "\\")
+        patterns = Patterns("C:\\project", ["build/", "/top.py", "a/**/b.py"])
+        decided = [
+            patterns.decide(path)
+            for path in (
+                "C:\\project\\build\\a.py",
+                "C:\\project\\top.py",
+                "C:\\project\\a\\x\\y\\b.py",
+                "C:\\projects\\top.py",
+            )
+        ]
+        parts = modules._parts_below("C:\\project\\src", "C:\\project\\src\\package\\sub")
+        outside = modules._parts_below("C:\\project\\src", "C:\\project\\srcs\\package")
+    assert decided == [True, True, True, None]
+    assert parts == ("package", "sub")
+    assert outside is None
