@@ -1,6 +1,6 @@
-"""Writes what follows from the code: `.venv/bin/python tools/docs.py`.
+"""Writes into README.md what follows from the code: `.venv/bin/python tools/docs.py`.
 
-That is the report on the README's example, its table of rules, and the JSON Schema of the settings.
+That is the report on its example, and its table of rules.
 """
 
 import re
@@ -9,14 +9,10 @@ from pathlib import Path
 from cancelcheck.config import SettingsFinder
 from cancelcheck.engine.pipeline import check
 from cancelcheck.reporting import render
-from cancelcheck.reporting.json import dumped
 from cancelcheck.reporting.rules import as_markdown
-from cancelcheck.reporting.settings import as_schema
 from cancelcheck.rules import RULES
 
-ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
-SCHEMA = ROOT / "cancelcheck" / "settings.schema.json"
+README = Path(__file__).resolve().parent.parent / "README.md"
 
 _EXAMPLE = re.compile(
     r"(?P<before>```python\n(?P<code>.*?)```\n\n```\n\$ cancelcheck --format text serve\.py\n)"
@@ -39,15 +35,9 @@ def renewed(text: str) -> str:
     return _with(_RULES, f"\n{as_markdown(RULES)}\n", text)
 
 
-def schema() -> str:
-    """The JSON Schema of the settings, as it is right now."""
-    return dumped(as_schema())
-
-
 def _with(place: re.Pattern[str], shown: str, text: str) -> str:
     return place.sub(lambda match: f"{match['before']}{shown}{match['after']}", text, count=1)
 
 
 if __name__ == "__main__":
     README.write_text(renewed(README.read_text("utf-8")), "utf-8")
-    SCHEMA.write_text(schema(), "utf-8")

@@ -182,7 +182,6 @@ def wheel_problems(wheel: Path, version: str) -> list[str]:
     problems += [f"the wheel has {name}, which nobody asked for" for name in sorted(names - wanted)]
     for what in (
         "cancelcheck/py.typed",
-        "cancelcheck/settings.schema.json",
         "cancelcheck/reporting/report.schema.json",
     ):
         if what not in wanted:

@@ -55,9 +55,10 @@ def make() -> click.Command:
 
 
 def _schema() -> str:
-    from importlib.resources import files
+    from cancelcheck.reporting.json import dumped
+    from cancelcheck.reporting.settings import as_schema
 
-    return files("cancelcheck").joinpath("settings.schema.json").read_text("utf-8")
+    return dumped(as_schema())
 
 
 def _codes(engine: Engine, place: Path) -> list[str] | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cancelcheck.cli.showing import say
+from cancelcheck.cli.showing import say, write_stdout
 
 if TYPE_CHECKING:
     from cancelcheck.config import RunOptions
@@ -61,8 +61,10 @@ def _passing_store(stack: ExitStack) -> Store:
 
 
 def show_diff(mended: Mended, run: RunOptions) -> None:
-    """Show what the fixes change, byte for byte, so that `patch -p0` can do the same."""
+    """Show what the fixes change: on a terminal what it can show, else byte for byte, so that `patch -p0` can do the
+    same."""
     from cancelcheck.engine.writing import write_whole
+    from cancelcheck.reporting.printable import printable_lines
 
     data = b"".join(_diff(file) for file in mended.files)
     if run.output is not None:
@@ -70,6 +72,8 @@ def show_diff(mended: Mended, run: RunOptions) -> None:
             write_whole(Path(run.output), data)
         except OSError as problem:
             raise click.ClickException(f"--output: {run.output}: {problem.strerror or problem}") from None
+    elif sys.stdout.isatty():
+        write_stdout(printable_lines(data.decode("utf-8", "backslashreplace")))
     else:
         write_bytes(data)
     if not run.quiet:

@@ -39,7 +39,7 @@ def show(report: Report, run: RunOptions, seconds: float, *, beside: bool = Fals
             raise click.ClickException(f"--output: {run.output}: {problem.strerror or problem}") from None
     elif beside:
         if text:
-            say(text.rstrip())
+            say(text.rstrip(), as_it_is=True)
     else:
         write_stdout(text, utf8=FORMS[form].utf8)
     _add_summary(*render_summary(form, report, surroundings))

