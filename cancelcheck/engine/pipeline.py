@@ -21,6 +21,7 @@ from cancelcheck.catalog import Catalog, CatalogError
 from cancelcheck.config import ConfigError, LoadedSettings, Settings, SettingsFinder
 from cancelcheck.engine import requirements, watch
 from cancelcheck.engine.contents import Contents
+from cancelcheck.engine.contracts import Contracts
 from cancelcheck.engine.decode import DecodeError, check_length, decode
 from cancelcheck.engine.discover import InputFile, discover, excluded
 from cancelcheck.engine.ground import Ground
@@ -36,6 +37,8 @@ from cancelcheck.engine.watch import WATCH, TooLongError
 from cancelcheck.files import name_of, shown_name
 from cancelcheck.link import Context
 from cancelcheck.link.project import ModuleView
+from cancelcheck.link.promises.contracts import operation_of
+from cancelcheck.model.contract import Operation
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
@@ -57,6 +60,9 @@ _GENERATED_NAMES = ("_pb2.py", "_pb2_grpc.py")
 
 Filter = Callable[[Report, "Engine"], Report]
 """Leaves out of a report what is not to be told."""
+
+UNSERVED = "CAN509"
+"""The rule that reports operations of a contract that nothing serves."""
 
 MAX_WEIGHT = 4_000_000
 """Characters of text whose facts, and what was found out about them, are held at once: some 250 MB."""
@@ -117,6 +123,7 @@ def check(
         for file, found in _checked(engine, missing, jobs, tell):
             findings.extend(found)
             engine.remember(file, found)
+        findings.extend(engine.check_contracts([path for path in paths if path != STDIN]))
         tell(len(missing))
     report = engine.report(findings, files=len(files), errors=errors)
     for keep in filters:
@@ -302,13 +309,15 @@ class Engine:
         # what is known is left out only when it has been found
         settings = msgspec.structs.replace(loaded.settings, baseline=None)
         versions = requirements.versions_of(loaded.root)
-        key = digest(msgspec.msgpack.encode((settings, sorted(versions.items()))))
+        contracts = Contracts(loaded.root, settings.sla.openapi, loaded.where)
+        key = digest(msgspec.msgpack.encode((settings, sorted(versions.items()))), contracts.key)
         known = self._programs.get(key)
         if known is None:
             try:
                 known = _Program(
                     key, folder, settings, versions, self._load, lambda shown: self._is_test(self._absolute(shown))
                 )
+                known.begin_with(contracts)
             except CatalogError as error:
                 raise ConfigError(f"{loaded.where}: {error}") from None
             self._programs[key] = known
@@ -385,6 +394,60 @@ class Engine:
                 self._lower(source, file.absolute)
         except (OSError, DecodeError):
             return
+
+    def check_contracts(self, paths: Sequence[str]) -> list[Finding]:
+        """The operations, of contracts under the given paths, that no function of their project serves. For this all
+        files of the project are looked at, whichever were given. Raises `ConfigError`."""
+        given = [os.path.realpath(path) for path in paths]
+        found: list[Finding] = []
+        seen: set[bytes] = set()
+        for scope in list(self._scopes.values()):
+            program = scope.program
+            if program.key in seen or not program.project.operations:
+                continue
+            seen.add(program.key)
+            wanted = [
+                operation
+                for operation in program.project.operations
+                if any(operation.file == path or operation.file.startswith(path + os.sep) for path in given)
+                and any(rule.code == UNSERVED for rule in scope.rules_for(operation.file))
+            ]
+            found += [self._unserved_operation(operation) for operation in self._unserved(scope, wanted)]
+        return found
+
+    def _unserved(self, scope: _Scope, wanted: list[Operation]) -> list[Operation]:
+        left = dict.fromkeys(wanted)
+        files, _ = discover([str(scope.loaded.root)], self.finder) if wanted else ([], [])
+        for file in files:
+            if not left:
+                break
+            view, _ = self.view_of(file)
+            for function in view.functions if view is not None else ():
+                served = operation_of(function)
+                if served is not None:
+                    left.pop(served, None)
+            if self.is_heavy:
+                self.forget()
+        return list(left)
+
+    def _unserved_operation(self, operation: Operation) -> Finding:
+        rule = next(rule for rule in self._rules if rule.code == UNSERVED)
+        named = f" `{operation.operation_id}`" if operation.operation_id else ""
+        where = f"`{operation.method} {operation.path}`"
+        return Finding(
+            path=self._show(operation.file, ""),
+            line=operation.line,
+            column=operation.column,
+            end_line=operation.line,
+            end_column=operation.column + len(operation.field),
+            code=rule.code,
+            name=rule.name,
+            family=rule.family.value,
+            message=f"operation{named} promises {operation.timeout_ms:g} ms for {where}, "
+            "and no function of the project serves it: nothing keeps the promise",
+            help="Name the handler in `operationId`, mend the path, or drop the field.",
+            statement=operation.text,
+        )
 
     def view_of(self, file: InputFile) -> tuple[ModuleView | None, str]:
         """A file's module in its project, and why there is none where the file cannot be read; neither for a test file
@@ -540,6 +603,10 @@ class Engine:
             baseline = scope.loaded.settings.baseline
             if baseline is not None:
                 ground.places.add(os.path.join(scope.loaded.root, baseline))
+            contracts = scope.program.contracts
+            if contracts is not None and contracts.files:
+                # which files there are in the project decides on what is said of a contract
+                ground.is_lasting = False
         ground.places.update(self.finder.looked_for)
         ground.is_lasting &= self.contents.steady and not self.failed
 
@@ -702,11 +769,19 @@ class _Program:
         self._versions = versions
         self._load = load
         self._is_test = is_test
+        self.contracts: Contracts | None = None
         self.forget()
 
     def forget(self) -> None:
         """Begin afresh, with no file known."""
         self.project = AskingProject(self.catalog, self._settings, self._load, self._is_test)
+        if self.contracts is not None:
+            self.project.operations = self.contracts.operations
+
+    def begin_with(self, contracts: Contracts) -> None:
+        """Take in what the contracts say."""
+        self.contracts = contracts
+        self.project.operations = contracts.operations
 
     def begin_afresh(self) -> None:
         """As `forget`, also the catalogue; what was asked for is still known."""

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from cancelcheck.link.timeouts.advice import Constant
     from cancelcheck.link.timeouts.passing import Endless, Hidden, Reached
     from cancelcheck.link.values import Value
+    from cancelcheck.model.contract import Operation
 
 Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]
 """Finds the project file that a module name stands for, as seen from the file at a path; None where there is none."""
@@ -331,6 +332,7 @@ class Project:
         self.under_way: list[tuple[object, ...]] = []
         self.passing: dict[tuple[object, ...], Sum] = {}
         self.cut_at = 0
+        self.operations: tuple[Operation, ...] = ()
         self._load = load
         self._by_path: dict[str, ModuleView] = {}
         self._found: dict[tuple[str, str], ModuleView | None] = {}

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+
 from cancelcheck.config import LoadedSettings, SettingsFinder
 from cancelcheck.engine.discover import InputFile, discover
 from cancelcheck.engine.pipeline import Engine
@@ -55,6 +57,10 @@ def check_folder(
         findings: list[Finding] = []
         for index in order or range(len(files)):
             findings.extend(running.check_file(files[index]))
+        # a contract is shown from the current folder, the files of a case from its own
+        for finding in running.check_contracts([str(folder)]):
+            shown = Path(finding.path).resolve().relative_to(folder.resolve()).as_posix()
+            findings.append(msgspec.structs.replace(finding, path=shown))
         assert running.errors == []
         return sorted(findings, key=lambda finding: finding.sort_key)
 

@@ -81,7 +81,7 @@ def external_calls(view: FunctionView) -> Iterator[tuple[Chain, CallSite]]:
 def is_external(call: CallSite) -> bool:
     """Whether a call asks another machine for something, or may change something there."""
     api = call.fn.module.project.catalog.api(call.target)
-    return api is not None and api.kind in _EXTERNAL and call.member not in _LEADS_NOWHERE
+    return api is not None and api.kind in _EXTERNAL and call.target.rpartition(".")[2] not in _LEADS_NOWHERE
 
 
 def writes(call: CallSite) -> bool:
@@ -91,7 +91,7 @@ def writes(call: CallSite) -> bool:
     if api is None or api.read_only or not is_external(call):
         return False
     if api.kind is schema.Kind.HTTP:
-        return call.member in ("post", "patch")
+        return call.target.rpartition(".")[2] in ("post", "patch")
     if api.kind is schema.Kind.DB:
         text = call.fn.nodes[call.positional[0]] if call.positional else None
         return isinstance(text, Const) and isinstance(text.value, str) and bool(_AGAIN.match(text.value))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.paths.scopes import bound_of_scope, scope_of
+from cancelcheck.link.promises.contracts import operation_of
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate
 from cancelcheck.model.facts import Await, Call, Const, Enter, Exit, FunctionKind, RegionKind
 
@@ -77,8 +78,10 @@ def promise_of(view: FunctionView) -> Promise | None:
         if any(matches(pattern, name or _spelled(parent, index)) for pattern in sla.decorators):
             marker = index
             break
-    if marker < 0 and not any(_pattern(pattern).fullmatch(view.qualname) for pattern in sla.functions):
-        return None
+    operation = operation_of(view)
+    if marker < 0 and operation is None:
+        if not any(_pattern(pattern).fullmatch(view.qualname) for pattern in sla.functions):
+            return None
     timeout: Value | None = None
     timeout_name = ""
     compensated = read_only = opaque = retried = idempotent = False
@@ -111,6 +114,9 @@ def promise_of(view: FunctionView) -> Promise | None:
             if value is not None and value >= 0:
                 timeout, timeout_name = evaluate(parent, value), argument
                 break
+    if timeout is None and operation is not None:
+        timeout = Value(ValueKind.NUMBER, view, -1, number=operation.timeout_ms / 1000)
+        timeout_name = operation.field
     return Promise(marker, timeout, timeout_name, compensated, read_only, opaque, tuple(handlers), retried, idempotent)
 
 
@@ -180,6 +186,18 @@ def body_scope(view: FunctionView) -> CallSite | None:
         ) and not any(isinstance(node, Await) for node in view.nodes[: region.node]):
             return found[1]
     return None
+
+
+def scope_milliseconds(view: FunctionView) -> float | None:
+    """The time, in milliseconds, of the scope that stands around all that a function awaits and calls; None where there
+    is none, or it is not known."""
+    call = body_scope(view)
+    entry = view.module.project.catalog.scope(call.target) if call is not None else None
+    if call is None or entry is None or entry.clock is not schema.Clock.RELATIVE:
+        return None
+    argument = call.argument(entry.timeout, entry.timeout_position)
+    value = evaluate(call.fn, argument) if argument is not None and argument >= 0 else None
+    return value.number * 1000 if value is not None and value.kind is ValueKind.NUMBER else None
 
 
 def is_compensated(view: FunctionView, promise: Promise) -> bool:

@@ -1,0 +1,141 @@
+"""OpenAPI contracts, YAML or JSON: which operations say how long they may take.
+
+Nothing is built from a file but its nodes, so that no tag of YAML can run anything; a `$ref` is followed into files of
+the project only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from cancelcheck.config import ConfigError
+from cancelcheck.engine.store import digest
+from cancelcheck.model.contract import Operation
+
+FIELDS = ("x-cancel-timeout", "x-sla")
+"""Fields of an operation that say how long it may take, in milliseconds; the first that is there counts."""
+
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+MAX_REFERENCES = 12
+"""References, one to another, that are followed."""
+
+
+class Contracts:
+    """What the contracts of a project say. `key` changes with anything that was read."""
+
+    def __init__(self, root: Path, names: Sequence[str], where: str) -> None:
+        self.operations: tuple[Operation, ...] = ()
+        self._root = Path(os.path.realpath(root))
+        self._where = where
+        self._read: dict[Path, tuple[Any, bytes]] = {}
+        found: list[Operation] = []
+        for name in names:
+            path = Path(os.path.realpath(root / name))
+            found += self._operations(path, self._document(path, name))
+        self.operations = tuple(found)
+
+    @property
+    def files(self) -> list[str]:
+        """The files that were read."""
+        return [str(path) for path in sorted(self._read)]
+
+    @property
+    def key(self) -> bytes:
+        """A digest of all files that were read."""
+        return digest(*(str(path).encode() + b"\0" + content for path, (_, content) in sorted(self._read.items())))
+
+    def _document(self, path: Path, name: str) -> Any:
+        """The root node of a file. Raises `ConfigError`."""
+        known = self._read.get(path)
+        if known is not None:
+            return known[0]
+        import yaml
+
+        try:
+            content = path.read_bytes()
+            # in JSON a tab may stand between values, and in YAML not
+            text = content.decode("utf-8-sig")
+            node = yaml.compose(text.replace("\t", " ") if path.suffix == ".json" else text, Loader=yaml.SafeLoader)
+        except OSError as error:
+            raise ConfigError(f"{self._where}: `sla.openapi`: {name}: {error.strerror or error}") from None
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"{self._where}: `sla.openapi`: {name}: cannot be read: {reason}") from None
+        self._read[path] = (node, content)
+        return node
+
+    def _operations(self, path: Path, document: Any) -> Iterator[Operation]:
+        for key, item in _pairs(_get(document, "paths")):
+            file, node = self._followed(path, item)
+            for name, operation in _pairs(node):
+                if name.value.lower() in _METHODS:
+                    found = self._operation(name.value.upper(), key.value, *self._followed(file, operation))
+                    if found is not None:
+                        yield found
+
+    def _operation(self, method: str, path: str, file: Path, node: Any) -> Operation | None:
+        for field in FIELDS:
+            for key, value in _pairs(node):
+                if key.value != field:
+                    continue
+                timeout = _number(_get(value, "timeout_ms") if field == "x-sla" and _pairs(value) else value)
+                if timeout is None:
+                    continue
+                named = _get(node, "operationId")
+                lines = self._read[file][1].decode("utf-8-sig").splitlines()
+                line = key.start_mark.line
+                return Operation(
+                    method=method,
+                    path=path,
+                    operation_id=str(getattr(named, "value", "") or ""),
+                    field=field,
+                    timeout_ms=timeout,
+                    file=str(file),
+                    line=line + 1,
+                    column=key.start_mark.column + 1,
+                    text=lines[line].strip() if line < len(lines) else "",
+                )
+        return None
+
+    def _followed(self, file: Path, node: Any, steps: int = MAX_REFERENCES) -> tuple[Path, Any]:
+        """Where a node stands, once `$ref` is followed; what leads out of the project, or to nothing, is nothing."""
+        reference = _get(node, "$ref")
+        if reference is None or steps <= 0:
+            return file, node
+        target, _, pointer = str(reference.value).partition("#")
+        if "://" in target:
+            return file, None
+        place = Path(os.path.realpath(file.parent / target)) if target else file
+        if not place.is_relative_to(self._root) or not place.is_file():
+            return file, None
+        found = self._document(place, str(reference.value))
+        for part in pointer.strip("/").split("/") if pointer.strip("/") else ():
+            found = _get(found, part.replace("~1", "/").replace("~0", "~"))
+        return self._followed(place, found, steps - 1)
+
+
+def _pairs(node: Any) -> list[tuple[Any, Any]]:
+    """The keys and values of a mapping, as nodes."""
+    value = getattr(node, "value", None)
+    if getattr(node, "id", "") != "mapping" or not isinstance(value, list):
+        return []
+    return [(key, item) for key, item in value if getattr(key, "id", "") == "scalar"]
+
+
+def _get(node: Any, name: str) -> Any:
+    return next((item for key, item in _pairs(node) if key.value == name), None)
+
+
+def _number(node: Any) -> float | None:
+    value = getattr(node, "value", None)
+    if getattr(node, "id", "") != "scalar" or not isinstance(value, str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if 0 < number < float("inf") else None
