@@ -639,7 +639,7 @@ class _Walk:
         """A policy that is called with the function to be tried: `Retrying(…)(fetch, url)`."""
         view = self.view
         made = view.call_at(call.node.func)
-        if made is None and not call.target and isinstance(view.nodes[call.node.func], (Name, Attr)):
+        if made is None and isinstance(view.nodes[call.node.func], (Name, Attr)):
             instance = view.instance(call.node.func)
             made = instance.origins[0] if instance is not None and len(instance.origins) == 1 else None
         entry = self.reckoner.catalog.retry(made.target) if made is not None else None
