@@ -69,10 +69,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     yield ctx.report(
         fn,
         place_of(fn, promise),
-        f"SLA function `{fn.name}` can wait forever: `{last.text}` {trail.why}",
+        f"SLA function `{fn.name}` can wait forever at `{last.text}`: {trail.why}",
         help="Give that call a timeout, or put a timeout scope around what is awaited.",
         trace=tuple(
-            ctx.step(hop.view, hop.node, f"`{hop.text}` {trail.why if hop is last else 'is called'}")
+            ctx.step(hop.view, hop.node, f"`{hop.text}`: {trail.why}" if hop is last else f"`{hop.text}` is called")
             for hop in trail.hops
         ),
     )
