@@ -35,14 +35,17 @@ from cancelcheck.link.contexts.forwarding import unforwarded
 from cancelcheck.link.contexts.making import detached
 from cancelcheck.link.contexts.parameters import context_params, says_bound
 from cancelcheck.link.promises.relaying import unrelayed
+from cancelcheck.link.tasks.detaching import strays
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each context parameter that nothing reads."""
-    if any(not found.doubt for found in unforwarded(fn)) or any(True for _ in detached(fn)) or unrelayed(fn):
+    if any(not found.doubt for found in unforwarded(fn)) or any(True for _ in detached(fn)):
         return  # which call it should go to is said there
+    if unrelayed(fn) or strays(fn):
+        return
     for param in context_params(fn):
         if param.name.startswith("_") or fn.reads(param.name) or fn.uses_locals:
             continue

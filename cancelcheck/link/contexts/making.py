@@ -155,6 +155,8 @@ def detached(view: FunctionView) -> Iterator[tuple[Fresh, Carrier]]:
         if len(fitting) != 1:
             continue
         carrier = fitting[0]
-        known = derived.setdefault(carrier.name, Derived(view, carrier.name))
+        if carrier.name not in derived:
+            derived[carrier.name] = Derived(view, carrier.name)
+        known = derived[carrier.name]
         if view.block_of(fresh.made.index) in known.reached and not known.is_given_to(fresh.given_to):
             yield fresh, carrier
