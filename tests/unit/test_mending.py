@@ -161,6 +161,14 @@ def test_unsafe_fixes_have_to_be_asked_for(root: Path, capsys: pytest.CaptureFix
     assert status("--diff", "--format", "json", "a.py") == 2
 
 
+def test_a_call_over_several_lines_keeps_its_form(root: Path) -> None:
+    text = "import socket\n\n\nasync def main():\n    return socket.getaddrinfo(\n        'a',\n        1,\n    )\n"
+    write(root, {"a.py": text})
+    assert status("--fix", "--unsafe-fixes", "a.py") == 0
+    wanted = "    return await asyncio.to_thread(socket.getaddrinfo,\n        'a',\n        1,\n    )\n"
+    assert (root / "a.py").read_text().endswith(wanted)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="symbolic links")
 def test_one_file_by_two_names_is_mended_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(root, {"a.py": SLEEPS})

@@ -68,7 +68,8 @@ def offload_edits(call: CallSite) -> Edits | None:
         isinstance(parent, Call) and parent.func == call.index
     )
     start = f"{'(' if binds else ''}await {access.name}.{_THREADS[framework]}("
-    separator = ", " if call.node.args else ""
+    has_own_lines = text[opened + 1 : opened + 2] in ("\n", "\r")
+    separator = "" if not call.node.args else "," if has_own_lines else ", "
     edits = [(call.node.start, call.node.start, start), (func.end, opened + 1, separator)]
     if binds:
         edits.append((call.node.end, call.node.end, ")"))
