@@ -282,8 +282,13 @@ class FunctionView:
 
     @cached_property
     def calls(self) -> list[CallSite]:
-        """All calls, in the order of evaluation."""
-        return list(self._calls.values())
+        """All calls that a path leads to, in the order of evaluation."""
+        live = self.live_blocks
+        dead = [block for index, block in enumerate(self.blocks) if block.end > block.start and index not in live]
+        if not dead:
+            return list(self._calls.values())
+        unreached = {index for block in dead for index in range(block.start, block.end)}
+        return [call for index, call in self._calls.items() if index not in unreached]
 
     @cached_property
     def _calls(self) -> dict[int, CallSite]:

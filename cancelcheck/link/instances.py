@@ -139,6 +139,9 @@ def _instance_of(view: FunctionView, index: int) -> Instance | None:
             return _of_attribute(view, node)
         case Operation(op="or" | "if" | "and"):
             operands = node.operands[1:] if node.op == "if" else node.operands
+            named = (view.nodes[operand] for operand in operands)
+            if any(isinstance(operand, Name) and _may_be_several(view, operand.id) for operand in named):
+                return None
             return joined([(view, operand) for operand in operands], lenient=True)
         case Assign(op=":="):
             return instance_of(view, node.value)
@@ -399,7 +402,7 @@ def annotated_instance(view: FunctionView, index: int, *, of: FunctionView | Non
     if isinstance(node, Subscript):
         path = catalog.canonical(view.path_of(node.value))
         inner = view.nodes[node.index]
-        if path in ("typing.Union", "types.UnionType") and isinstance(inner, Display):
+        if path in _UNIONS and isinstance(inner, Display):
             parts = [part for part in inner.items if not _is_none(view, part)]
             return annotated_instance(view, parts[0], of=of) if len(parts) == 1 else None
         if path in _TRANSPARENT:
@@ -449,6 +452,8 @@ def _spelled_instance(view: FunctionView, text: str) -> Instance | None:
     name = catalog.canonical(found)
     return Instance(name, view) if entity is None and catalog.knows_type(name) else None
 
+
+_UNIONS = ("typing.Union", "types.UnionType")
 
 _SELF = ("typing.Self", "typing_extensions.Self")
 """Annotations that say: of the class that the method is called on."""
@@ -554,11 +559,37 @@ def _of_bindings(name: str, nodes: list[tuple[FunctionView, int]]) -> Instance |
         if instance is None:
             # a parameter that is replaced by an instance where it is None is that instance
             unknown = True
+            if index < 0 and _may_be_several(holder, name):
+                return None
             if index >= 0 and hint is None:
                 return None
             continue
         found.append(instance)
     return _held_to(hint, found, unknown)
+
+
+def _may_be_several(view: FunctionView, name: str) -> bool:
+    """Whether the annotation of a parameter names more than one type besides None."""
+    param, view_of_it = view.param(name), view.parent
+    if param is None or param.annotation < 0 or view_of_it is None:
+        return False
+    view = view_of_it
+    pending = [param.annotation]
+    while pending:
+        index = pending.pop()
+        node = view.nodes[index]
+        parts: list[int] = []
+        if isinstance(node, Operation) and node.op == "|":
+            parts = _union_parts(view, index)
+        elif isinstance(node, Subscript):
+            path = view.module.project.catalog.canonical(view.path_of(node.value))
+            inner = view.nodes[node.index]
+            if path in _UNIONS or path in _TRANSPARENT:
+                parts = inner.items if path in _UNIONS and isinstance(inner, Display) else [node.index]
+        if len([part for part in parts if not _is_none(view, part)]) > 1:
+            return True
+        pending += parts
+    return False
 
 
 def _asserted(view: FunctionView, name: str) -> Instance | None:
