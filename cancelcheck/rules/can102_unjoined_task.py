@@ -51,6 +51,7 @@ from cancelcheck.link.paths.ownership import (
     settled_by,
     steps_to_exit,
     when_it_leaves,
+    with_comprehensions,
 )
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.detaching import is_stray
@@ -79,7 +80,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         reads = own_reads(fn, name)
         if not reads:
             continue
-        leak, strict = leak_of(fn, store, settled_at(reads), name=name), False
+        leak, strict = leak_of(fn, store, settled_at(with_comprehensions(fn, reads)), name=name), False
         if leak is not None and leak.node == store and _is_conditional(fn, store):
             strict = True  # what makes it make one again may well be that the last one is done
         if leak is None:

@@ -354,6 +354,17 @@ def own_reads(view: FunctionView, name: str) -> list[int] | None:
     return [at for _, at in reads]
 
 
+def with_comprehensions(view: FunctionView, reads: list[int]) -> list[int]:
+    """Reads of a local, and where the comprehensions begin that some of them stand in: one over nothing reads nothing,
+    but nobody who writes it thinks of that."""
+    found = list(reads)
+    for at in reads:
+        for region in view.regions_around(at):
+            if view.regions[region].kind is RegionKind.COMPREHENSION:
+                found.append(view.regions[region].node)
+    return found
+
+
 def when_it_leaves(view: FunctionView, leak: Leak) -> str:
     """When a leak happens, for a message: "when line 15 returns"."""
     if leak.node < 0:
