@@ -21,6 +21,7 @@ from cancelcheck.model.facts import (
     Name,
     Operation,
     Raise,
+    RegionKind,
     Store,
     Subscript,
     Test,
@@ -359,9 +360,8 @@ def with_comprehensions(view: FunctionView, reads: list[int]) -> list[int]:
     but nobody who writes it thinks of that."""
     found = list(reads)
     for at in reads:
-        for region in view.regions_around(at):
-            if view.regions[region].kind is RegionKind.COMPREHENSION:
-                found.append(view.regions[region].node)
+        around = (view.regions[region] for region in view.regions_around(at))
+        found += [region.node for region in around if region.kind is RegionKind.COMPREHENSION]
     return found
 
 
