@@ -26,6 +26,8 @@ def open_wait(call: CallSite) -> Open | None:
     """Whether a call makes a client whose connections, or commands, can wait forever, or is a call that only itself can
     bound and does not; None where something bounds it, or may. A client is judged where it is made, and what is asked
     of it there too where the constructor takes that bound."""
+    if _is_its_own(call):
+        return None
     client = client_of(call)
     if client is not None and client.kind is not None:
         found = _of_client(call, client)
@@ -35,6 +37,13 @@ def open_wait(call: CallSite) -> Open | None:
     if api is None or api.default == "client" or judge(call, api).verdict is not Verdict.UNTIMED:
         return None
     return Open(api, _word(api, call))
+
+
+def _is_its_own(call: CallSite) -> bool:
+    """Whether a call stands in the very library that it calls: what that waits for is its own choice, and for those who
+    use it to say."""
+    library = call.target.partition(".")[0]
+    return bool(library) and call.fn.module.name.partition(".")[0] == library
 
 
 def _word(api: schema.Api, call: CallSite) -> str:
