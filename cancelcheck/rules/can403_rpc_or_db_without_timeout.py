@@ -25,9 +25,9 @@ project whose name says that it is one for such calls goes before it.
 
 ## Known limits
 A client is reported once, where it is made, when the library takes the bound there; at the call when only the call
-takes it. Connections without a bound are reported by default, commands without one with `--strict`. A bound in a URL
-that is no literal is trusted. Where a library's default changed, that of the release counts that the project asks for,
-else of the newest.
+takes it. Connections without a bound are reported by default, commands without one with `--strict`, and so are remote
+calls that answer with a stream, which may stay open by design. A bound in a URL that is no literal is trusted. Where a
+library's default changed, that of the release counts that the project asks for, else of the newest.
 """
 
 from __future__ import annotations

@@ -32,8 +32,9 @@ def report(name):
 There is no fix: how long to wait, and what to do then, is for the project to say.
 
 ## Known limits
-By default only where the function serves requests (a route, a servicer's method, a task of a queue) or is an SLA
-function, itself or through functions that it calls; with `--strict` anywhere, but for a worker's loop over its queue.
+By default only where the function serves requests (a route, a servicer's method, a task of a queue; of a framework that
+is not known, what a decorator's name and path make a route: `@api.get("/pay")`) or is an SLA function, itself or by
+functions that it calls; with `--strict` anywhere, but for a worker's loop over its queue.
 The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A `with`
 on a lock is not looked at, nor is a lock that the same function gives back.
 """
