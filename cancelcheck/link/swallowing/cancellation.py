@@ -489,7 +489,8 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
         call is not None
         and call.is_awaited
         and user is not view
-        and (_loops_on(user, call.index) or (answers and _uses_result(user, call)))
+        and call.callee in (None, view)
+        and (_loops_on(user, call.index) or (answers and call.callee is view and _uses_result(user, call)))
         for user, call in references(view)
     )
 
