@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.function import CallSite, FunctionView
-from cancelcheck.link.paths.exceptions import handler_in, is_cancellation_point, protected
+from cancelcheck.link.paths.exceptions import exception_types, handler_in, is_cancellation_point, protected
 from cancelcheck.link.paths.flow import Leak, Settles, Settling, innermost, leak_of, meets
 from cancelcheck.link.paths.ownership import TASK, Fate, own_reads, read_of
 from cancelcheck.link.tasks.attributes import attribute_reads, own_attribute
@@ -278,12 +278,20 @@ def _is_over(view: FunctionView, cancel: Cancel, reads: list[int]) -> bool:
 
 
 def _comes_from_failures(view: FunctionView, region: int) -> bool:
-    """Whether a failure may lead to a handler or a `finally`: a handler for cancellations alone is come to by no
-    other."""
+    """Whether a failure may lead to a handler or a `finally`: not to a handler for cancellations, or for the end of the
+    time that was given, which cancels what is waited for and waits until it is over."""
     if view.regions[region].kind is RegionKind.FINALLY:
         return True
-    catch = handler_in(view, region).catch
-    return catch.broad or catch.unknown or catch.others > 0
+    caught = handler_in(view, region).excepts(view).caught
+    leaves = exception_types(view, [caught]) if caught >= 0 else ()
+    kinds = {leaf.entry.kind if leaf.entry is not None else None for leaf in leaves}
+    return not kinds or not kinds.issubset(_FROM_OUTSIDE)
+
+
+_FROM_OUTSIDE = frozenset(
+    {schema.ExceptionKind.CANCEL, schema.ExceptionKind.CANCEL_GETTER, schema.ExceptionKind.TIMEOUT}
+)
+"""What no task that is waited for has raised."""
 
 
 def _fails_early(call: CallSite) -> bool:
