@@ -157,9 +157,10 @@ class Unsure(NamedTuple):
 
 
 def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
-    """What a function makes, keeps in a local and closes by hand, where an error or a cancellation leaves before. That
-    it is to be closed, the function says itself."""
-    if view.facts.kind is not FunctionKind.DEF or view.has_role("fixture"):
+    """What a function makes, keeps in a local and closes by hand, where another way out or a cancellation leaves before;
+    an error only where it is an instance of a project's class that holds something. That it is to be closed, the
+    function says itself. Not in tests: what they leave open ends with them."""
+    if view.facts.kind is not FunctionKind.DEF or view.has_role("fixture") or view.module.is_test:
         return
     for name, releases in _closed_by_hand(view).items():
         bound = view.facts.bound.get(name, [])
@@ -172,11 +173,26 @@ def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
         if reads is None or held_in(view, call.index) is None:
             continue
         settles = _with_tests(view, reads, settled_by(view, reads, _BY_HAND))
-        for raising in (Raising.NONE, Raising.WAITS, Raising.ALL):
-            leak = leak_of(view, bound[0], settles, raising=raising, name=name)
-            if leak is not None:
-                yield Unsure(call, name, releases[0], leak)
-                break
+        leak = leak_of(view, bound[0], settles, name=name)
+        if leak is None:
+            leak = leak_of(view, bound[0], settles, raising=Raising.CANCEL, name=name, kind="cancel")
+        if leak is None and _holds_resource(call):
+            leak = leak_of(view, bound[0], settles, raising=Raising.ALL, name=name)
+        if leak is not None:
+            yield Unsure(call, name, releases[0], leak)
+
+
+def _holds_resource(call: CallSite) -> bool:
+    """Whether a call makes an instance of a project's class that takes a resource of the catalogue and keeps it."""
+    cls = call.callee
+    if cls is None or cls.facts.kind is not FunctionKind.CLASS:
+        return False
+    return any(
+        resource_of(taken) is not None and method.use(taken.index).kind == "stored"
+        for kind in cls.ancestry[0]
+        for method in kind.children
+        for taken in method.calls
+    )
 
 
 _BY_HAND = Stops(frozenset({"aclose", "close", "disconnect", "shutdown", "stop", "terminate"}))
