@@ -157,9 +157,9 @@ class Unsure(NamedTuple):
 
 
 def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
-    """What a function makes, keeps in a local and closes by hand, where another way out or a cancellation leaves before;
-    an error only where it is an instance of a project's class that holds something. That it is to be closed, the
-    function says itself. Not in tests: what they leave open ends with them."""
+    """What a function makes, keeps in a local and closes by hand, where another way out, or a cancellation, leaves
+    before; an error only where it is an instance of a project's class that holds something. That it is to be closed,
+    the function says itself. Not in tests: what they leave open ends with them."""
     if view.facts.kind is not FunctionKind.DEF or view.has_role("fixture") or view.module.is_test:
         return
     for name, releases in _closed_by_hand(view).items():
