@@ -43,8 +43,9 @@ def entries_of(module: ModuleView) -> Iterator[Entry]:
         kinds = (("sla",) if promise is not None else ()) + ((serving.role,) if serving is not None else ())
         if not kinds or view.facts.is_stub:
             continue
-        labels = [label for route in routes_of(view) if (label := route.label)]
-        yield Entry(kinds, view, ", ".join(labels) or view.facts.qualname, promise)
+        owner = f" {view.owner.name}" if view.owner is not None else ""
+        labels = [route.label if route.path else f"{route.label}{owner}".strip() for route in routes_of(view)]
+        yield Entry(kinds, view, ", ".join(filter(None, labels)) or view.facts.qualname, promise)
 
 
 def worst_of_entry(entry: Entry) -> Sum:

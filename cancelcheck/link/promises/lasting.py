@@ -9,7 +9,8 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.promises.attempts import Course, course_of, policy_of
 from cancelcheck.link.promises.known import NOTHING, Func, Known, Later, Limit, Thing, thing_of
-from cancelcheck.link.threads.blocking import hold_of, was_ended_before
+from cancelcheck.link.tasks.spawning import never_waits
+from cancelcheck.link.threads.blocking import hold_of, was_asked_before, was_ended_before
 from cancelcheck.link.timeouts.waits import defers, is_plain, sets_default_timeout
 from cancelcheck.link.values import Value, ValueKind
 from cancelcheck.model.facts import Call, Const, Name
@@ -22,6 +23,9 @@ UNITS = {schema.Unit.SECONDS: 1.0, schema.Unit.MILLISECONDS: 1e-3, schema.Unit.M
 
 _NOTHING_TO_WAIT_FOR = frozenset({schema.Kind.FILE, schema.Kind.DNS})
 """Kinds of calls that end by themselves, soon as a rule, and that take no timeout."""
+
+_WITHIN = frozenset({schema.Kind.QUEUE, schema.Kind.TASK})
+"""Kinds of waits for something else in this process, of which it may be asked before whether it is there."""
 
 _CONNECTS = frozenset({schema.Kind.DB, schema.Kind.CACHE})
 """Kinds of clients that connect, where they have to, as a part of each command."""
@@ -50,6 +54,8 @@ def lasting(call: CallSite, known: Known = NOTHING, *, handed: bool = False) -> 
     if api is None or api.kind in _NOTHING_TO_WAIT_FOR or api.local:
         return None
     if api.mode is schema.Mode.SYNC and not handed and (hold_of(call) is None or was_ended_before(call)):
+        return None
+    if api.kind in _WITHIN and (was_asked_before(call) or never_waits(call)):
         return None
     if api.kind is schema.Kind.SLEEP:
         return Lasting(_slept(call, api, known))

@@ -84,28 +84,47 @@ RAISING = (Call, Await, Enter, Exit, Iterate, Raise)
 """Nodes that may raise."""
 
 
+class _How:
+    """How a function is gone through. `once` are loops that are gone through once, for no end of theirs is known;
+    `cut` those of which that is seen on the way."""
+
+    def __init__(
+        self, view: FunctionView, turns: TurnsOf, swallows: Callable[[int], bool], once: frozenset[int], *, follow: bool
+    ) -> None:
+        self.headers = {
+            region.node: index
+            for index, region in enumerate(view.regions)
+            if region.kind in (RegionKind.LOOP, RegionKind.COMPREHENSION) and region.node >= 0
+        }
+        self.turns = turns
+        self.swallows = swallows
+        self.once = once
+        self.follow = follow
+        self.most = MAX_TURNS if follow else 1
+        self.cut: set[int] = set()
+
+
 def ways_through(view: FunctionView, known: Known, turns: TurnsOf, swallows: Callable[[int], bool]) -> Ways:
     """The ways through a function that begin with what is known. `swallows` says of which `with` it is known that it
     goes on after an exception."""
-    found = _explore(view, known, turns, swallows, MAX_TURNS, follow=True)
-    if found is None:
-        found = _explore(view, known, turns, swallows, 1, follow=False)
-    return found if found is not None else Ways([], {}, {})
+    once: frozenset[int] = frozenset()
+    while True:
+        how = _How(view, turns, swallows, once, follow=True)
+        found = _explore(view, known, how)
+        if found is None:
+            found = _explore(view, known, _How(view, turns, swallows, once, follow=False))
+            return found if found is not None else Ways([], {}, {})
+        if how.cut <= once:
+            return found
+        once |= how.cut
 
 
-def _explore(
-    view: FunctionView, known: Known, turns: TurnsOf, swallows: Callable[[int], bool], most: int, *, follow: bool
-) -> Ways | None:
-    headers = {
-        region.node: index
-        for index, region in enumerate(view.regions)
-        if region.kind in (RegionKind.LOOP, RegionKind.COMPREHENSION) and region.node >= 0
-    }
+def _explore(view: FunctionView, known: Known, how: _How) -> Ways | None:
     first = State(start_at(view, 0), known, ())
     onward: dict[State, Onward] = {}
     order: list[State] = []
     pending: list[tuple[State, int]] = [(first, 0)]
-    limit = MAX_STATES if follow else 50 * MAX_STATES
+    limit = MAX_STATES if how.follow else 50 * MAX_STATES
     while pending:
         state, at = pending.pop()
         if at == 0:
@@ -113,7 +132,7 @@ def _explore(
                 continue
             if len(onward) > limit:
                 return None
-            onward[state] = _onward(view, state, headers, turns, swallows, most, follow)
+            onward[state] = _onward(view, state, how)
         leads = (*onward[state].next, *onward[state].errors)
         while at < len(leads) and leads[at] in onward:
             at += 1
@@ -123,18 +142,10 @@ def _explore(
         else:
             order.append(state)
     order.reverse()
-    return Ways(order, onward, headers)
+    return Ways(order, onward, how.headers)
 
 
-def _onward(
-    view: FunctionView,
-    state: State,
-    headers: dict[int, int],
-    turns: TurnsOf,
-    swallows: Callable[[int], bool],
-    most: int,
-    follow: bool,
-) -> Onward:
+def _onward(view: FunctionView, state: State, how: _How) -> Onward:
     block = view.blocks[state.place.block]
     known = state.known
     changes: dict[int, Known] = {}
@@ -143,22 +154,22 @@ def _onward(
         node = view.nodes[index]
         if isinstance(node, RAISING):
             raised[known] = None
-        if isinstance(node, Store) and follow:
+        if isinstance(node, Store) and how.follow:
             after = _stored(view, index, node, known)
             if after is not known:
                 known = changes[index] = after
     last = view.nodes[block.end - 1] if block.end > block.start else None
     first = view.nodes[block.start] if block.end > block.start else None
-    if isinstance(first, Exit) and first.on_error and block.ends is BlockEnd.RAISE and swallows(first.enter):
+    if isinstance(first, Exit) and first.on_error and block.ends is BlockEnd.RAISE and how.swallows(first.enter):
         normal = list(steps(view, state.place, swallowed=True))
         rounds = state.rounds
         return Onward(tuple(_arrive(view, at, known, rounds) for at in normal), (), changes)
     normal = [at for at in steps(view, state.place) if at.block != block.on_error or at.block in block.next]
     if isinstance(last, (Iterate, Test)) and block.next:
-        loop = headers.get(block.end - 1, -1)
+        loop = how.headers.get(block.end - 1, -1)
         if loop >= 0:
             return Onward(
-                tuple(_at_header(view, state, known, loop, block.end - 1, turns, most)),
+                tuple(_at_header(view, state, known, loop, block.end - 1, how)),
                 tuple(_errors(view, state, raised)),
                 changes,
             )
@@ -191,9 +202,7 @@ def _arrive(view: FunctionView, place: Place, known: Known, rounds: tuple[Round,
     return State(place, known, kept)
 
 
-def _at_header(
-    view: FunctionView, state: State, known: Known, loop: int, header: int, turns: TurnsOf, most: int
-) -> list[State]:
+def _at_header(view: FunctionView, state: State, known: Known, loop: int, header: int, how: _How) -> list[State]:
     """Where the header of a loop leads: into the next turn, and out."""
     block = view.blocks[state.place.block]
     current = state.round_of(loop)
@@ -206,19 +215,23 @@ def _at_header(
     others = tuple(each for each in state.rounds if each.loop != loop)
     thing = None
     if isinstance(node, Iterate):
-        over = turns(header, known) if current is None else None
+        over = how.turns(header, known) if current is None else None
         count = over.number if over is not None else current.number if current is not None else None
-        again = begun < (1 if count is None else min(count, most))
+        again = begun < (1 if count is None else min(count, how.most))
         leaves = count is None or not again
         if again and count is not None:
-            over = over if over is not None else turns(header, current.known if current is not None else known)
+            over = over if over is not None else how.turns(header, current.known if current is not None else known)
             thing = over.thing(begun) if over is not None else None
     else:
         assert isinstance(node, Test)
         outcome = truth_of(view, node.value, known)
         count = None
         fresh = current is None or current.known != known
+        # where it is not known how often it goes round, once is all that is counted
+        most = 1 if outcome is None or loop in how.once else how.most
         again = outcome is not False and fresh and begun < most
+        if fresh and begun >= how.most and outcome:
+            how.cut.add(loop)
         leaves = outcome is not True
     if again and inside is not None:
         entered = known

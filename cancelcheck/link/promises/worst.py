@@ -180,6 +180,7 @@ class Reckoner:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.catalog = project.catalog
+        self._handing_on: list[FunctionView] = []
 
     # --- functions
 
@@ -349,7 +350,7 @@ class Reckoner:
         if func is not None:
             if func.view.is_async:
                 return self.call(func, call, known, within)
-            returned = self._returned(func.view, given_to(call, func.view, known, func.known), within, MAX_RETURNED)
+            returned = self._returned(func.view, given_to(call, func.view, known, func.known), within)
             return behind(returned, Hop(view, index, call.text))
         if catalog.api(target) is not None or catalog.is_coroutine(target) or catalog.immediate(target) is not None:
             return ZERO
@@ -367,12 +368,17 @@ class Reckoner:
             return [self.awaitable(view, item, known, within, beside, now) for item in node.items]
         return [self.awaitable(view, index, known, within, beside, now)]
 
-    def _returned(self, view: FunctionView, known: Known, within: float, steps: int) -> Sum:
+    def _returned(self, view: FunctionView, known: Known, within: float) -> Sum:
         """What the awaitable costs that a function returns."""
         returns = [node.value for node in view.nodes if isinstance(node, Return) and node.value >= 0]
-        if steps <= 0 or not returns or view.facts.is_generator:
+        ends = view in self._handing_on or len(self._handing_on) >= MAX_RETURNED
+        if ends or not returns or view.facts.is_generator:
             return unknown(view, -1, "what it returns is not resolved")
-        return longest([self.awaitable(view, at, known, within, {}, 0.0) for at in returns])
+        self._handing_on.append(view)
+        try:
+            return longest([self.awaitable(view, at, known, within, {}, 0.0) for at in returns])
+        finally:
+            self._handing_on.pop()
 
     def handed(self, call: CallSite, work: int, known: Known) -> Sum:
         """What a function costs that is handed to a thread, or to a task group, and waited for."""
@@ -594,6 +600,11 @@ class _Walk:
         assert call is not None
         reckoner = self.reckoner
         catalog = reckoner.catalog
+        if call.member == "cancel" and call.receiver >= 0 and view.key(call.receiver) in way.beside:
+            # what is cancelled ends soon
+            key = view.key(call.receiver)
+            ended_now = tuple(pending._replace(until=way.passed, sum=ZERO) for pending in way.beside[key])
+            return way._replace(beside={**way.beside, key: ended_now})
         api = catalog.api(call.target)
         if api is not None and api.mode is schema.Mode.SYNC:
             found = lasting(call, known) if not call.is_awaited else None
@@ -875,7 +886,9 @@ class _Walk:
             self.endless = frozenset((*endless_loops(view), *(retry.loop for retry in endless_retries(view))))
         is_endless = loop in self.endless
         why = "it goes on without an end" if is_endless else "how many turns there are is not known"
-        trail = Trail((Hop(view, header, view.text(header)),), why)
+        node = view.nodes[header]
+        text = view.text(header) if isinstance(node, Iterate) else f"while {view.text(header)}"
+        trail = Trail((Hop(view, header, text),), why)
         blocks = self._blocked_since(way, mark)
         if is_endless:
             opened = Open(blocking=trail) if blocks else Open(forever=trail)

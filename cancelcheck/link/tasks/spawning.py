@@ -405,7 +405,7 @@ def _is_done_at_once(made: CallSite, steps: int) -> bool:
     and starts nothing."""
     callee = made.callee
     if callee is None:
-        return _never_waits(made)
+        return never_waits(made)
     if steps <= 0 or not callee.is_coroutine or not callee.calls or len(callee.alternatives) > 1:
         return False
     if any(spawner_of(inner) is not None for inner in callee.calls):
@@ -420,7 +420,7 @@ def _is_done_at_once(made: CallSite, steps: int) -> bool:
     return True
 
 
-def _never_waits(call: CallSite) -> bool:
+def never_waits(call: CallSite) -> bool:
     """Whether the catalogue says that a method never waits on an instance that is made so."""
     entry = call.fn.module.project.catalog.immediate(call.target)
     if entry is None:
