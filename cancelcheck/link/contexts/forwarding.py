@@ -20,7 +20,17 @@ from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scopes_aro
 from cancelcheck.link.timeouts.passing import endless_calls, matched
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.values import Bound, ValueKind, evaluate
-from cancelcheck.model.facts import Const, FunctionKind, Operation, ParamKind, Raise, RegionKind, Test
+from cancelcheck.model.facts import (
+    AnyNode,
+    Comprehension,
+    Const,
+    FunctionKind,
+    Operation,
+    ParamKind,
+    Raise,
+    RegionKind,
+    Test,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -260,6 +270,10 @@ def _is_in_scope(call: CallSite) -> bool:
     return any(bound_of_scope(*found) is not Bound.FOREVER for found in scopes_around(call.fn, call.index))
 
 
+def _given(call: CallSite) -> list[AnyNode]:
+    return [call.fn.nodes[arg.value] for arg in call.node.args]
+
+
 def forwarding_edit(found: Unforwarded) -> tuple[int, int, str] | None:
     """The edit that passes the context by its keyword; None where that cannot be done."""
     call = found.call
@@ -267,7 +281,9 @@ def forwarding_edit(found: Unforwarded) -> tuple[int, int, str] | None:
         return None
     text = call.fn.module.source.text
     given = f"{found.slot}={found.carrier.name}"
-    arguments = [call.fn.nodes[arg.value].end for arg in call.node.args]
+    if any(isinstance(node, Comprehension) and node.kind == "generator" for node in _given(call)):
+        return None  # a bare one has to be alone
+    arguments = [node.end for node in _given(call)]
     if not arguments:
         return (call.node.close, call.node.close, given)
     # behind the last argument, whose own parentheses, a comma, comments may follow
