@@ -54,9 +54,18 @@ def _is_async(call: CallSite, instance: Instance, entry: schema.Generated) -> bo
         kinds.add(channel.catalog_type() if channel is not None else "")
     if kinds and kinds <= {entry.channel, entry.async_channel}:
         return entry.async_channel in kinds if len(kinds) == 1 else None
-    if call.is_awaited or any(node.is_async for node in _iterations(call)):
+    if call.is_awaited or any(node.is_async for node in _iterations(call)) or _is_said_async(call):
         return True
     return None if call.fn.is_async else False
+
+
+_ASYNC = ("aio", "async")
+
+
+def _is_said_async(call: CallSite) -> bool:
+    """Whether the client's name says that it is an asynchronous one: `self.aio_client`."""
+    name = call.fn.text(call.receiver).lower()
+    return any(word in name for word in _ASYNC)
 
 
 def _iterations(call: CallSite) -> Iterator[Iterate]:

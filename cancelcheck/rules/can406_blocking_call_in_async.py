@@ -65,7 +65,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.paths.reaching import Chain, body_of, chain_of, is_dead
+from cancelcheck.link.paths.reaching import Chain, body_of, chain_of, is_dead, is_for_both
 from cancelcheck.link.threads.blocking import Hold, asked_on_the_way, asks_resolver, hold_of, waits_for_thread
 from cancelcheck.link.threads.offloading import offload_edits, sleep_edits
 from cancelcheck.link.threads.programs import is_whole_program
@@ -87,6 +87,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if not chain or asked_on_the_way(chain) or any(is_dead(at) for at in chain) or is_whole_program(fn):
             continue
         last = chain[-1]
+        strict = strict or any(is_for_both(at) for at in chain[:-1])
         if len(chain) > 1:
             if (last.fn, last.index) in seen:
                 continue

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Attr, Const, FunctionKind, Name, Operation, RegionKind, Test
+from cancelcheck.model.facts import Attr, Const, FunctionKind, Name, Operation, RegionKind, Return, Test
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -118,6 +118,19 @@ _CONDITIONAL = frozenset({RegionKind.BRANCH, RegionKind.HANDLER, RegionKind.LOOP
 def is_conditional(call: CallSite) -> bool:
     """Whether a call stands in an arm of a condition, or in a handler."""
     return any(call.fn.regions[region].kind in _CONDITIONAL for region in call.fn.regions_around(call.index))
+
+
+def is_for_both(call: CallSite) -> bool:
+    """Whether what is called serves asynchronous callers too: on one of its ways it gives the coroutine of an async
+    function, and what it does on the others is not for them."""
+    body = body_of(call)
+    return body is not None and any(
+        isinstance(node, Return)
+        and (made := body.call_at(node.value) if node.value >= 0 else None) is not None
+        and made.callee is not None
+        and made.callee.is_coroutine
+        for node in body.nodes
+    )
 
 
 def is_dead(call: CallSite) -> bool:
