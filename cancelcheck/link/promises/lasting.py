@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
+from cancelcheck.link.cleanup.locks import takings
 from cancelcheck.link.promises.attempts import Course, course_of, policy_of
 from cancelcheck.link.promises.known import NOTHING, Func, Known, Later, Limit, Thing, thing_of
 from cancelcheck.link.tasks.spawning import never_waits
@@ -55,6 +56,8 @@ def lasting(call: CallSite, known: Known = NOTHING, *, handed: bool = False) -> 
         return None
     if api.mode is schema.Mode.SYNC and not handed and (hold_of(call) is None or was_ended_before(call)):
         return None
+    if call.member == "acquire" and _is_given_back(call):
+        return None
     if api.kind in _WITHIN and (was_asked_before(call) or never_waits(call)):
         return None
     if api.kind is schema.Kind.SLEEP:
@@ -63,6 +66,11 @@ def lasting(call: CallSite, known: Known = NOTHING, *, handed: bool = False) -> 
     if limit.seconds is not None and math.isinf(limit.seconds):
         return Lasting(limit)
     return Lasting(limit, _course(call, api, known))
+
+
+def _is_given_back(call: CallSite) -> bool:
+    """Whether a lock is taken that the same function gives back: for a moment, as a rule."""
+    return any(taking.call.index == call.index for taking in takings(call.fn))
 
 
 def _slept(call: CallSite, api: schema.Api, known: Known) -> Limit:
