@@ -20,6 +20,7 @@ def make() -> click.Command:
     @click.argument("paths", nargs=-1, type=click.Path())
     @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="form of the budget")
     @click.option("--output", "-o", metavar="FILE", help="write the budget there")
+    @click.option("--html", "page", metavar="FILE", help="write the budget there as one page as well")
     @click.option("--config", metavar="FILE", help="settings from this file, for every path")
     @click.option("--isolated", is_flag=True, help="no settings from any file")
     @click.option(
@@ -33,6 +34,7 @@ def make() -> click.Command:
         paths: tuple[str, ...],
         form: str,
         output: str | None,
+        page: str | None,
         config: str | None,
         isolated: bool,
         cache_dir: str | None,
@@ -52,6 +54,7 @@ def make() -> click.Command:
         from cancelcheck.engine.store import FOLDER, Store
         from cancelcheck.engine.writing import write_whole
         from cancelcheck.reporting import budget as reporting
+        from cancelcheck.reporting import budget_html
 
         if config is not None and isolated:
             raise click.UsageError("--config and --isolated exclude each other")
@@ -69,12 +72,16 @@ def make() -> click.Command:
             if progress is not None:
                 progress.clear()
         text = reporting.render_json(found) if form == "json" else reporting.render(found)
-        if output is not None:
-            try:
-                write_whole(Path(output), text.encode("utf-8", "backslashreplace"))
-            except OSError as problem:
-                raise click.ClickException(f"--output: {output}: {problem.strerror or problem}") from None
-        else:
+        for option, name, content in (
+            ("--output", output, text),
+            ("--html", page, budget_html.render(found) if page is not None else ""),
+        ):
+            if name is not None:
+                try:
+                    write_whole(Path(name), content.encode("utf-8", "backslashreplace"))
+                except OSError as problem:
+                    raise click.ClickException(f"{option}: {name}: {problem.strerror or problem}") from None
+        if output is None:
             write_stdout(text, utf8=form == "json")
         for path, message in found.errors:
             say(f"error: {path}: {message}" if path else f"error: {message}")
