@@ -123,7 +123,11 @@ def unguarded_use(view: FunctionView, name: str, *, number: bool = False) -> int
         return -1
 
     def uses(index: int) -> bool:
-        return _uses(view, index, name, number) and not _expects_failure(view, index)
+        return (
+            _uses(view, index, name, number)
+            and not _is_asked_beside(view, index, name)
+            and not _expects_failure(view, index)
+        )
 
     def asks(index: int) -> bool:
         return _asks(view, index, name)
@@ -154,6 +158,20 @@ def _uses(view: FunctionView, index: int, name: str, number: bool) -> bool:
             return _is_it(view, node.value, name)
         case Enter():
             return _is_it(view, node.context, name)
+    return False
+
+
+def _is_asked_beside(view: FunctionView, index: int, name: str) -> bool:
+    """Whether an `and`, `or` or conditional around a node asks about a name before it comes to the node: where its
+    parts are plain, no path tells them apart."""
+    inner = index
+    for outer in view.outwards(view.nodes[index].parent):
+        node = view.nodes[outer]
+        if isinstance(node, Operation) and node.op in ("and", "or", "if") and inner in node.operands:
+            before = node.operands[: node.operands.index(inner)]
+            if any(_is_it(view, at, name) for operand in before for at in view.operands_within(operand)):
+                return True
+        inner = outer
     return False
 
 
