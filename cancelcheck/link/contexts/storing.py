@@ -60,6 +60,8 @@ def _place(view: FunctionView, target: int, carrier: Carrier) -> str:
     holder = view.nodes[node.value]
     if owner is None or not isinstance(holder, Name) or holder.id != view.self_name:
         return ""
+    if carrier.cls is None and _is_of_library(view, carrier.type):
+        return ""
     if _is_context(owner) or _works_by(owner, node.attr) or _is_driven(view, node.attr):
         return ""
     return f"`{view.key(target)}`"
@@ -84,6 +86,11 @@ def _works_by(cls: FunctionView, attribute: str) -> bool:
 
 _LOOKS = ("is_set", "wait")
 """What one asks an event."""
+
+
+def _is_of_library(view: FunctionView, name: str) -> bool:
+    """Whether a file belongs to the very library whose type it keeps, which makes scopes out of it."""
+    return bool(view.module.name) and view.module.name.partition(".")[0] == name.partition(".")[0]
 
 
 def _is_driven(view: FunctionView, attribute: str) -> bool:
@@ -118,6 +125,8 @@ def _fields(cls: FunctionView) -> Iterator[Stored]:
         for part in annotation_parts(cls, node.annotation):
             definition = cls.definition_of(part)
             held = definition if definition is not None and definition.facts.kind is FunctionKind.CLASS else None
+            if held is None and _is_of_library(cls, cls.target_of(part)):
+                continue
             if is_carrying_type(cls, cls.target_of(part), held):
                 yield Stored(index, cls.text(part), f"the field `{target.id}`")
                 break
