@@ -55,9 +55,9 @@ blocks for a moment only is left as it is.
 
 ## Known limits
 What can block for a moment only, a disk, a lock, the end of a process that was killed, is reported with `--strict`; so
-is what stands under a condition two functions down. A coroutine that is all that its loop runs (`asyncio.run(main())`,
-with no task, thread or server started) is left alone. A function with a decorator is looked into only where the
-decorator is known to leave it what it is.
+is what stands under a condition two functions down, and what is in a class that is called blocking. A
+coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or server started) is left alone.
+A function with a decorator is looked into only where the decorator is known to leave it what it is.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if not chain or asked_on_the_way(chain) or any(is_dead(at) for at in chain) or is_whole_program(fn):
             continue
         last = chain[-1]
-        strict = strict or any(is_for_both(at) for at in chain[:-1])
+        strict = strict or _is_said_to_block(fn) or any(is_for_both(at) for at in chain[:-1])
         if len(chain) > 1:
             if (last.fn, last.index) in seen:
                 continue
@@ -106,6 +106,11 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             fix=_fix(call, last, ctx) if not strict else None,
             strict=strict,
         )
+
+
+def _is_said_to_block(fn: FunctionView) -> bool:
+    """Whether the class's name says that it blocks: nobody runs its methods in a loop with others."""
+    return fn.owner is not None and "blocking" in fn.owner.name.lower()
 
 
 def _blocking_chain(call: CallSite) -> tuple[Chain, bool]:

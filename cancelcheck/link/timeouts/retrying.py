@@ -114,9 +114,15 @@ def endless_retries(view: FunctionView) -> Iterator[Retry]:
         if loop < 0 or loop in seen:
             continue
         found = _in_loop(view, loop, handler, sure=caught)
-        if found is not None:
+        if found is not None and not _awaits_visitor(view, found.tried):
             seen.add(loop)
             yield found
+
+
+def _awaits_visitor(view: FunctionView, tried: int) -> bool:
+    """Whether what is tried waits for others to come (`server.accept()`): a server's own loop."""
+    call = view.call_at(tried)
+    return call is not None and call.member == "accept"
 
 
 def _loop_of(view: FunctionView, handler: Handler) -> int:
