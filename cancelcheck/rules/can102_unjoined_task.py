@@ -32,7 +32,8 @@ There is no fix: whether the task is to be awaited or cancelled is for the autho
 ## Known limits
 Any read of the local counts as a use, an argument of a log call too. A task that a nested function mentions is left
 alone, and so is everything in the function that a runner is given. With `--strict`, exceptions and cancellations count
-as ways out too, and a read that neither awaits nor cancels the task, nor hands it on, does not save it.
+as ways out too, and a read that neither awaits nor cancels the task, nor hands it on, does not save it; a callback that
+is told of its end does. What fails in a test leaves its tasks to the test.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from collections.abc import Callable, Iterator
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
-from cancelcheck.link.paths.flow import Raising, Settling, innermost, leak_of, settled_at
+from cancelcheck.link.paths.flow import FAILURES, Raising, Settling, innermost, leak_of, settled_at
 from cancelcheck.link.paths.ownership import (
     TASK_OR_ENDED,
     held_in,
@@ -54,6 +55,7 @@ from cancelcheck.link.paths.ownership import (
     with_comprehensions,
 )
 from cancelcheck.link.swallowing.cancellation import is_program
+from cancelcheck.link.tasks.attributes import called_method
 from cancelcheck.link.tasks.detaching import is_stray
 from cancelcheck.link.tasks.pending import abandoned, left_by_cancellation
 from cancelcheck.link.tasks.spawning import spawner_of, work_text
@@ -87,9 +89,13 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             if name not in known:
                 known[name] = settled_by(fn, reads, TASK_OR_ENDED), over_by(fn, name, TASK_OR_ENDED)
             settles, over = known[name]
+            if any(called_method(fn, at) == "add_done_callback" for at in reads):
+                continue  # somebody is told of its end
             leak, strict = leak_of(fn, store, settles, raising=Raising.ALL, name=name, over=over), True
         if leak is None or is_left_by_cleanup(fn, leak, name):
             continue
+        if strict and fn.module.is_test and leak.kind in FAILURES:
+            continue  # what fails in a test is the test
         if pending is None:
             pending = {at for left in abandoned(fn) for at in left.made}
             cancelled = {at for left in left_by_cancellation(fn) for at in left.made}

@@ -714,7 +714,9 @@ class _Search:
                 yield from raised
                 return
             for kind in self._raises(index):
-                raised += self._throw(state, known, kind, index)
+                # the failure of a wait is that of what is waited for: it is over
+                if settled is not Settles.AFTER or kind == "cancel" or not isinstance(node, Await):
+                    raised += self._throw(state, known, kind, index)
             if settled is Settles.AFTER:
                 yield from raised
                 return
@@ -914,10 +916,12 @@ def waits(view: FunctionView, index: int) -> bool:
 
 def _body_may_fail(view: FunctionView) -> bool:
     """The same of a project function: whether it raises, waits, or calls something that may fail."""
+    if view.is_async:
+        return False  # nothing of it runs yet
     if view.facts.kind is not FunctionKind.DEF or view.facts.is_stub or view.decorators:
         return True
-    if view.is_async or view.facts.is_generator:
-        return False  # nothing of it runs yet
+    if view.facts.is_generator:
+        return False
     kept = view.module.failing
     known = kept.get(view.index)
     if known is None:

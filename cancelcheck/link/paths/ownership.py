@@ -111,7 +111,8 @@ def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
         return Read(Fate.HANDED_OVER if node.attr in stops.methods else Fate.LOOKED_AT, attr)
     at = node.parent
     if node.attr in stops.tells_end:
-        return Read(Fate.WAITED_FOR, at)
+        # with a time of its own it may come back before
+        return Read(Fate.WAITED_FOR if parent.args else Fate.AWAITED, at)
     if node.attr not in stops.methods:
         return Read(Fate.LOOKED_AT, at)
     made = view.nodes[at].parent
