@@ -105,8 +105,7 @@ def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
     node = view.nodes[attr]
     assert isinstance(node, Attr)
     parent = view.nodes[node.parent] if node.parent >= 0 else None
-    called = isinstance(parent, Call) and parent.func == attr
-    if not called:
+    if not isinstance(parent, Call) or parent.func != attr:
         # the bound method goes where the thing is to be stopped from: a callback, an exit stack
         return Read(Fate.HANDED_OVER if node.attr in stops.methods else Fate.LOOKED_AT, attr)
     at = node.parent
