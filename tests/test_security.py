@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import sysconfig
-import zlib
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,8 @@ import cancelcheck
 from cancelcheck.config import SettingsFinder
 from cancelcheck.engine.pipeline import check
 from cancelcheck.engine.recall import _LARGEST, FactStore
-from cancelcheck.engine.store import FILE, FOLDER, Kind, Store
+from cancelcheck.engine.store import FILE, FOLDER, Store
+from cancelcheck.lower import lower_module
 from cancelcheck.model.source import SourceFile
 from tests.support.runs import LOST, command, places, run, write
 from tests.support.sources import ROOT
@@ -245,14 +245,14 @@ def test_a_cache_of_another_make_is_not_used(root: Path, tmp_path: Path, stateme
 def test_a_value_that_unpacks_to_more_than_there_is_room_for_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cancelcheck.engine.recall._LARGEST", 1_000)
     assert _LARGEST < 2**30
     store = Store(tmp_path)
-    facts = FactStore(store)
-    source = SourceFile("a.py", "x = 1\n", module="a")
-    store.put(Kind.FACTS, facts._key(source, b"content"), b"f" + zlib.compress(b"\0" * 10_000_000))
+    source = SourceFile("a.py", "x = 1\n" * 1_000, module="a")
+    FactStore(store).put(source, b"content", lower_module(source))
     store.flush()
-    assert facts.get(source, b"content") is None
+    assert FactStore(store).get(source, b"content") is not None
+    monkeypatch.setattr("cancelcheck.engine.recall._LARGEST", 1_000)
+    assert FactStore(store).get(source, b"content") is None
 
 
 def test_what_stands_in_a_cache_is_never_run() -> None:
