@@ -92,6 +92,13 @@ class Store:
         self._buffered = 0
         self._today = int(time.time() // 86_400)
 
+    def __del__(self) -> None:
+        # Python 3.13 warns of a database that nobody closed
+        db = getattr(self, "_db", None)
+        if db is not None:
+            with suppress(sqlite3.Error):
+                db.close()
+
     @property
     def is_usable(self) -> bool:
         """Whether anything can be kept, as far as is known."""

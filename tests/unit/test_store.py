@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,8 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     store.put(Kind.FACTS, KEY, b"value")
     store.flush()
     assert "another program's file" in store.problem
-    assert sqlite3.connect(tmp_path / FILE).execute("SELECT * FROM entries").fetchall() == []
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        assert db.execute("SELECT * FROM entries").fetchall() == []
 
 
 def test_a_file_of_another_version_is_left_alone(tmp_path: Path) -> None:
