@@ -45,10 +45,10 @@ its failure, is for the author to say. Not offered where the report is made with
 
 ## Known limits
 A local that is read once, only to log it or to add a callback, counts as kept. With `--strict` only: `executor.submit`,
-for many jobs are meant to be forgotten, and the pool's shutdown waits for them; in test files; a coroutine that never waits, for it is
-done in one step; one that does one thing after a delay, and expects that to fail; a sleep of zero; a callable in a
-thread that sees to its own failures; what `__del__` starts; what a function hands out that only tells how something
-ends that runs anyway. `# noqa: RUF006` counts.
+for many jobs are meant to be forgotten, and the pool's shutdown waits for them; in test files; a coroutine that never
+waits, for it is done in one step; one that does one thing after a delay, and expects that to fail; a sleep of zero; a
+callable in a thread that sees to its own failures; what `__del__` starts; what a function hands out that only tells how
+something ends that runs anyway. `# noqa: RUF006` counts.
 """
 
 from __future__ import annotations
