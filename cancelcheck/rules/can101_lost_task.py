@@ -45,7 +45,7 @@ its failure, is for the author to say. Not offered where the report is made with
 
 ## Known limits
 A local that is read once, only to log it or to add a callback, counts as kept. With `--strict` only: `executor.submit`,
-for many jobs are meant to be forgotten, and the pool's shutdown waits for them; in test files; a coroutine that never
+for many jobs are meant to be forgotten, and the pool's shutdown waits for them; a coroutine that never
 waits, for it is done in one step; one that does one thing after a delay, and expects that to fail; a sleep of zero; a
 callable in a thread that sees to its own failures; what `__del__` starts; what a function hands out that only tells how
 something ends that runs anyway. `# noqa: RUF006` counts.
@@ -100,8 +100,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             started is not None
             and (may_be_forgotten(started.call, started.entry) or only_tells(started.call, started.entry))
         )
-        # what a test loses is over with it
-        strict = spawner.strict or at_once or forgotten or fn.module.is_test
+        strict = spawner.strict or at_once or forgotten
         yield ctx.report(
             fn,
             call.index,

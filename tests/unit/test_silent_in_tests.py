@@ -41,13 +41,6 @@ async def work(url):
     await session.close()
 """
 
-TASK = """
-import asyncio
-
-async def work(job):
-    asyncio.create_task(job())
-"""
-
 FORGOTTEN = """
 import aiohttp
 
@@ -71,7 +64,6 @@ def reported(folder: Path, name: str, code: str, text: str) -> list[bool]:
     [
         ("CAN107", CLEANUP, 1, []),
         ("CAN206", POLL, 1, []),
-        ("CAN101", TASK, 1, [True]),
         ("CAN106", LOCK, 1, [True]),
         ("CAN105", SESSION, 1, [True]),
         ("CAN105", FORGOTTEN, 1, [False]),
