@@ -11,7 +11,7 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeVar
 
@@ -105,6 +105,8 @@ def check(
             engine.contents.give(absolute, content)
         engine.announce(files)
         if shard is not None:
+            # each part knows all settings: what they say of the whole project, the first part tells
+            engine.prepare(files)
             files = shard.pick(files)
         findings: list[Finding] = []
         missing: list[InputFile] = []
@@ -123,7 +125,8 @@ def check(
         for file, found in _checked(engine, missing, jobs, tell):
             findings.extend(found)
             engine.remember(file, found)
-        findings.extend(engine.check_contracts([path for path in paths if path != STDIN]))
+        if shard is None or shard.number == 1:
+            findings.extend(engine.check_contracts([path for path in paths if path != STDIN]))
         tell(len(missing))
     report = engine.report(findings, files=len(files), errors=errors)
     for keep in filters:
@@ -432,10 +435,13 @@ class Engine:
 
     def _unserved_operation(self, operation: Operation) -> Finding:
         rule = next(rule for rule in self._rules if rule.code == UNSERVED)
+        path = self._show(operation.file, "")
+        with suppress(OSError, DecodeError):
+            self._sources[path] = SourceFile(path, self._text(operation.file))
         named = f" `{operation.operation_id}`" if operation.operation_id else ""
         where = f"`{operation.method} {operation.path}`"
         return Finding(
-            path=self._show(operation.file, ""),
+            path=path,
             line=operation.line,
             column=operation.column,
             end_line=operation.line,
