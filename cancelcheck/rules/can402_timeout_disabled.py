@@ -28,9 +28,9 @@ that somebody chose.
 
 ## Known limits
 A `None` that is written at the call itself (`wait_for(done, None)`, `timeout=None`), or a constant whose name says so
-(`NO_TIMEOUT`), is an opt-out that somebody chose: it is reported with `--strict` only. Not so zero, a negative number
-or infinity, a timeout object that is made without any bound, one endless part of several, and a scope that has nothing
-to do but to bound its block (`asyncio.timeout(None)` that nobody reschedules).
+(`NO_TIMEOUT`), is an opt-out that somebody chose, and so is a timeout object of nothing (`ClientTimeout()`): reported
+with `--strict` only. Not so zero, a negative number or infinity, one endless part of several, and a scope that has
+nothing to do but to bound its block (`asyncio.timeout(None)` that nobody reschedules).
 A client whose every call in sight has a timeout of its own is left alone. In a timeout object one finite phase is
 enough; one that bounds the connection alone is reported with `--strict`, and so is a consumer of a broker, which may
 wait by design. Waits on threads, queues and processes are not
@@ -118,14 +118,15 @@ def _help(call: CallSite, ctx: Context) -> str:
 
 def _is_chosen(value: Value, call: CallSite) -> bool:
     """Whether it is said at the call that there is no limit: by a plain None, alone or as an argument of a timeout
-    object, or by the name of what it is given."""
+    object, by such an object of nothing, or by the name of what it is given."""
     if value.kind not in (ValueKind.NONE, ValueKind.OBJECT):
         return False
     arguments = [argument.value for argument in (value.call or call).node.args]
     maker = (value.call or call).fn
     plain = any(isinstance(node := maker.nodes[at], Const) and node.kind == "none" for at in arguments)
     if value.kind is ValueKind.OBJECT:
-        return plain
+        # whoever makes one and gives it nothing wants none, too
+        return plain or not arguments
     if plain and value.view is call.fn and value.node in arguments:
         # a scope that is only there to bound its block is written for nothing
         scope = call.fn.module.project.catalog.scope(call.target)
