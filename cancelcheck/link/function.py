@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import bisect
 import builtins
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cancelcheck.link.generated import generated_method
 from cancelcheck.link.instances import Instance, instance_of
@@ -45,6 +45,8 @@ from cancelcheck.model.facts import (
 
 if TYPE_CHECKING:
     from cancelcheck.link.project import ModuleView
+
+_T = TypeVar("_T")
 
 MAX_TEXT = 60
 """Characters of source that a message quotes."""
@@ -270,6 +272,15 @@ class FunctionView:
             node = parent.nodes[index]
             found.append((parent.target_of(node.func if isinstance(node, Call) else index), index))
         return found
+
+    def once(self, kept: dict[int, tuple[_T, ...]], find: Callable[[FunctionView], Iterable[_T]]) -> tuple[_T, ...]:
+        """What `find` has to say of a `def`, and nothing of any other function; found once, and `kept` by its index."""
+        known = kept.get(self.index)
+        if known is None:
+            known = tuple(find(self)) if self.facts.kind is FunctionKind.DEF else ()
+            if self.module.project.guard.is_settled:
+                kept[self.index] = known
+        return known
 
     def has_role(self, role: str) -> bool:
         """Whether a decorator gives it a role of the catalogue: abstract, overload, contextmanager, fixture,

@@ -55,13 +55,7 @@ class Unforwarded(NamedTuple):
 
 def unforwarded(view: FunctionView) -> tuple[Unforwarded, ...]:
     """The calls of a function that could take its context and are not given it, in order; looked up once."""
-    kept = view.module.unforwarded
-    known = kept.get(view.index)
-    if known is None:
-        known = tuple(_unforwarded(view)) if view.facts.kind is FunctionKind.DEF else ()
-        if view.module.project.guard.is_settled:
-            kept[view.index] = known
-    return known
+    return view.once(view.module.unforwarded, _unforwarded)
 
 
 def speaks_at(call: CallSite, *, doubt: bool = False) -> bool:

@@ -12,7 +12,7 @@ from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Attr, Const, FunctionKind, Name
+from cancelcheck.model.facts import Attr, Const, Name
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -32,13 +32,7 @@ class Unrelayed(NamedTuple):
 
 def unrelayed(view: FunctionView) -> tuple[Unrelayed, ...]:
     """The remote calls of a servicer's method that go on when its caller has given up, in order; looked up once."""
-    kept = view.module.unrelayed
-    known = kept.get(view.index)
-    if known is None:
-        known = tuple(_unrelayed(view)) if view.facts.kind is FunctionKind.DEF else ()
-        if view.module.project.guard.is_settled:
-            kept[view.index] = known
-    return known
+    return view.once(view.module.unrelayed, _unrelayed)
 
 
 def is_unrelayed(call: CallSite) -> bool:

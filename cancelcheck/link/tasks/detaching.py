@@ -32,13 +32,7 @@ class Stray(NamedTuple):
 
 def strays(view: FunctionView) -> tuple[Stray, ...]:
     """The tasks of a function that a task group could own, and nobody does, in order; looked up once."""
-    kept = view.module.strays
-    known = kept.get(view.index)
-    if known is None:
-        known = tuple(_strays(view)) if view.facts.kind is FunctionKind.DEF else ()
-        if view.module.project.guard.is_settled:
-            kept[view.index] = known
-    return known
+    return view.once(view.module.strays, _strays)
 
 
 def is_stray(call: CallSite) -> bool:
