@@ -60,9 +60,11 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     run = msgspec.convert(given, RunOptions)
     paths = paths or (".",)
     _refuse(run, paths)
+    shard = _shard(run)
+    # before anything in it depends on where the checkout lies on this machine
+    asked = asked_for(given, paths) if shard is not None else ""
     if "baseline" in given:
         given["baseline"] = os.path.abspath(str(given["baseline"]))
-    shard = _shard(run)
     overrides = msgspec.convert(given, Overrides)
     _know_rules(overrides)
     started = time.monotonic()
@@ -121,7 +123,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             progress.clear()
 
     if shard is not None:
-        return _write_part(report, shard, run, asked_for(given, paths))
+        return _write_part(report, shard, run, asked)
     if mended is None:
         show(report, run, time.monotonic() - started)
     elif run.diff:

@@ -129,3 +129,20 @@ def test_options_that_do_not_go_with_it_are_refused(
     status, _, err = run(capsys, *arguments, ".")
     assert status == 2
     assert "--shard" in err
+
+
+def test_a_part_does_not_depend_on_where_the_checkout_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = []
+    for number in (1, 2):
+        root = tmp_path / f"machine-{number}"
+        root.mkdir()
+        (root / "a.py").write_text("x = 1\n")
+        (root / "b.py").write_text("y = 1\n")
+        monkeypatch.chdir(root)
+        assert cli.main(["--write-baseline", "--baseline", "known.json", "."]) == 0
+        names.append(str(root / "part.json"))
+        assert cli.main(["--shard", f"{number}/2", "--output", names[-1], "--baseline", "known.json", "."]) == 0
+    capsys.readouterr()
+    assert run(capsys, "merge", *names)[0] == 0
