@@ -56,6 +56,11 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             (param.start, param.end),
             f"`{fn.name}` takes `{param.name}` and never uses it: callers believe in a bound that is not there",
             help="Pass it on to what waits, or remove it.",
+            trace=tuple(
+                ctx.step(fn, found.call.index, f"`{found.call.text}(…)` could take it")
+                for found in unforwarded(fn)
+                if found.carrier.name == param.name
+            ),
             strict=not says_bound(fn, param) or may_be_shared(fn, param.name),
         )
 

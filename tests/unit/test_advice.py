@@ -61,3 +61,13 @@ def test_a_wrapper_is_told_of_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert finding.message == "`get(…)` leaves `wait` at `(3, None)`: `requests.get(…)` then waits forever"
     assert finding.help == "Pass `wait=TIMEOUT` or give it a finite default."
     assert [step.note for step in finding.trace] == ["`wait` is left at (3, None)", "`requests.get(…)` is given it"]
+
+
+def test_an_unused_timeout_names_the_call_that_could_take_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "import requests\n\n\ndef get(url, timeout=5):\n    return requests.get(url, timeout=timeout)\n\n\n"
+    text += "def balance(url, timeout=1):\n    return get(url)\n"
+    write(tmp_path, {"shop.py": text})
+    (finding,) = run("shop.py").findings
+    assert (finding.code, finding.line) == ("CAN309", 8)
+    assert [(step.line, step.note) for step in finding.trace] == [(9, "`get(…)` could take it")]
