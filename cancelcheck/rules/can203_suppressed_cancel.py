@@ -28,8 +28,8 @@ async def stop(task):
 There is no fix: what was to be ignored is for the author to say.
 
 ## Known limits
-With `--strict` only: at a task's root, in a `finally`, and around waits for tasks or futures that others may cancel, or
-for something shielded.
+With `--strict` only: at a task's root, in a `finally`, around waits for tasks or futures that others may cancel or for
+something shielded, and in an exit that hands the exception on as a value (`self.state.set_exception(exc)`).
 An `__exit__` is looked at only where its class also has an `__aexit__`, or this module enters it in an async function.
 """
 
@@ -41,7 +41,12 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.paths.exceptions import caught_by, suppressed_types
 from cancelcheck.link.paths.exits import swallowing_return
 from cancelcheck.link.paths.flow import innermost
-from cancelcheck.link.swallowing.cancellation import is_root_region, joins_own_cancel, waits_for_others
+from cancelcheck.link.swallowing.cancellation import (
+    exit_hands_on,
+    is_root_region,
+    joins_own_cancel,
+    waits_for_others,
+)
 from cancelcheck.link.swallowing.catching import is_raised_anyway, points_leaving
 from cancelcheck.model.facts import Enter, RegionKind
 from cancelcheck.model.finding import Finding
@@ -60,6 +65,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 index,
                 f"`{fn.owner.name}.{fn.name}` returns true for a cancellation: one in its `with` block is swallowed",
                 help="Return true only for the exceptions that it has dealt with.",
+                strict=exit_hands_on(fn),
             )
 
 

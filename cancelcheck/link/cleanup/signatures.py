@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.paths.flow import always_raises
-from cancelcheck.model.facts import Call, FunctionKind, Import, Name
+from cancelcheck.model.facts import Call, FunctionKind, Import, Name, Raise
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -63,8 +64,12 @@ _PROTOCOLS = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
 
 
 def _is_trivial(view: FunctionView) -> bool:
-    """Whether a body does nothing that could wait: it calls nothing."""
-    return not any(isinstance(node, Call) for node in view.nodes)
+    """Whether a body does nothing that could wait: it calls nothing, but for a logger."""
+    return all(call.member in _LEVELS for call in view.calls)
+
+
+_LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
+"""Methods of a logger."""
 
 
 def _is_value(view: FunctionView) -> bool:
@@ -81,17 +86,17 @@ def _is_value(view: FunctionView) -> bool:
 
 
 def may_be_shared(view: FunctionView, name: str) -> bool:
-    """Whether a signature may be another's all the same: its docstring says that the parameter is ignored or there for
-    compatibility; a method of its class takes just the same parameters and reads this one, or it is called by a name
-    that is put together, so that one caller may choose between them; another class has such a method too, is a protocol
-    in sight, or a type of a library that its own class is named after."""
-    docstring = _DOCSTRING.match(view.module.source.text, view.facts.head, view.facts.end)
-    if docstring is not None and any(word in docstring["text"].lower() for word in _IGNORED):
-        return True
-    if _is_called_by_name(view):
+    """Whether a signature may be another's all the same: its docstring or a comment says that the parameter is ignored,
+    deprecated or there for compatibility; a method of its class takes just the same parameters and reads this one, or
+    it is called by a name that is put together, so that one caller may choose between them; another class has such a
+    method too, is a protocol in sight, or a type of a library that its own class is named after; its class leaves other
+    methods to its subclasses, which may have one of their own."""
+    if _says_ignored(view, name) or _is_called_by_name(view):
         return True
     if view.owner is None:
         return False
+    if any(_leaves_to_subclasses(method) for method in view.owner.children):
+        return True
     own = _parameters(view)
     if len(own) >= MANY and any(
         sibling is not view and _parameters(sibling) == own and bool(sibling.reads(name))
@@ -99,6 +104,55 @@ def may_be_shared(view: FunctionView, name: str) -> bool:
     ):
         return True
     return _has_double(view, name) or _is_asked_for(view, name) or _is_named_after(view, name)
+
+
+def _says_ignored(view: FunctionView, name: str) -> bool:
+    """Whether the docstring says so of anything, or of this parameter, or a comment on a line that names it, or that
+    goes on to do so."""
+    text = view.module.source.text
+    docstring = _DOCSTRING.match(text, view.facts.head, view.facts.end)
+    said = docstring["text"].lower() if docstring is not None else ""
+    if any(word in said for word in _IGNORED) or _says_near(said, name):
+        return True
+    start = min((param.start for param in view.facts.params), default=view.facts.head)
+    return any(_says_near(block, name) for block in _comments(text[start : view.facts.end].lower()))
+
+
+def _comments(text: str) -> Iterator[str]:
+    """Each line of a text that has a comment; lines that are comments, and follow each other, together."""
+    block = ""
+    for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            block += line + "\n"
+            continue
+        if block:
+            yield block
+            block = ""
+        if "#" in line:
+            yield line
+    if block:
+        yield block
+
+
+def _says_near(said: str, name: str) -> bool:
+    """Whether a text says that something is ignored or deprecated within a few words of a parameter's name."""
+    given_up = [found.start() for found in _GIVEN_UP.finditer(said)]
+    if not given_up:
+        return False
+    named = re.compile(rf"\b{re.escape(name.lower())}\b")
+    return any(named.search(said, max(0, at - NEAR), at + NEAR) for at in given_up)
+
+
+def _leaves_to_subclasses(method: FunctionView) -> bool:
+    """Whether a method is for subclasses to write: abstract, or nothing but a `NotImplementedError`."""
+    if method.facts.kind is not FunctionKind.DEF:
+        return False
+    raised = [node for node in method.nodes if isinstance(node, Raise)]
+    return method.has_role("abstract") or (
+        bool(raised)
+        and all("NotImplementedError" in method.text(node.exc) for node in raised if node.exc >= 0)
+        and (method.facts.is_stub or always_raises(method))
+    )
 
 
 def _parameters(view: FunctionView) -> list[str]:
@@ -145,13 +199,14 @@ _PUT_TOGETHER = re.compile(r"""[fF]?(?P<quote>["'])(?P<prefix>\w{3,})(?:\{|%s|(?
 
 
 def _has_double(view: FunctionView, name: str) -> bool:
-    """Whether another class of the module has a method of this name that takes the same parameters and reads this
-    one."""
+    """Whether another class of the module has a method of this name that takes the same parameters and reads this one;
+    a subclass has when it takes this parameter at all."""
     return any(
         other.owner is not None
         and other.owner is not view.owner
         and other.name == view.name
-        and _parameters(other) == _parameters(view)
+        and (_parameters(other) == _parameters(view) or view.owner in other.owner.ancestry[0])
+        and name in _parameters(other)
         and bool(other.reads(name))
         for other in view.module.functions
     )
@@ -190,5 +245,10 @@ MANY = 4
 
 _DOCSTRING = re.compile(r"(?:\s++|#[^\r\n]*+)*+[rRuU]?(?P<quote>\"{3}|'{3}|\"|')(?P<text>.*?)(?P=quote)", re.DOTALL)
 
+NEAR = 200
+"""Characters within which a text that names two things is about both."""
+
 _IGNORED = ("ignored", "unused", "not used", "compatib")
 """Words of a docstring that say that a parameter is there for others."""
+
+_GIVEN_UP = re.compile("|".join((*_IGNORED, "deprecat")))

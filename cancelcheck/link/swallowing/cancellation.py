@@ -27,6 +27,7 @@ from cancelcheck.model.facts import (
     FunctionKind,
     Iterate,
     Name,
+    ParamKind,
     Raise,
     RegionKind,
     Return,
@@ -56,13 +57,47 @@ def kept_cancellation(view: FunctionView, handler: Handler, escape: Escape) -> b
 
 def _hands_on_current(view: FunctionView, index: int) -> bool:
     """Whether a node asks for the exception that is being handled and hands it straight on:
-    `greenlet.throw(*sys.exc_info())`."""
+    `greenlet.throw(*sys.exc_info())`, `result.error = sys.exc_info()[1]`."""
     call = view.call_at(index)
     if call is None or call.target not in ("sys.exc_info", "sys.exception"):
         return False
     parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
     at = call.node.parent if isinstance(parent, Subscript) and parent.value == index else index
-    return view.use(at).kind in ("argument", "returned", "yielded") and _keeps(view, at)
+    return view.use(at).kind in ("argument", "returned", "yielded", "stored") and _keeps(view, at)
+
+
+def exit_hands_on(view: FunctionView) -> bool:
+    """Whether a context manager's exit hands the exception that it is given on as a value: it stores it, or gives it to
+    a call that takes it in (`self.state.set_exception(exc)`). Who has it then decides what becomes of it."""
+    params = view.facts.params[1:]
+    if len(params) == 1 and params[0].kind is ParamKind.VAR_POSITIONAL:
+        names = {params[0].name}
+    else:
+        names = {param.name for param in params[1:2]}
+    return any(
+        isinstance(node, Name)
+        and node.id in names
+        and view.facts.bound.get(node.id) == [-1]
+        and _takes_in(view, _packed(view, index))
+        for index, node in enumerate(view.nodes)
+    )
+
+
+def _packed(view: FunctionView, index: int) -> int:
+    """The whole that a node is a part of where that is handed on: `(exc_type, exc, tb)`, `*exc_info`."""
+    parent = view.nodes[index].parent
+    node = view.nodes[parent] if parent >= 0 else None
+    return _packed(view, parent) if isinstance(node, (Display, Starred)) else index
+
+
+def _takes_in(view: FunctionView, index: int) -> bool:
+    use = view.use(index)
+    call = view.call_at(use.node) if use.kind == "argument" else None
+    return use.kind == "stored" or (call is not None and call.member.startswith(_TAKING_IN))
+
+
+_TAKING_IN = ("set_", "put", "append", "add", "send", "throw", "fail", "reject")
+"""Begins of the names of methods that keep what they are given, or raise it elsewhere."""
 
 
 def hands_back(view: FunctionView, handler: Handler) -> bool:
