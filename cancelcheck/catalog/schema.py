@@ -100,9 +100,10 @@ class Api(_Entry, frozen=True, kw_only=True):
     instance's constructor says), or `"unknown"`. `forever` are the values that mean no limit. `coroutine = false` on an
     async entry: the call is no coroutine, so that it does something unawaited, or is entered or iterated instead.
     `socket_default`: where nothing is given, `socket.setdefaulttimeout()` bounds it. A timeout that only the server
-    keeps to bounds nothing here: it stands in the note. `until`: older releases, see `Until`. `at_once`: constants
-    that, among its arguments, make it return without waiting (`os.WNOHANG`). `only_if`: it waits only where this
-    argument is given (the host of `ftplib.FTP`). `local`: it waits for this machine's disk only, whatever its kind.
+    keeps to bounds nothing here: it stands in the note. `until`: older releases, see `Until`. `at_once`: constants,
+    or calls, that among its arguments make it return without waiting (`os.WNOHANG`). `only_if`: it waits only where
+    this argument is given (the host of `ftplib.FTP`); `unless`: only where none of these is (the canned answer of
+    `litellm.completion`). `local`: it waits for this machine's disk only, whatever its kind.
     `retries`: as of a `Client`, whose own it goes before.
     `form` is how a time is written where no bare number is taken, with `{}` for the number
     (`aiohttp.ClientTimeout(total={})`); empty: a fix cannot write it. `whole`: it has to be a whole number. `streams`:
@@ -129,6 +130,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     local: bool = False
     only_if: str = ""
     only_if_position: int = -1
+    unless: tuple[str, ...] = ()
     form: str = "{}"
     whole: bool = False
     refuses_none: bool = False
@@ -142,8 +144,9 @@ class Client(_Entry, frozen=True, kw_only=True):
 
     `default` and `forever` as for `Api`. `timeout` empty: its constructor takes none, so a plain instance cannot carry
     a bound (`requests.Session`). `defers` names constructor keywords that can set a bound in a way not seen here
-    (`transport`, `event_hooks`): where one is given, the client is not called untimed. `bounds_all`: no call through it
-    takes a timeout of its own, so that it is judged, and reported, where it is made. `socket_default` as for `Api`.
+    (`transport`, `event_hooks`): where one is given, the client is not called untimed; `defers_position` is where the
+    first of them may stand without its name. `bounds_all`: no call through it takes a timeout of its own, so that it is
+    judged, and reported, where it is made. `socket_default` as for `Api`.
 
     `type` may be a function that makes one: `makes` says of which type (`asyncpg.connect`). Where connecting and what
     is asked afterwards are bounded apart, `timeout` is the connection's, and `command` the keywords that bound each
@@ -168,6 +171,7 @@ class Client(_Entry, frozen=True, kw_only=True):
     default: float | str = "unknown"
     forever: tuple[Value, ...] = (Value.NONE,)
     defers: tuple[str, ...] = ()
+    defers_position: int = -1
     bounds_all: bool = False
     socket_default: bool = False
     kind: Kind | None = None

@@ -54,8 +54,10 @@ Safe for `time.sleep`: the loop's own sleep waits as long, and gives way. Unsafe
 blocks for a moment only is left as it is.
 
 ## Known limits
-What can block for a moment only, a disk, a lock, the end of a process that was killed, is reported with `--strict`; so
-is what stands under a condition two functions down, and what is in a class that is called blocking. A
+What can block for a moment only, a disk, a lock, a queue with much room, the end of a process or a thread that was
+told to end, is reported with `--strict`; so is what stands under a condition two functions down, or is asked once and
+kept. So is what nobody may wait beside: the commands of a tool (`cli`), what is made for tests (`testing`), a class
+that is a thread or says that it blocks, a module that runs its coroutines by itself, the frameworks themselves. A
 coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or server started) is left alone.
 A function with a decorator is looked into only where the decorator is known to leave it what it is.
 """
@@ -65,10 +67,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.paths.reaching import Chain, body_of, chain_of, is_dead, is_for_both
+from cancelcheck.link.paths.reaching import Chain, body_of, chain_of, is_dead, is_for_both, is_once
 from cancelcheck.link.threads.blocking import Hold, asked_on_the_way, asks_resolver, hold_of, waits_for_thread
 from cancelcheck.link.threads.offloading import offload_edits, sleep_edits
-from cancelcheck.link.threads.programs import is_whole_program
+from cancelcheck.link.threads.programs import is_whole_program, may_be_alone
+from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -87,7 +90,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if not chain or asked_on_the_way(chain) or any(is_dead(at) for at in chain) or is_whole_program(fn):
             continue
         last = chain[-1]
-        strict = strict or _is_said_to_block(fn) or any(is_for_both(at) for at in chain[:-1])
+        strict = strict or may_be_alone(fn) or _is_rare(chain)
         if len(chain) > 1:
             if (last.fn, last.index) in seen:
                 continue
@@ -108,9 +111,19 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         )
 
 
-def _is_said_to_block(fn: FunctionView) -> bool:
-    """Whether the class's name says that it blocks: nobody runs its methods in a loop with others."""
-    return fn.owner is not None and "blocking" in fn.owner.name.lower()
+_FAR = 3
+"""Calls on the way to a name server, of which more say that somebody may have seen to it."""
+
+
+def _is_rare(chain: Chain) -> bool:
+    """Whether what a chain leads to blocks once, seldom, or for a moment as a rule: it is kept, is not on the way that
+    asynchronous callers take, a thread is joined that was told to stop, a name is looked up far down."""
+    last = chain[-1]
+    if any(is_for_both(at) for at in chain[:-1]) or is_once(chain):
+        return True
+    if asks_resolver(last):
+        return len(chain) > _FAR
+    return len(chain) > 1 and waits_for_thread(last) and says_undoing(last.fn.name)
 
 
 def _blocking_chain(call: CallSite) -> tuple[Chain, bool]:

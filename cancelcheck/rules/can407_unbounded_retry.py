@@ -63,6 +63,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.timeouts.connecting import is_its_own
 from cancelcheck.link.timeouts.retrying import Retry, endless_retries, is_endless
 from cancelcheck.model.facts import Call, Define
 from cancelcheck.model.finding import Finding
@@ -73,7 +74,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each retry of a library that nothing limits, and each loop or recursion that is one."""
     for call in fn.calls:
         entry = ctx.catalog.retry(call.target)
-        if entry is not None and is_endless(call, entry):
+        if entry is not None and is_endless(call, entry) and not is_its_own(call):
             yield _of_library(fn, call.index, call.text, (*entry.attempts, *entry.seconds), ctx, strict=entry.strict)
     for node in fn.nodes:
         if isinstance(node, Define):

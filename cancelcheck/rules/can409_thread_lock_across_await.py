@@ -41,6 +41,7 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.locks import wait_under_lock
+from cancelcheck.link.threads.programs import may_be_alone
 from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -67,6 +68,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *((ctx.step(held.lock[0], held.lock[1], "the lock is taken here"),) if held.lock else ()),
                 ctx.step(fn, held.wait, f"`{waits}` gives the event loop away"),
             ),
+            strict=may_be_alone(fn),
         )
 
 

@@ -8,11 +8,23 @@ the first, whatever was asked before, and cycles end by themselves.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Attr, Const, FunctionKind, Name, Operation, RegionKind, Return, Test
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Const,
+    FunctionKind,
+    Name,
+    Operation,
+    RegionKind,
+    Return,
+    Store,
+    StoreAttr,
+    Test,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -131,6 +143,60 @@ def is_for_both(call: CallSite) -> bool:
         and made.callee.is_coroutine
         for node in body.nodes
     )
+
+
+def is_once(chain: Chain) -> bool:
+    """Whether what one of the calls of a chain gives, but for the first, is kept: the first caller waits, all others
+    find it. Not where a function on the way has emptied that place before."""
+    for at, call in enumerate(chain[1:], 1):
+        places = _kept_for_later(call)
+        if places and not any(_binds(earlier.fn, key) for earlier in chain[1:at] for key in places):
+            return True
+    return False
+
+
+def _binds(fn: FunctionView, key: str) -> bool:
+    return any(isinstance(node, (Store, StoreAttr)) and fn.key(index) == key for index, node in enumerate(fn.nodes))
+
+
+def _kept_for_later(call: CallSite) -> set[str]:
+    """The places that outlive a function in which it keeps what a call gives, and has looked before it called."""
+    fn = call.fn
+    looked_at = {
+        key
+        for node in fn.nodes[: call.index]
+        if isinstance(node, Test) and node.kind in ("if", "ifexp")
+        for at in _looked_at(fn, node.value)
+        if (key := fn.key(at)) and _outlives(fn, key)
+    }
+    return looked_at & _kept_in(fn, call.index) if looked_at else looked_at
+
+
+def _looked_at(fn: FunctionView, test: int) -> Iterator[int]:
+    """The places of which a condition only asks whether there is anything: `kept`, `not kept`, `kept is None`."""
+    node = fn.nodes[test]
+    if isinstance(node, (Name, Attr)):
+        yield test
+    elif isinstance(node, Operation) and node.op in ("not", "is", "is not"):
+        yield from (at for at in node.operands if isinstance(fn.nodes[at], (Name, Attr)))
+
+
+def _outlives(fn: FunctionView, key: str) -> bool:
+    """Whether a place is still there when the function has ended: an attribute, or a name of an outer scope."""
+    return "." in key or fn.bindings(key).scope is not fn
+
+
+def _kept_in(fn: FunctionView, index: int) -> set[str]:
+    """The places that what a call gives is put into, also by way of a local."""
+    found: set[str] = set()
+    around = set(fn.outwards(index))
+    for node in fn.nodes[index:]:
+        if not isinstance(node, Assign) or node.value < 0:
+            continue
+        made_of = (fn.nodes[at] for at in fn.operands_within(node.value))
+        if node.value in around or any(isinstance(part, Name) and part.id in found for part in made_of):
+            found.update(key for key in map(fn.key, node.targets) if key)
+    return found
 
 
 def is_dead(call: CallSite) -> bool:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.loops.polling import is_poll, not_yet_handler
+from cancelcheck.link.timeouts.waits import asks_nobody
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Attr, Await, Name, Store
+from cancelcheck.model.facts import Attr, Await, Const, Name, Store
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -61,9 +62,9 @@ def hold_of(call: CallSite) -> Hold | None:
             return _of_put(call)
         case schema.Kind.SOCKET if catalog.knows_type(owner):
             return _of_socket(call)
-        case schema.Kind.THREAD if _awaits_before(call):
-            return Hold.SHORT  # it is told of the end before it waits for it
-        case schema.Kind.SUBPROCESS if was_ended_before(call):
+        case schema.Kind.THREAD if _awaits_before(call) or _is_own_future(call):
+            return Hold.SHORT  # it is told of the end before it waits for it, or sets that itself
+        case schema.Kind.SUBPROCESS if was_ended_before(call) or _asks_version(call):
             return Hold.SHORT
     return Hold.LONG
 
@@ -76,7 +77,7 @@ def _only_asks(call: CallSite, api: schema.Api) -> bool:
             return True
     if api.at_once and _mentions(call, api.at_once):
         return True
-    if api.only_if and call.argument(api.only_if, api.only_if_position) is None:
+    if asks_nobody(call, api):
         return True
     argument = call.argument(api.timeout, api.timeout_position) if api.timeout or api.timeout_position >= 0 else None
     if argument is None or argument < 0:
@@ -96,8 +97,8 @@ def _is_blink(call: CallSite, api: schema.Api) -> bool:
 
 
 def _mentions(call: CallSite, constants: tuple[str, ...]) -> bool:
-    """Whether one of these constants stands among the arguments: alone, or in a sum of flags, or in one that a name
-    stands for."""
+    """Whether one of these constants, or a call of one, stands among the arguments: alone, or in a sum of flags, or in
+    one that a name stands for."""
     pending = [(call.fn, arg.value) for arg in call.node.args]
     for _ in range(MAX_NAMES):
         if not pending:
@@ -108,11 +109,12 @@ def _mentions(call: CallSite, constants: tuple[str, ...]) -> bool:
             if isinstance(node, (Name, Attr)) and fn.path_of(index) in constants:
                 return True
             if isinstance(node, Name):
-                _, bound = fn.bindings(node.id)
-                if len(bound) == 1 and bound[0][1] >= 0 and isinstance(bound[0][0].nodes[bound[0][1]], Store):
-                    value = bound[0][0].assigned_value(bound[0][1])
+                # flags may be added to one that has a name: `ONLY |= …`
+                for holder, at in fn.bindings(node.id).nodes:
+                    stored = at >= 0 and isinstance(holder.nodes[at], Store)
+                    value = holder.assigned_value(at) if stored else None
                     if value is not None:
-                        pending.append((bound[0][0], value))
+                        pending.append((holder, value))
     return False
 
 
@@ -169,6 +171,25 @@ def _awaits_before(call: CallSite) -> bool:
     return any(isinstance(node, Await) for node in call.fn.nodes[: call.index])
 
 
+def _is_own_future(call: CallSite) -> bool:
+    """Whether a future is asked that is of a class of the project: no pool made it, so that the project sets it."""
+    instance = call.called_on if call.member in ("result", "exception") else None
+    return instance is not None and instance.view is not None
+
+
+_VERSION = frozenset({"--version", "-version"})
+
+
+def _asks_version(call: CallSite) -> bool:
+    """Whether a program is asked for its version: it answers, and ends."""
+    fn = call.fn
+    return any(
+        isinstance(node := fn.nodes[index], Const) and node.value in _VERSION
+        for argument in call.node.args
+        for index in fn.operands_within(argument.value)
+    )
+
+
 _ENDS = frozenset({"kill", "terminate", "send_signal"})
 """Methods that tell a process to end."""
 
@@ -203,8 +224,12 @@ def was_waited_for_before(call: CallSite) -> bool:
     return False
 
 
+ROOMY = 100
+"""Things for which a queue has room, so that it is seldom full."""
+
+
 def _of_put(call: CallSite) -> Hold | None:
-    """A queue without a limit takes everything at once."""
+    """A queue without a limit takes everything at once, one with much room as a rule."""
     instance = call.fn.instance(call.receiver) if call.receiver >= 0 else None
     if instance is None or not instance.origins:
         return Hold.SHORT
@@ -213,12 +238,26 @@ def _of_put(call: CallSite) -> Hold | None:
         if size is None:
             continue
         value = evaluate(origin.fn, size) if size >= 0 else None
-        if value is None or value.kind is not ValueKind.NUMBER or value.number > 0:
+        if value is None or value.kind is not ValueKind.NUMBER or 0 < value.number < ROOMY:
             return Hold.LONG
+        if value.number > 0:
+            return Hold.SHORT
     return None if instance.complete else Hold.SHORT
 
 
-_SENDS = frozenset({"send", "sendall", "sendto", "sendmsg", "sendfile"})
+_SENDS = frozenset(
+    {
+        *("send", "sendall", "sendto", "sendmsg", "sendfile"),
+        *("send_multipart", "send_string", "send_json", "send_pyobj"),
+    }
+)
+
+_POLLS = frozenset({"poll", "select"})
+
+
+def _polls_before(call: CallSite) -> bool:
+    """Whether the function has asked a poller before which sockets are ready."""
+    return any(earlier.index < call.index and earlier.member in _POLLS for earlier in call.fn.calls)
 
 
 def _of_socket(call: CallSite) -> Hold | None:
@@ -227,7 +266,7 @@ def _of_socket(call: CallSite) -> Hold | None:
     instance = fn.instance(call.receiver)
     if _is_non_blocking(fn, call.receiver, instance):
         return None
-    if instance is None or not instance.origins or call.member in _SENDS:
+    if instance is None or not instance.origins or call.member in _SENDS or _polls_before(call):
         return Hold.SHORT
     for origin in instance.origins:
         kind = origin.argument("type", 1)

@@ -40,6 +40,31 @@ def is_whole_program(view: FunctionView) -> bool:
     return _alone(view, MAX_HOPS)
 
 
+_TOOLS = frozenset({"__main__", "cli", "console", "testing"})
+"""Modules and packages of what is started by a person, or by a test, who waits for it."""
+
+
+def may_be_alone(view: FunctionView) -> bool:
+    """Whether nobody may wait beside a coroutine while it blocks, as far as the names around it tell: it is a command
+    of a tool, or made for tests; its class is a thread, with a loop of its own, or says that it blocks; its module runs
+    coroutines by itself; it is a part of the framework, which knows its loop."""
+    module = view.module
+    parts = module.name.lower().split(".")
+    if not _TOOLS.isdisjoint(parts) or module.drives_coroutines:
+        return True
+    if module.project.catalog.framework(parts[0]) is not None or any("blocking" in part for part in parts):
+        return True
+    classes = [cls.name for cls in view.owner.ancestry[0]] if view.owner is not None else []
+    if any("blocking" in name.lower() or name.endswith("Thread") for name in classes):
+        return True
+    around = view.parent
+    while around is not None:
+        if around.has_role("fixture"):
+            return True
+        around = around.parent
+    return view.has_role("fixture")
+
+
 def _alone(view: FunctionView, hops: int) -> bool:
     kept = view.module.alone
     known = kept.get(view.index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
@@ -26,7 +27,7 @@ def open_wait(call: CallSite) -> Open | None:
     """Whether a call makes a client whose connections, or commands, can wait forever, or is a call that only itself can
     bound and does not; None where something bounds it, or may. A client is judged where it is made, and what is asked
     of it there too where the constructor takes that bound."""
-    if _is_its_own(call):
+    if is_its_own(call):
         return None
     client = client_of(call)
     if client is not None and client.kind is not None:
@@ -39,11 +40,20 @@ def open_wait(call: CallSite) -> Open | None:
     return Open(api, _word(api, call))
 
 
-def _is_its_own(call: CallSite) -> bool:
+def is_its_own(call: CallSite) -> bool:
     """Whether a call stands in the very library that it calls: what that waits for is its own choice, and for those who
     use it to say."""
     library = call.target.partition(".")[0]
     return bool(library) and call.fn.module.name.partition(".")[0] == library
+
+
+_THIS_MACHINE = re.compile(r"(?:^|//|@|host=)(?:localhost|127\.0\.0\.1|\[?::1\]?)(?=$|[:/,\s])")
+
+
+def is_on_this_machine(call: CallSite) -> bool:
+    """Whether a client is told to connect to this very machine: it takes the connection at once, or refuses it."""
+    values = (evaluate(call.fn, argument.value) for argument in call.node.args if not argument.star)
+    return any(value.kind is ValueKind.TEXT and _THIS_MACHINE.search(value.text) is not None for value in values)
 
 
 def _word(api: schema.Api, call: CallSite) -> str:

@@ -72,9 +72,7 @@ def given(call: CallSite, timeout: schema.Names, position: int, forever: tuple[s
 def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
     """Whether a call of the catalogue can wait forever. `given_none`: its own timeout is known to be None here."""
     view = call.fn
-    if api.only_if and call.argument(api.only_if, api.only_if_position) is None:
-        return _TIMED
-    if api.local_schemes and _is_local(call, api.local_schemes):
+    if asks_nobody(call, api):
         return _TIMED
     own = given(call, api.timeout, api.timeout_position, api.forever)
     if given_none:
@@ -95,6 +93,16 @@ def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
     if instance is not None and not is_plain(call, instance):
         return _TIMED
     return Wait(Verdict.UNTIMED)
+
+
+def asks_nobody(call: CallSite, api: schema.Api) -> bool:
+    """Whether a call, as it is made here, waits for nobody: what it would ask is not named, its answer is handed over,
+    or its URL needs no network."""
+    if api.only_if and call.argument(api.only_if, api.only_if_position) is None:
+        return True
+    if any(call.argument(name) is not None for name in api.unless):
+        return True
+    return bool(api.local_schemes) and _is_local(call, api.local_schemes)
 
 
 def _is_local(call: CallSite, schemes: tuple[str, ...]) -> bool:
@@ -139,7 +147,10 @@ def defers(call: CallSite, client: schema.Client) -> bool:
     """Whether a constructor is given something that may set a bound in a way not seen here."""
     if any(arg.star for arg in call.node.args):
         return True
-    return any(call.argument(name) is not None for name in client.defers)
+    return any(
+        call.argument(name, client.defers_position if at == 0 else -1) is not None
+        for at, name in enumerate(client.defers)
+    )
 
 
 def is_plain(call: CallSite, instance: Instance) -> bool:
