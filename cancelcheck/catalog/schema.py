@@ -800,12 +800,14 @@ class Framework(_Entry, frozen=True, kw_only=True):
 
     `until_left`: a cancellation is raised at every wait until its scope is left, and not once. `in_groups`: its task
     groups raise cancellations in an exception group. `as_error`: a cancellation is an ordinary `Exception`.
+    `when_gone`: it cancels whoever waits for a peer that is gone.
     """
 
     name: str
     until_left: bool = False
     in_groups: bool = False
     as_error: bool = False
+    when_gone: bool = False
 
 
 class Immediate(_Entry, frozen=True, kw_only=True):

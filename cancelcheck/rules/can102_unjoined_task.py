@@ -33,7 +33,7 @@ There is no fix: whether the task is to be awaited or cancelled is for the autho
 Any read of the local counts as a use, an argument of a log call too. A task that a nested function mentions is left
 alone, and so is everything in the function that a runner is given. With `--strict`, exceptions and cancellations count
 as ways out too, and a read that neither awaits nor cancels the task, nor hands it on, does not save it; a callback that
-is told of its end does. What fails in a test leaves its tasks to the test.
+is told of its end does. What such a way out leaves in a test is over with the test.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from collections.abc import Callable, Iterator
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
-from cancelcheck.link.paths.flow import FAILURES, Raising, Settling, innermost, leak_of, settled_at
+from cancelcheck.link.paths.flow import Raising, Settling, innermost, leak_of, settled_at
 from cancelcheck.link.paths.ownership import (
     TASK_OR_ENDED,
     held_in,
@@ -94,8 +94,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             leak, strict = leak_of(fn, store, settles, raising=Raising.ALL, name=name, over=over), True
         if leak is None or is_left_by_cleanup(fn, leak, name):
             continue
-        if strict and fn.module.is_test and leak.kind in FAILURES:
-            continue  # what fails in a test is the test
+        if strict and fn.module.is_test:
+            continue  # it is over with the test
         if pending is None:
             pending = {at for left in abandoned(fn) for at in left.made}
             cancelled = {at for left in left_by_cancellation(fn) for at in left.made}

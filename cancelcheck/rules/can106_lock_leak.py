@@ -29,8 +29,8 @@ Only a lock that the same function releases too: one that is released elsewhere,
 lock that a project has made itself is seen where one coroutine counts an attribute up, another function counts it down,
 and both are called as a pair: in front of a `try` and in its `finally`, or (with `--strict`) as the two ends of a
 `with`. What only an error out of a call that waits for nothing leads to is reported with `--strict`, unless the two
-bracket a block; likewise a lock that this function has made for itself, and one that a test leaves taken where it
-fails.
+bracket a block; likewise a lock that this function has made for itself. What a test leaves taken where it fails ends
+with it.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         leak = leak or _leak(fn, taking, Raising.ALL)
         if leak is None or is_left_by_cleanup(fn, leak, taking.key):
             continue
+        if fn.module.is_test and leak.kind in FAILURES:
+            continue  # a test that fails is over, and its locks with it
         if leak.kind in ("return", "end") and is_released_elsewhere(fn, taking.key, taking.released):
             continue  # the lock outlives this function by design
         held = "async with" if taking.call.is_awaited else "with"
@@ -76,7 +78,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
             ),
             fix=_fix(fn, taking, held, ctx),
-            strict=strict or is_own(fn, taking.call) or (fn.module.is_test and leak.kind in FAILURES),
+            strict=strict or is_own(fn, taking.call),
         )
 
     for count in counted(fn):

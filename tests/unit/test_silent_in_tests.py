@@ -32,6 +32,15 @@ def work(lock, ledger):
     lock.release()
 """
 
+TASK = """
+import asyncio
+
+async def work(source):
+    reading = asyncio.create_task(source.read())
+    source.feed(b"x")
+    assert reading.done()
+"""
+
 SESSION = """
 import aiohttp
 
@@ -64,7 +73,8 @@ def reported(folder: Path, name: str, code: str, text: str) -> list[bool]:
     [
         ("CAN107", CLEANUP, 1, []),
         ("CAN206", POLL, 1, []),
-        ("CAN106", LOCK, 1, [True]),
+        ("CAN106", LOCK, 1, []),
+        ("CAN102", TASK, 1, []),
         ("CAN105", SESSION, 1, [True]),
         ("CAN105", FORGOTTEN, 1, [False]),
     ],

@@ -32,6 +32,7 @@ from cancelcheck.model.facts import (
     Display,
     Enter,
     Exit,
+    FunctionKind,
     Import,
     Name,
     Raise,
@@ -142,7 +143,12 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
         cover = _cover(view, undoing, handler)
         if cover is None:
             continue
-        doubtful = cover or _answers(view, undoing.node, handler) or _belongs_to_canceller(view, undoing, handler)
+        doubtful = (
+            cover
+            or _answers(view, undoing.node, handler)
+            or _belongs_to_canceller(view, undoing, handler)
+            or _is_undone_by_canceller(view, undoing)
+        )
         if found is None or (found.doubtful and not doubtful):
             found = Missed(undoing.node, point, doubtful)
     return found if found is not None and not cancels_with_errors(view.module) else None
@@ -182,9 +188,14 @@ def _answers(view: FunctionView, index: int, handler: Handler) -> bool:
     """Whether what undoes something is an answer to this error: it says what was wrong (`close(code=1011)`), or is
     given the error itself."""
     call = view.call_at(index)
+    if call is None:
+        return False
     caught = handler.excepts(view).name
-    for arg in call.node.args if call is not None else ():
-        if arg.keyword in _REASONS:
+    callee = call.callee
+    params = [param.name for param in callee.facts.params] if callee is not None else []
+    names = params[1:] if callee is not None and callee.self_name else params
+    for at, arg in enumerate(call.node.args):
+        if (arg.keyword or (names[at] if at < len(names) and not arg.star else "")) in _REASONS:
             return True
         node = view.nodes[arg.value]
         if isinstance(node, Name) and node.id in (caught, *_REASONS):
@@ -203,6 +214,35 @@ def _belongs_to_canceller(view: FunctionView, undoing: Undoing, handler: Handler
     if not own or not any(key.partition(".")[0] == own for key in undoing.keys):
         return False
     return innermost(view, handler.node, RegionKind.LOOP) >= 0 and is_task_root(view)
+
+
+def _is_undone_by_canceller(view: FunctionView, undoing: Undoing) -> bool:
+    """Whether what is undone is taken out of a container of the instance in the coroutine of a task, and another method
+    that cancels a task takes it out too."""
+    own = view.self_name
+    places = frozenset(key.partition(".")[2] for key in undoing.keys if own and key.startswith(f"{own}."))
+    if not places or view.owner is None or not is_task_root(view):
+        return False
+    return any(
+        method is not view
+        and any(call.member == "cancel" for call in method.calls)
+        and any(method.key(at).partition(".")[2] in places for at in _emptied(method))
+        for method in view.owner.children
+        if method.facts.kind is FunctionKind.DEF and method.self_name
+    )
+
+
+def _emptied(view: FunctionView) -> Iterator[int]:
+    """The containers out of which a function takes something."""
+    for index, node in enumerate(view.nodes):
+        call = view.call_at(index)
+        if call is not None and call.receiver >= 0 and call.member in (*_REMOVING, "clear", "popitem"):
+            yield call.receiver
+        elif isinstance(node, Delete):
+            for operand in node.operands:
+                target = view.nodes[operand]
+                if isinstance(target, Subscript):
+                    yield target.value
 
 
 def _names_cancellations(view: FunctionView, handler: Handler) -> bool:
@@ -247,10 +287,18 @@ def _is_held(view: FunctionView, undoing: Undoing, handler: Handler, point: int)
         regions = [(at, view.region_of(at) if at >= 0 else -1) for at in _stores(view, key)]
         if any(view.is_inside(region, handler.region) for _, region in regions):
             continue  # a name of the handler's own, for one of the others
-        if not regions or any(at < point or not view.is_inside(region, handler.statement) for at, region in regions):
+        if not regions or any(
+            not view.is_inside(region, handler.statement) or (at < point and _comes_to(view, at, point))
+            for at, region in regions
+        ):
             return True
         judged = True
     return not judged
+
+
+def _comes_to(view: FunctionView, start: int, goal: int) -> bool:
+    """Whether a path leads from one node to another, exceptions that are dealt with on the way included."""
+    return meets(view, start, lambda index: index == goal, lambda index: False, errors=True) >= 0
 
 
 def _stores(view: FunctionView, key: str) -> Iterator[int]:

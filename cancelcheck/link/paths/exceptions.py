@@ -146,6 +146,13 @@ def cancels_in_groups(view: FunctionView) -> bool:
     return any(framework is not None and framework.in_groups for framework in frameworks)
 
 
+def cancels_when_gone(view: FunctionView) -> bool:
+    """Whether the module imports a framework that tells of a peer that is gone by a cancellation."""
+    catalog = view.module.project.catalog
+    frameworks = (catalog.framework(library) for library in view.module.facts.libraries)
+    return any(framework is not None and framework.when_gone for framework in frameworks)
+
+
 def cancels_with_errors(module: ModuleView) -> bool:
     """Whether the coroutines of a file are those of a framework that cancels with an ordinary exception: it imports
     one, or a file of the project that does, and none of the others."""

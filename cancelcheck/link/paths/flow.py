@@ -737,10 +737,10 @@ class _Search:
         if isinstance(node, Yield):
             return ("closed",)
         if isinstance(node, Call):
-            # what is awaited at once fails there
-            awaited = node.parent >= 0 and isinstance(view.nodes[node.parent], Await)
+            # what is awaited at once fails there, and what is started does elsewhere
+            apart = node.parent >= 0 and isinstance(view.nodes[node.parent], Await)
             fails = may_fail if self.raising is Raising.ALL else waits
-            return ("error",) if not awaited and fails(view, index) else ()
+            return ("error",) if not apart and not _is_started(view, index) and fails(view, index) else ()
         return ()
 
     def _learn(self, known: frozenset[tuple[str, bool]], key: str, value: object) -> frozenset[tuple[str, bool]]:
@@ -790,9 +790,12 @@ class _Search:
         constant = self.view.nodes[value]
         if isinstance(constant, Const) and constant.kind in ("bool", "int", "none"):
             return known if bool(constant.value) is branch else None
-        if self.over is not None and any(self.over(leaf) is truth for leaf, truth in _told(self.view, value, branch)):
+        held = known | {(self.name, True)}
+        if self.over is not None and any(
+            self.over(leaf) is truth for leaf, truth in _told(self.view, value, branch, held)
+        ):
             return None
-        if _truth(self.view, value, known | {(self.name, True)}) is (not branch):
+        if _truth(self.view, value, held) is (not branch):
             return None
         for key, positive in conditions(self.view, value, branch):
             truth = positive is branch
@@ -880,6 +883,15 @@ def _frees(view: FunctionView, index: int) -> bool:
     return instance is not None and view.module.project.catalog.lock(instance.catalog_type()) is not None
 
 
+def _is_started(view: FunctionView, index: int) -> bool:
+    """Whether a call makes the coroutine that the call around it starts as a task."""
+    outer = view.call_at(view.nodes[index].parent) if view.nodes[index].parent >= 0 else None
+    spawner = view.module.project.catalog.spawner(outer.target) if outer is not None else None
+    if outer is None or spawner is None or spawner.work is not schema.Work.COROUTINE:
+        return False
+    return outer.argument(spawner.work_keyword, spawner.work_position) == index
+
+
 def may_fail(view: FunctionView, index: int) -> bool:
     """Whether a call may raise in the course of things: not those that only keep, count, look or log, nor those that
     make a coroutine or start it."""
@@ -891,7 +903,8 @@ def may_fail(view: FunctionView, index: int) -> bool:
     if callee is not None:
         return _making_may_fail(callee) if callee.facts.kind is FunctionKind.CLASS else _body_may_fail(callee)
     if call.target:
-        return not any(ask(call.target) for ask in (catalog.is_harmless, catalog.is_coroutine, catalog.is_partial))
+        asked = (catalog.is_harmless, catalog.is_coroutine, catalog.is_partial, catalog.is_suppressor, catalog.scope)
+        return not any(ask(call.target) for ask in asked)
     return call.receiver < 0 or not catalog.is_harmless_member(call.member)
 
 
@@ -908,10 +921,14 @@ _MAKERS = ("__new__", "__init__", "__post_init__")
 
 
 def waits(view: FunctionView, index: int) -> bool:
-    """Whether a call blocks for something outside, by the catalogue: a sleep does not fail."""
+    """Whether a call blocks for something outside, by the catalogue: a sleep, or the wait for a thread's event, does
+    not fail."""
     call = view.call_at(index)
-    api = view.module.project.catalog.api(call.target) if call is not None else None
-    return api is not None and api.kind is not schema.Kind.SLEEP
+    catalog = view.module.project.catalog
+    api = catalog.api(call.target) if call is not None else None
+    if call is None or api is None:
+        return False
+    return api.kind is not schema.Kind.SLEEP and not catalog.is_harmless(call.target)
 
 
 def _body_may_fail(view: FunctionView) -> bool:
@@ -994,15 +1011,20 @@ def _is_plain(view: FunctionView, index: int) -> bool:
     return view.module.project.catalog.is_harmless(call.target)
 
 
-def _told(view: FunctionView, index: int, outcome: bool) -> Iterator[tuple[int, bool]]:
-    """The clauses of a condition whose outcome follows from that of the whole, each with its own."""
+def _told(
+    view: FunctionView, index: int, outcome: bool, known: frozenset[tuple[str, bool]]
+) -> Iterator[tuple[int, bool]]:
+    """The clauses of a condition whose outcome follows from that of the whole, each with its own: of an `and` that does
+    not hold, the only one of which it is not known that it does."""
     node = view.nodes[index]
     if isinstance(node, Operation) and node.op == "not":
-        yield from _told(view, node.operands[0], not outcome)
+        yield from _told(view, node.operands[0], not outcome, known)
     elif isinstance(node, Operation) and node.op in ("and", "or"):
-        if outcome is (node.op == "and"):
-            for operand in node.operands:
-                yield from _told(view, operand, outcome)
+        both = node.op == "and"
+        open_ = [operand for operand in node.operands if _truth(view, operand, known) is not both]
+        if outcome is both or len(open_) == 1:
+            for operand in node.operands if outcome is both else open_:
+                yield from _told(view, operand, outcome, known)
     else:
         yield index, outcome
 

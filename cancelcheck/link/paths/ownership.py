@@ -226,6 +226,7 @@ def settled_by(view: FunctionView, reads: Iterable[int], stops: Stops) -> Settli
             when.setdefault(read.node, Settles.AFTER)
         elif read.fate is not Fate.LOOKED_AT:
             when[read.node] = Settles.AT_ONCE
+            when.update(dict.fromkeys(_comprehensions_around(view, at), Settles.AT_ONCE))
     return lambda index: when.get(index, Settles.NO)
 
 
@@ -356,13 +357,15 @@ def own_reads(view: FunctionView, name: str) -> list[int] | None:
 
 
 def with_comprehensions(view: FunctionView, reads: list[int]) -> list[int]:
-    """Reads of a local, and where the comprehensions begin that some of them stand in: one over nothing reads nothing,
-    but nobody who writes it thinks of that."""
-    found = list(reads)
-    for at in reads:
-        around = (view.regions[region] for region in view.regions_around(at))
-        found += [region.node for region in around if region.kind is RegionKind.COMPREHENSION]
-    return found
+    """Reads of a local, and where the comprehensions begin that some of them stand in."""
+    return [*reads, *(around for at in reads for around in _comprehensions_around(view, at))]
+
+
+def _comprehensions_around(view: FunctionView, index: int) -> list[int]:
+    """Where the comprehensions around a node begin: one over nothing reads nothing, but nobody who writes it thinks of
+    that."""
+    around = (view.regions[region] for region in view.regions_around(index))
+    return [region.node for region in around if region.kind is RegionKind.COMPREHENSION]
 
 
 def when_it_leaves(view: FunctionView, leak: Leak) -> str:

@@ -10,7 +10,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import is_cancellation_point
 from cancelcheck.link.paths.scopes import scope_of
 from cancelcheck.link.tasks.spawning import spawner_of
-from cancelcheck.model.facts import Await, Call, Enter, Exit, Iterate, Name, RegionKind, Store
+from cancelcheck.model.facts import Await, Call, Enter, Exit, Iterate, Name, RegionKind, Store, Yield
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -145,9 +145,11 @@ def _is_one_of(view: FunctionView, index: int, names: frozenset[str]) -> bool:
 
 def may_join(view: FunctionView, index: int) -> Joining:
     """Whether what is waited for at a node may be the end of a task, or a sign from it."""
+    node = view.nodes[index]
+    if isinstance(node, Yield):
+        return Joining.UNKNOWN  # whoever has it may wait for anything
     if not is_cancellation_point(view, index):
         return Joining.NO
-    node = view.nodes[index]
     if isinstance(node, (Enter, Exit)):
         enter = node if isinstance(node, Enter) else view.nodes[node.enter]
         assert isinstance(enter, Enter)

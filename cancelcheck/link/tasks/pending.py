@@ -65,8 +65,16 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
             continue
         # one job that is given some time, and then goes on by itself, is often meant so
         alone = len(tasks.made) == 1 and next(view.loops_around(tasks.made[0]), -1) < 0 and not _early(call, waiter)
-        strict = not call.is_awaited or is_program(view) or alone
+        strict = not call.is_awaited or is_program(view) or alone or _is_looked_at(view, pending, call)
         yield Left(call, tasks.made, "it may come back before they are done", strict)
+
+
+def _is_looked_at(view: FunctionView, pending: str, call: CallSite) -> bool:
+    """Whether a condition asks if any are left: the function knows that they go on."""
+    return bool(pending) and any(
+        reader is view and at > call.index and any(isinstance(view.nodes[up], Test) for up in view.outwards(at))
+        for reader, at in view.reads(pending)
+    )
 
 
 def _early(call: CallSite, waiter: schema.Waiter) -> bool:
@@ -89,10 +97,12 @@ def left_by_cancellation(view: FunctionView) -> Iterator[Left]:
             for part in _own_parts(view, call, waiter)
             if not _is_followed(view, part, call, inside) and _is_left(view, part, call, inside)
             for at in part.made
-            if _takes(view, at)
+            if _takes(view, at, _DEEP)
         )
         if made:
-            yield Left(call, made, "it is cancelled, and cancels none of them", view.module.is_test)
+            # what a coroutine of the project takes, it may do something with itself
+            strict = view.module.is_test or not any(_takes(view, at, 0) for at in made)
+            yield Left(call, made, "it is cancelled, and cancels none of them", strict)
 
 
 def _own_parts(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> list[Tasks]:
@@ -145,13 +155,14 @@ def _is_left(view: FunctionView, tasks: Tasks, call: CallSite, inside: frozenset
     return leak_of(view, call.index, settles, raising=Raising.CANCEL, kind="cancel") is not None
 
 
-def _takes(view: FunctionView, index: int) -> bool:
-    """Whether a task takes something out of a queue or a stream: what it takes when nobody looks any more is lost."""
+def _takes(view: FunctionView, index: int, depth: int) -> bool:
+    """Whether a task takes something out of a queue or a stream: what it takes when nobody looks any more is lost.
+    `depth`: through how many coroutines of the project."""
     call = view.call_at(index)
     assert call is not None
     spawner = spawner_of(call)
     given = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else index
-    return given is not None and given >= 0 and _takes_in(view, given, _DEEP)
+    return given is not None and given >= 0 and _takes_in(view, given, depth)
 
 
 def _takes_in(view: FunctionView, index: int, depth: int) -> bool:
