@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cancelcheck.lower import LowerError, lower_module
-from cancelcheck.lower.skeleton import Skeleton, UnsureError
+from cancelcheck.lower.module import facts_of as facts_of_tree
+from cancelcheck.lower.places import UnsureError, parsed
 from cancelcheck.model.facts import (
     AnyNode,
     Attr,
@@ -163,11 +164,11 @@ def assert_same_from_either_parser(text: str) -> None:
 
 
 def is_left_to_libcst(text: str) -> bool:
+    tree = parsed(text)
     try:
-        Skeleton(text)
+        return tree is None or not facts_of_tree(SourceFile("a.py", text, module="package.a"), tree)
     except UnsureError:
         return True
-    return False
 
 
 @pytest.mark.parametrize("path", SAMPLE, ids=label)

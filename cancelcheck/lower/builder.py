@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import libcst as cst
+from collections.abc import Callable
+from typing import Any
 
-from cancelcheck.lower.skeleton import Skeleton
-from cancelcheck.lower.spans import Spans
 from cancelcheck.model.facts import AnyNode, Block, BlockEnd, Exit, Function, FunctionKind, Region, RegionKind
 
 
@@ -28,8 +27,8 @@ class Frame:
 class ModuleBuilder:
     """What the functions of one module share while they are lowered."""
 
-    def __init__(self, spans: Spans | Skeleton, module: str, is_package: bool) -> None:
-        self.spans = spans
+    def __init__(self, places: Any, module: str, is_package: bool) -> None:
+        self.places = places
         self.functions: list[Function] = []
         self.libraries: set[str] = set()
         self.package = module if is_package else module.rpartition(".")[0]
@@ -63,7 +62,6 @@ class Builder:
         head: int,
     ) -> None:
         self.module = module
-        self.spans = module.spans
         self.index = len(module.functions)
         self.function = Function(
             name=name,
@@ -82,8 +80,7 @@ class Builder:
         self.frames: list[Frame] = []
         self.scopes: list[dict[str, str]] = []
         self.mangled = 0
-        # of every node, by identity; one span for all while a quoted annotation is lowered
-        self.where: dict[int, tuple[int, int]] = module.spans.where
+        self.stand_in(module.places)
         self.live: set[int] = {0}
         self.on_error = -1
         self.region = -1
@@ -91,11 +88,13 @@ class Builder:
         self.region = self.open_region(RegionKind.BODY, span)
         self.begin(self.block())
 
-    # --- nodes
+    def stand_in(self, places: Any) -> None:
+        """From here on these say where nodes stand: others while a quoted annotation is lowered."""
+        self.places = places
+        self.span: Callable[[Any], tuple[int, int]] = places.span
+        self.names_differ: bool = places.names_differ
 
-    def span(self, node: cst.CSTNode) -> tuple[int, int]:
-        """Offsets of a CST node."""
-        return self.where[id(node)]
+    # --- nodes
 
     def emit(self, node: AnyNode, *operands: int) -> int:
         """Appends a node to the current block, and makes it the parent of its operands."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import ast
 import gc
 import sys
-from collections.abc import Callable
-
-import libcst as cst
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cancelcheck.lower.builder import Builder, ModuleBuilder
 from cancelcheck.lower.nesting import MAX_BRACKETS, MAX_DEPTH, nesting_of
-from cancelcheck.lower.parsing import RECURSION_LIMIT, parse
-from cancelcheck.lower.skeleton import Skeleton, UnsureError, parsed
-from cancelcheck.lower.spans import Spans
-from cancelcheck.lower.statements import suite
+from cancelcheck.lower.places import Places, UnsureError, parsed
+from cancelcheck.lower.stack import RECURSION_LIMIT
+from cancelcheck.lower.statements import InvalidError, suite
 from cancelcheck.model.facts import FunctionKind, ModuleFacts
 from cancelcheck.model.source import SourceFile
 
@@ -45,7 +43,7 @@ def lower_module(source: SourceFile, *, whole: bool = False, apart: Apart | None
         tree = None if whole else parsed(source.text)
         sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
         return _lower(source, tree, apart)
-    except cst.CSTValidationError as error:
+    except InvalidError as error:
         raise LowerError(1, f"cannot be parsed: {error}") from None
     except RecursionError:
         raise LowerError(1, "is nested too deeply to be analysed") from None
@@ -58,8 +56,7 @@ def lower_module(source: SourceFile, *, whole: bool = False, apart: Apart | None
 def _lower(source: SourceFile, tree: ast.Module | None, apart: Apart | None) -> ModuleFacts:
     if tree is not None:
         try:
-            skeleton = Skeleton(source.text, tree)
-            return _facts(source, skeleton, skeleton)
+            return facts_of(source, tree)
         except UnsureError:
             pass
     found = nesting_of(source.text)
@@ -74,22 +71,26 @@ def _lower(source: SourceFile, tree: ast.Module | None, apart: Apart | None) -> 
     return _lower_whole(source, found.needs_stack)
 
 
+def facts_of(source: SourceFile, tree: ast.Module) -> ModuleFacts:
+    """The facts of a file that the interpreter's parser has read. Raises `UnsureError` where it does not tell enough,
+    `InvalidError`."""
+    return _facts(source, tree.body, Places(source.text))
+
+
 def _lower_whole(source: SourceFile, deep: bool) -> ModuleFacts:
     """The facts of a file that LibCST itself has to read."""
-    text = source.text
-    # LibCST drops a leading form feed
-    shift = len(text) - len(text.lstrip("\f"))
+    # it takes a fifth of a second to import, and hardly a file needs it
+    from cancelcheck.lower.whole import UnreadableError, whole
+
     try:
-        tree = parse(text[shift:], deep=deep)
-    except cst.ParserSyntaxError as error:
-        raise LowerError(error.raw_line, f"cannot be parsed: {_reason(error)}") from None
-    except ValueError as error:
-        raise LowerError(1, f"cannot be parsed: {error}") from None
-    return _facts(source, tree, Spans(tree, text, shift))
+        body, places = whole(source.text, deep=deep)
+    except UnreadableError as error:
+        raise LowerError(error.line, error.reason) from None
+    return _facts(source, body, places)
 
 
-def _facts(source: SourceFile, tree: cst.Module | Skeleton, spans: Spans | Skeleton) -> ModuleFacts:
-    shared = ModuleBuilder(spans, source.module, source.is_package)
+def _facts(source: SourceFile, body: Sequence[ast.stmt], places: Any) -> ModuleFacts:
+    shared = ModuleBuilder(places, source.module, source.is_package)
     builder = Builder(
         shared,
         name=source.module.rpartition(".")[2],
@@ -100,16 +101,12 @@ def _facts(source: SourceFile, tree: cst.Module | Skeleton, spans: Spans | Skele
         span=(0, len(source.text)),
         head=0,
     )
-    suite(builder, tree)
+    suite(builder, body)
     builder.finish()
     return ModuleFacts(
         module=source.module,
         is_package=source.is_package,
-        exact=spans.exact,
+        exact=places.exact,
         functions=shared.functions,
         libraries=sorted(library for library in shared.libraries if library),
     )
-
-
-def _reason(error: cst.ParserSyntaxError) -> str:
-    return " ".join(error.message.split()).removeprefix("parser error: ").rstrip(".")

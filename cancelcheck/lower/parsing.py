@@ -8,13 +8,11 @@ without this, and 2.26 s with it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from types import FunctionType
-from typing import TypeVar
 
 import libcst as cst
 
-_T = TypeVar("_T")
+from cancelcheck.lower.stack import on_large_stack
 
 
 def _leave(_self: object) -> None:
@@ -58,13 +56,6 @@ class _Unvalidated:
 _unvalidated = _Unvalidated()
 
 
-RECURSION_LIMIT = 20_000
-"""Python frames that code generation and lowering may use: an expression of 3,000 terms needs about 10,000."""
-
-STACK = 512 * 1024 * 1024
-"""Bytes of stack for a deep text, in a thread of its own. They are only reserved: what is not used costs nothing."""
-
-
 def parse(text: str, *, deep: bool = False) -> cst.Module:
     """The tree of a module; with `deep` on a stack that is sure to be large enough. Raises `ParserSyntaxError`. What
     validation would have found in what the parser lets pass (bytes beside text, a bare `except` before others),
@@ -75,26 +66,3 @@ def parse(text: str, *, deep: bool = False) -> cst.Module:
 def _parse(text: str) -> cst.Module:
     with _unvalidated:
         return cst.parse_module(text)
-
-
-def on_large_stack(work: Callable[[], _T]) -> _T:
-    """What comes of the work, done in a thread with a stack that is sure to be large enough."""
-    done: list[_T] = []
-    failed: list[Exception] = []
-
-    def run() -> None:
-        try:
-            done.append(work())
-        except Exception as error:  # noqa: BLE001 - raised again below, in the thread of the caller
-            failed.append(error)
-
-    before = threading.stack_size(STACK)
-    try:
-        thread = threading.Thread(target=run, name="parse", daemon=True)
-        thread.start()
-    finally:
-        threading.stack_size(before)
-    thread.join()  # cancelcheck: ignore[CAN404] the work ends, in a result or an error
-    if failed:
-        raise failed[0]
-    return done[0]

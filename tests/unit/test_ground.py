@@ -167,7 +167,7 @@ def test_such_a_run_loads_neither_rules_nor_parser(tree: Tree) -> None:
     program = (
         "import sys; from cancelcheck.cli import main; status = main(sys.argv[1:]);"
         "sys.exit([name for name in sys.modules if name.startswith(('libcst', 'rich', 'cancelcheck.rules', "
-        "'cancelcheck.link', 'cancelcheck.engine.pipeline'))] or status)"
+        "'cancelcheck.link', 'cancelcheck.lower', 'cancelcheck.engine.pipeline'))] or status)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "--cache-dir", str(tree.root.parent / "cache"), "app"],
