@@ -26,6 +26,16 @@ class Place(msgspec.Struct, frozen=True):
     column: int
 
 
+class Snippet(msgspec.Struct, frozen=True):
+    """The lines around one of a file; `first` is the number of the first of them. What all of them are indented by is
+    left out."""
+
+    path: str
+    line: int
+    first: int
+    lines: tuple[str, ...]
+
+
 class Wait(msgspec.Struct, frozen=True):
     """A line of a sum: what is waited for, from when on (milliseconds from the beginning) and for how long, and how
     that comes about. `blocks`: it holds up its thread, so that no scope ends it. `parts` add up to it."""
@@ -85,8 +95,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """The entry points of what was looked at; `errors` are the files that could not be, with the reason."""
+    """The entry points of what was looked at; `errors` are the files that could not be, with the reason. `snippets`
+    show each place that is named."""
 
     entries: tuple[Entry, ...]
     files: int
     errors: tuple[tuple[str, str], ...] = ()
+    snippets: tuple[Snippet, ...] = ()

@@ -8,6 +8,7 @@ import msgspec
 
 from cancelcheck import __version__
 from cancelcheck.model.budget import Budget, Call, Entry, Place, Verdict, Wait
+from cancelcheck.reporting.counting import counted
 from cancelcheck.reporting.printable import printable
 
 _BAR = 24
@@ -96,7 +97,7 @@ def _leaves(waits: Iterable[Wait]) -> Iterator[Wait]:
 
 
 def _rows(waits: Iterable[Wait], depth: int, *, tells: bool) -> Iterator[tuple[str, Wait, int]]:
-    for wait, count in _folded(waits):
+    for wait, count in folded(waits):
         times = f"{count} × " if count > 1 else ""
         how = f"  {wait.how}" if wait.how else ""
         blocks = "  (blocks its thread)" if tells and wait.blocks and not wait.parts else ""
@@ -104,7 +105,7 @@ def _rows(waits: Iterable[Wait], depth: int, *, tells: bool) -> Iterator[tuple[s
         yield from _rows(wait.parts, depth + 1, tells=tells)
 
 
-def _folded(waits: Iterable[Wait]) -> Iterator[tuple[Wait, int]]:
+def folded(waits: Iterable[Wait]) -> Iterator[tuple[Wait, int]]:
     """Waits, with how often each comes in a row."""
     current: Wait | None = None
     count = 0
@@ -149,11 +150,11 @@ def _at(place: Place) -> str:
 
 def _summary(budget: Budget) -> str:
     if not budget.entries:
-        return f"No entry points in {budget.files} {'file' if budget.files == 1 else 'files'}."
+        return f"No entry points in {counted(budget.files, 'file')}."
     counts = {verdict: sum(entry.verdict is verdict for entry in budget.entries) for verdict in Verdict}
     broken = sum(entry.is_broken for entry in budget.entries)
     parts = [
-        f"{len(budget.entries)} entry points in {budget.files} {'file' if budget.files == 1 else 'files'}",
+        f"{counted(len(budget.entries), 'entry point')} in {counted(budget.files, 'file')}",
         f"{counts[Verdict.FOREVER]} can wait forever",
         f"{counts[Verdict.UNKNOWN]} for a time that is not known",
         f"{broken} for longer than promised",
