@@ -35,8 +35,7 @@ no fix where a value leaves the function, or comes from `datetime`.
 
 ## Known limits
 A point in time that is stored on an attribute is followed within its class only. Time stamps that are logged, stored,
-compared with other time stamps or sent to another process are left alone. One that is kept on an object, and says when
-a loop that sleeps does something again, is reported with `--strict`.
+compared with other time stamps or sent to another process are left alone.
 """
 
 from __future__ import annotations
@@ -84,7 +83,6 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             fix=ctx.fix("use the monotonic clock", Safety.SAFE, *edits)
             if (edits := monotonic_edits(fn, deadline))
             else None,
-            strict=deadline.paces,
         )
 
 
