@@ -568,9 +568,9 @@ class Resource(_Entry, frozen=True, kw_only=True):
     `holds` says in a word what is held (`connection`, `file`, `process`). `release` are the methods of the result that
     give it back, the usual one first, `by_waiting` those of them that do so only once they return; `given_back` calls
     that take it as their first argument and do so (`os.close`, a pool's `release`). `collected`: it is given back at
-    once where the last reference to it goes. `counts`: which ways out are reported by default. `entered`: a `with` on
-    it gives it back too; false where that ends something else (a transaction). `awaited`: the call is a
-    coroutine function, what is awaited is the resource. `only_if`: a keyword that has to be true for the result to
+    once where the last reference to it goes; `quiet`: and nobody warns of that, nor is anything lost by it. `counts`:
+    which ways out are reported by default. `entered`: a `with` on it gives it back too; false where that ends something
+    else (a transaction). `awaited`: the call is a coroutine function, what is awaited is the resource. `only_if`: a keyword that has to be true for the result to
     need giving back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result holds
     nothing yet (`client.stream(…)`). `opened_by`: the result holds nothing before one of these methods of it has run
     (`start`, `connect`). `item`: the result is a tuple, and what is held stands there in it (the writer of
@@ -584,6 +584,7 @@ class Resource(_Entry, frozen=True, kw_only=True):
     given_back: tuple[str, ...] = ()
     by_waiting: tuple[str, ...] = ()
     collected: bool = False
+    quiet: bool = False
     counts: Counts = Counts.ALL
     entered: bool = True
     awaited: bool = False

@@ -32,7 +32,9 @@ to say who gives it back.
 
 ## Known limits
 What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
-counts as handed over. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a
+counts as handed over. A client or a pool that is given back without a word when the last reference goes, and that the
+function closes on no way, is left alone; so is what fails between the call that takes a resource and the `try` whose
+`finally` gives it back, and waits for nothing. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a
 file, a socket), what only an error out of a call that waits for nothing leaves open, what a whole program or process
 holds, what a test leaves open where it fails, something unknown that the function closes by hand, but not in a
 `finally`;

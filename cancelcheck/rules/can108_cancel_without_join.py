@@ -32,7 +32,8 @@ Unsafe: the function now waits for the task's cleanup, however long that takes.
 ## Known limits
 Only tasks that the function has made itself, or that are on a private attribute of its instance which no other method
 waits for. A task that runs a mere wait of a library (`queue.get()`, `event.wait()`) has nothing to clean up and is left
-alone. A function that is not async cannot wait.
+alone. A function that is not async cannot wait. What a runner is given is waited for by the runner, and a test's tasks
+are over with it.
 """
 
 from __future__ import annotations

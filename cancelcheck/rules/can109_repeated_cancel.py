@@ -49,7 +49,9 @@ fix.
 
 ## Known limits
 The cancels of one function only, of what is a plain place (`task`, `self._scope`). A loop that cancels the same thing
-on each turn, and one that cancels all of a collection, are left alone.
+on each turn, and one that cancels all of a collection, are left alone; so is a task that has been waited for in between
+(it is over, and the second cancel is for the ways on which the first was not reached), and what a loop cancels before
+it makes the next one.
 """
 
 from __future__ import annotations

@@ -130,11 +130,27 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         for raising, settles in searches:
             if raising is not Raising.NONE and held.entry.collected:
                 break  # what is collected outlives no exception
+            if held.entry.quiet and not released:
+                break  # nor has anybody here thought of giving it back
             leak = leak_of(view, start, settles, raising=raising, name=held.name, holds=held.beside)
+            if leak is not None and raising is Raising.ALL and _is_before_try(view, held, reads, leak):
+                continue
             if leak is not None:
                 strict = held.entry.collected or raising in _SHARP or not _counts(held.entry, leak)
                 yield Forgotten(held, leak, released, strict)
                 break
+
+
+def _is_before_try(view: FunctionView, held: Held, reads: list[int], leak: Leak) -> bool:
+    """Whether something fails between where a resource is taken and the `try` whose `finally` gives it back."""
+    stops = stops_of(held.entry)
+    for at in reads:
+        final = innermost(view, at, RegionKind.FINALLY)
+        if final >= 0 and leak.kind == "error" and read_of(view, at, stops).fate is Fate.STOPPED:
+            entry = view.regions[view.regions[final].parent].entry
+            if held.store < leak.node < view.blocks[entry].start:
+                return True
+    return False
 
 
 def _settlings(view: FunctionView, reads: list[int], entry: schema.Resource) -> tuple[bool, Settling, Settling]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import is_cancellation_point
-from cancelcheck.link.paths.flow import Leak, Settles, Settling
+from cancelcheck.link.paths.flow import FAILURES, Leak, Settles, Settling
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -371,7 +371,7 @@ def _comprehensions_around(view: FunctionView, index: int) -> list[int]:
 def when_it_leaves(view: FunctionView, leak: Leak) -> str:
     """When a leak happens, for a message: "when line 15 returns"."""
     if leak.node < 0:
-        return f"when `{view.name}` ends"
+        return f"when `{view.name}` {'fails' if leak.kind in FAILURES else 'ends'}"
     line = view.line(leak.node)
     bound = view.nodes[leak.node]
     return {

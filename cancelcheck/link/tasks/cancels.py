@@ -10,6 +10,7 @@ from cancelcheck.link.function import CallSite, FunctionView
 from cancelcheck.link.paths.exceptions import exception_types, handler_in, is_cancellation_point, protected
 from cancelcheck.link.paths.flow import Leak, Settles, Settling, innermost, leak_of, meets
 from cancelcheck.link.paths.ownership import TASK, Fate, own_reads, read_of
+from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.attributes import attribute_reads, own_attribute
 from cancelcheck.link.tasks.pending import tasks_made
 from cancelcheck.link.tasks.spawning import calls_coroutine, spawner_of
@@ -97,7 +98,7 @@ class Again(NamedTuple):
 
 def cancelled_again(view: FunctionView) -> Iterator[Again]:
     """What is cancelled again on a path on which nothing else was done with it since: it was not bound anew, not looked
-    at, not waited for in a way that may give up."""
+    at, not waited for. Not what a loop cancels before it makes the next one."""
     places: dict[str, list[Cancel]] = {}
     for cancel in cancels(view):
         places.setdefault(cancel.key, []).append(cancel)
@@ -109,15 +110,28 @@ def cancelled_again(view: FunctionView) -> Iterator[Again]:
         for first in all_of:
             others = {cancel.call.index: cancel for cancel in all_of if cancel is not first}
             at = meets(view, first.call.index, others.__contains__, changed.__contains__)
-            if at < 0 or at in reported:
+            if at < 0 or at in reported or _makes_way(view, first, at):
                 continue
             reported.add(at)
             yield Again(first, others[at], _removable(view, first, others[at], changed))
 
 
+def _makes_way(view: FunctionView, first: Cancel, second: int) -> bool:
+    """Whether a cancel in a loop is that of the last one, before the loop makes the next, and another one stands behind
+    the loop."""
+    return any(
+        not view.is_inside(view.region_of(second), loop)
+        and any(
+            first.call.index < at and view.key(at) == first.key and not view.stores_none(at)
+            for at in view.nodes_in(loop)
+            if isinstance(view.nodes[at], (Store, StoreAttr))
+        )
+        for loop in view.loops_around(first.call.index)
+    )
+
+
 def _changes(view: FunctionView, key: str) -> frozenset[int]:
-    """The nodes at which something else is done with a place than to cancel it, to join it, or to see if it is
-    there."""
+    """The nodes at which something else is done with a place than to cancel it, or to see if it is there."""
     root = key.partition(".")[0]
     found: set[int] = set()
     for index, node in enumerate(view.nodes):
@@ -140,7 +154,7 @@ def _is_plain(view: FunctionView, index: int) -> bool:
         attr = view.nodes[use.node]
         call = view.call_at(attr.parent) if attr.parent >= 0 else None
         return call is not None and call.member == _CANCEL
-    return use.kind in ("awaited", "other")
+    return use.kind == "other"
 
 
 def _removable(view: FunctionView, first: Cancel, second: Cancel, changed: frozenset[int]) -> tuple[Cancel, ...]:
@@ -179,8 +193,9 @@ class Unjoined(NamedTuple):
 
 
 def unjoined(view: FunctionView) -> Iterator[Unjoined]:
-    """The tasks that a coroutine cancels and owns, and does not wait for on some path out."""
-    if not view.is_async:
+    """The tasks that a coroutine cancels and owns, and does not wait for on some path out. Not in what a runner is given,
+    which waits for all of them, nor in a test, with which they are over."""
+    if not view.is_async or is_program(view) or view.module.is_test:
         return
     for cancel in _single(view):
         if not cancel.entry.joined or not cancel.made or (all(_has_nothing_to_clean(call) for call in cancel.made)):
@@ -188,7 +203,8 @@ def unjoined(view: FunctionView) -> Iterator[Unjoined]:
         settles = _joins_attribute(view, cancel) if "." in cancel.key else _joins_local(view, cancel)
         if settles is None:
             continue
-        leak = _way_out(view, cancel.call, settles, name="" if "." in cancel.key else cancel.key)
+        name = "" if "." in cancel.key else cancel.key
+        leak = _way_out(view, cancel.call, settles, name=name, over=bool(name) and _is_awaited_before(view, cancel))
         if leak is not None:
             yield Unjoined(cancel, leak, "")
     yield from _unjoined_collections(view)
@@ -200,14 +216,31 @@ def _single(view: FunctionView) -> list[Cancel]:
 
 
 def _way_out(
-    view: FunctionView, call: CallSite, settles: Settling, *, name: str = "", holds: frozenset[str] = frozenset()
+    view: FunctionView,
+    call: CallSite,
+    settles: Settling,
+    *,
+    name: str = "",
+    holds: frozenset[str] = frozenset(),
+    over: bool = False,
 ) -> Leak | None:
     """The nearest way from a cancel to an exit on which nothing waits for what was cancelled. Out of a `finally` that
-    may be the way of the exception that led there."""
-    leak = leak_of(view, call.index, settles, name=name, holds=holds)
+    may be the way of the exception that led there; with `over` only that."""
+    leak = leak_of(view, call.index, settles, name=name, holds=holds) if not over else None
     if leak is None and innermost(view, call.index, RegionKind.FINALLY) >= 0:
         leak = leak_of(view, call.index, settles, name=name, holds=holds, unwinding=True)
     return leak
+
+
+def _is_awaited_before(view: FunctionView, cancel: Cancel) -> bool:
+    """Whether all ways without an exception that lead to a cancel come through an `await` of the task: it is over."""
+    if innermost(view, cancel.call.index, RegionKind.HANDLER) >= 0:
+        return False
+    reads = (read_of(view, at, TASK) for at in own_reads(view, cancel.key) or ())
+    awaited = {read.node for read in reads if read.fate is Fate.AWAITED}
+    return bool(awaited) and all(
+        meets(view, made.index, lambda at: at == cancel.call.index, awaited.__contains__) < 0 for made in cancel.made
+    )
 
 
 def _has_nothing_to_clean(call: CallSite) -> bool:
