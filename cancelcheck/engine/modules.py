@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from cancelcheck.config import LoadedSettings, Settings, SettingsFinder
 from cancelcheck.engine.discover import leads_into
 from cancelcheck.engine.ground import Ground
 from cancelcheck.files import name_of, shown_name
+from cancelcheck.model.standard import STANDARD
 
 _DEFAULT_SRC = Settings().src
 
@@ -55,7 +55,7 @@ class Modules:
 
     def _look(self, name: str, folder: str) -> str | None:
         # the standard library comes first on nobody's path, but a project that shadows it does so by accident
-        if name.partition(".")[0] in sys.stdlib_module_names:
+        if name.partition(".")[0] in STANDARD:
             return None
         for root in self._roots_for(folder):
             found = self._in_root(root, name)

@@ -44,7 +44,7 @@ def stamp() -> bytes:
 
 
 def _python() -> bytes:
-    # the codecs, the standard library's names, and Unicode's tables are Python's
+    # the codecs, and Unicode's tables are Python's
     return f"{cancelcheck.__version__} {sys.implementation.name} {sys.version_info[:3]}".encode()
 
 

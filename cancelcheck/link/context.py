@@ -9,7 +9,7 @@ from cancelcheck.link.project import ModuleView
 from cancelcheck.model.edit import Edit, Fix, Safety
 from cancelcheck.model.facts import FunctionKind
 from cancelcheck.model.finding import Finding, Step
-from cancelcheck.model.rule import Rule
+from cancelcheck.model.rule import Default, Rule
 
 
 class Context:
@@ -54,7 +54,7 @@ class Context:
             trace=trace,
             fix=fix if self.module.facts.exact else None,
             statement=source.line(line).strip(),
-            strict=strict,
+            strict=strict or self.rule.default is Default.STRICT,
         )
 
     def step(self, fn: FunctionView, at: int, note: str) -> Step:

@@ -9,11 +9,11 @@ when the code runs, or not surely, and does not count.
 from __future__ import annotations
 
 import re
-import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.model.facts import Import, RegionKind
+from cancelcheck.model.standard import STANDARD
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -147,7 +147,7 @@ def _section(view: FunctionView, module: str) -> int:
     top = module.partition(".")[0]
     if top == "__future__":
         return _FUTURE
-    if top in sys.stdlib_module_names:
+    if top in STANDARD:
         return _STANDARD
     return _OWN if top == view.module.name.partition(".")[0] else _OTHER
 

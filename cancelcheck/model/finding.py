@@ -23,7 +23,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     `statement` is the text of the reported statement's first line, stripped: with the code and the
     symbol it makes the fingerprint, so that a baseline survives when lines move. `strict` marks a report that is
-    made only with `--strict`, or when its rule is selected by name, though the rule itself is on. `silenced` is the
+    made only with `--strict`, or when its rule is selected by name, though the rule itself may be on. `silenced` is the
     comment in the code that silences it; None where none does.
     """
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 
 from cancelcheck.engine.report import Report
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default
 from cancelcheck.reporting.form import Surroundings
 from cancelcheck.reporting.json import dumped
 
@@ -22,7 +21,6 @@ _ROOT = "CI_PROJECT_DIR"
 
 def render(report: Report, surroundings: Surroundings) -> str:
     """The findings as GitLab's list."""
-    strict = {rule.code for rule in report.rules if rule.default is Default.STRICT}
     seen: Counter[tuple[str, str]] = Counter()
     entries: list[Mapping[str, object]] = []
     for finding in report.findings:
@@ -33,7 +31,7 @@ def render(report: Report, surroundings: Surroundings) -> str:
                 "description": f"{finding.message}. {finding.help}".removesuffix(" "),
                 "check_name": f"{finding.code} {finding.name}",
                 "fingerprint": _fingerprint(path, finding, seen[same]),
-                "severity": _severity(finding, strict),
+                "severity": _severity(finding),
                 "location": {"path": path, "lines": {"begin": finding.line}},
             }
         )
@@ -46,7 +44,7 @@ def _fingerprint(path: str, finding: Finding, number: int) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _severity(finding: Finding, strict: set[str]) -> str:
+def _severity(finding: Finding) -> str:
     if finding.code in ("CAN000", "CAN001"):
         return "critical"
-    return "minor" if finding.strict or finding.code in strict else "major"
+    return "minor" if finding.strict else "major"

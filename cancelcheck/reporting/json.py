@@ -33,6 +33,7 @@ class JsonFinding(TypedDict):
     message: str
     help: str
     symbol: str
+    strict: bool
     trace: tuple[Step, ...]
     fix: Fix | None
     fingerprint: str
@@ -90,6 +91,7 @@ def as_json(finding: Finding) -> JsonFinding:
         message=finding.message,
         help=finding.help,
         symbol=finding.symbol,
+        strict=finding.strict,
         trace=finding.trace,
         fix=finding.fix,
         fingerprint=finding.fingerprint,

@@ -9,7 +9,6 @@ from pathlib import Path
 from lsprotocol import types
 
 from cancelcheck.model.finding import Finding, Step
-from cancelcheck.model.rule import Default
 from cancelcheck.model.source import SourceFile
 from cancelcheck.rules import RULES
 from cancelcheck.server.positions import Positions
@@ -17,7 +16,6 @@ from cancelcheck.server.positions import Positions
 SOURCE = "cancelcheck"
 """The name under which an editor shows what is found."""
 
-_STRICT = frozenset(rule.code for rule in RULES if rule.default is Default.STRICT)
 _BY_WORD = {word: rule for rule in RULES for word in (rule.code, rule.name)}
 _COMMENT = re.compile(r"#\s*(?:noqa|cancelcheck:).*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9-]+")
@@ -49,7 +47,7 @@ def diagnostic_of(
 def _severity(finding: Finding) -> types.DiagnosticSeverity:
     if finding.code in ("CAN000", "CAN001"):
         return types.DiagnosticSeverity.Error
-    if finding.strict or finding.code in _STRICT:
+    if finding.strict:
         return types.DiagnosticSeverity.Information
     return types.DiagnosticSeverity.Warning
 

@@ -206,6 +206,13 @@ def test_a_finding_that_is_strict_by_itself(root: Path) -> None:
     assert places(run(settings=Settings(extend_select=("CAN1",)))) == []
 
 
+def test_a_finding_says_whether_it_is_strict(root: Path) -> None:
+    text = LOST + "\n\ndef wait(queue: Queue):\n    return queue.get()\n"
+    write(root, {"a.py": f"from queue import Queue\n{text}"})
+    found = run(settings=Settings(strict=True)).findings
+    assert [(finding.code, finding.strict) for finding in found] == [("CAN101", False), ("CAN404", True)]
+
+
 PROJECT = {
     "pyproject.toml": "[tool.cancelcheck]\n",
     "src/app/__init__.py": "",

@@ -13,7 +13,6 @@ from cancelcheck.engine.report import Report
 from cancelcheck.model.finding import Finding
 from cancelcheck.reporting import render
 from cancelcheck.reporting.form import Surroundings
-from cancelcheck.rules import RULES
 from tests.unit.reporting.sample import EMPTY, HARM, LOST, REPORT
 
 DOCUMENTED = {
@@ -70,8 +69,8 @@ def test_what_stands_in_it() -> None:
     assert chain["description"] == "`a` waits: forever, really."
 
 
-def at(line: int, path: str = "a.py", statement: str = "f()", code: str = "CAN101") -> Finding:
-    return Finding(path, line, 1, line, 2, code, "n", "timeout", "m", "h", "s", statement=statement)
+def at(line: int, path: str = "a.py", statement: str = "f()", strict: bool = False) -> Finding:
+    return Finding(path, line, 1, line, 2, "CAN101", "n", "timeout", "m", "h", "s", statement=statement, strict=strict)
 
 
 def test_no_two_entries_have_the_same_fingerprint_and_none_has_its_line_in_it() -> None:
@@ -83,7 +82,7 @@ def test_no_two_entries_have_the_same_fingerprint_and_none_has_its_line_in_it() 
 
 
 def test_what_is_worth_a_look_weighs_less() -> None:
-    (strict,) = entries(Report((at(1, code="CAN107"),), rules=RULES))
+    (strict,) = entries(Report((at(1, strict=True),)))
     assert strict["severity"] == "minor"
 
 

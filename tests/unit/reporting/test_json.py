@@ -64,6 +64,7 @@ def test_json() -> None:
         "message": "task `poll('日本')` is not kept: it can vanish, 100 %",
         "help": "Keep it.",
         "symbol": "a.serve",
+        "strict": False,
         "trace": [],
         "fix": None,
         "fingerprint": LOST.fingerprint,
