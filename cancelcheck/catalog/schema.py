@@ -570,12 +570,12 @@ class Resource(_Entry, frozen=True, kw_only=True):
     that take it as their first argument and do so (`os.close`, a pool's `release`). `collected`: it is given back at
     once where the last reference to it goes; `quiet`: and nobody warns of that, nor is anything lost by it. `counts`:
     which ways out are reported by default. `entered`: a `with` on it gives it back too; false where that ends something
-    else (a transaction). `awaited`: the call is a coroutine function, what is awaited is the resource. `only_if`: a keyword that has to be true for the result to
-    need giving back (`stream` of `requests.get`). `context_only`: it is held by entering it, the bare result holds
-    nothing yet (`client.stream(…)`). `opened_by`: the result holds nothing before one of these methods of it has run
-    (`start`, `connect`). `item`: the result is a tuple, and what is held stands there in it (the writer of
-    `asyncio.open_connection`). `lent`: keywords with which it is made on something of another owner, and holds nothing
-    of its own (a client's `transport`, where that is not made for it).
+    else (a transaction). `awaited`: the call is a coroutine function, what is awaited is the resource. `only_if`: a
+    keyword that has to be true for the result to need giving back (`stream` of `requests.get`). `context_only`: it is
+    held by entering it, the bare result holds nothing yet (`client.stream(…)`). `opened_by`: the result
+    holds nothing before one of these methods of it has run (`start`, `connect`). `item`: the result is a tuple, and
+    what is held stands there in it (the writer of `asyncio.open_connection`). `lent`: keywords with which it is made on
+    something of another owner, and holds nothing of its own (a client's `transport`, where that is not made for it).
     """
 
     call: Names

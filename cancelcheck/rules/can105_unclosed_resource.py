@@ -34,11 +34,11 @@ to say who gives it back.
 What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
 counts as handed over. A client or a pool that is given back without a word when the last reference goes, and that the
 function closes on no way, is left alone; so is what fails between the call that takes a resource and the `try` whose
-`finally` gives it back, and waits for nothing. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a
-file, a socket), what only an error out of a call that waits for nothing leaves open, what a whole program or process
-holds, what a test leaves open where it fails, something unknown that the function closes by hand, but not in a
-`finally`;
-and two releases in a row where the second is not run if the first is cancelled, or fails in a `try` that goes on.
+`finally` gives it back, and waits for nothing. Reported with `--strict` only: what Python gives back by itself when the
+last reference goes (a file, a socket), what only an error out of a call that waits for nothing leaves open, what a
+whole program or process holds, what a test leaves open where it fails, something unknown that the function closes by
+hand, but not in a `finally`; and two releases in a row where the second is not run if the first is cancelled, or fails
+in a `try` that goes on.
 
 A generator that closes what it was given at its end, and not in a `finally`, is reported at that `close`: by default
 where the catalogue knows what it was given.

@@ -193,8 +193,8 @@ class Unjoined(NamedTuple):
 
 
 def unjoined(view: FunctionView) -> Iterator[Unjoined]:
-    """The tasks that a coroutine cancels and owns, and does not wait for on some path out. Not in what a runner is given,
-    which waits for all of them, nor in a test, with which they are over."""
+    """The tasks that a coroutine cancels and owns, and does not wait for on some path out. Not in what a runner is
+    given, which waits for all of them, nor in a test, with which they are over."""
     if not view.is_async or is_program(view) or view.module.is_test:
         return
     for cancel in _single(view):
