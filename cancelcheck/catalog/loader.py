@@ -408,8 +408,14 @@ class Catalog:
         return self._get("checkpoint", name) is not None
 
     def never_returns(self, name: str) -> bool:
-        """Whether a call never returns normally."""
-        return self._get("no_return", name) is not None
+        """Whether a call never returns normally, whatever it is given."""
+        found = self.no_return(name)
+        return found is not None and not found.given
+
+    def no_return(self, name: str) -> schema.NoReturn | None:
+        """A call that ends the program."""
+        found: schema.NoReturn | None = self._get("no_return", name)
+        return found
 
     def clock(self, name: str) -> schema.ClockEntry | None:
         """A call that reads a clock."""

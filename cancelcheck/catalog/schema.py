@@ -512,9 +512,11 @@ class Checkpoint(_Entry, frozen=True, kw_only=True):
 
 
 class NoReturn(_Entry, frozen=True, kw_only=True):
-    """A call that never returns normally."""
+    """A call that never returns normally. `given`: only where this call is among its arguments, and then the program
+    may go on for a moment (`os.kill(os.getpid(), …)`)."""
 
     call: Names
+    given: str = ""
 
 
 class ClockEntry(_Entry, frozen=True, kw_only=True):

@@ -33,16 +33,22 @@ def generated_method(call: CallSite, target: str) -> str:
 
 
 def _streams(call: CallSite, instance: Instance) -> bool | None:
-    """Whether a method gives many answers: by the class, else by what is done with them. None: the class has no such
-    method."""
+    """Whether a method gives many answers, or takes many questions: by the class, else by what it is handed, and what
+    is done with them. None: the class has no such method."""
     if instance.view is not None:
         for holder, at in instance.view.attribute_stores.get(call.member, ()):
             value = holder.assigned_value(at)
             made = holder.call_at(value) if value is not None else None
             if made is not None:
-                return made.member.endswith("_stream")
+                return "stream" in made.member
         return None
-    return any(True for _ in _iterations(call))
+    return any(True for _ in _iterations(call)) or _hands_stream(call)
+
+
+def _hands_stream(call: CallSite) -> bool:
+    """Whether a call is handed what a generator gives: many questions, for one answer or for many."""
+    given = call.fn.call_at(call.positional[0]) if call.positional else None
+    return given is not None and given.callee is not None and given.callee.facts.is_generator
 
 
 def _is_async(call: CallSite, instance: Instance, entry: schema.Generated) -> bool | None:

@@ -159,6 +159,7 @@ class ModuleView:
         self.carriers: dict[int, tuple[Carrier, ...]] = {}
         self.unforwarded: dict[int, tuple[Unforwarded, ...]] = {}
         self.default_timeout: bool | None = None
+        self.only_runs: bool | None = None
         self.values: dict[tuple[int, int], Value | None] = {}
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
         self.found: dict[str, tuple[str, FunctionView | Variable | ModuleView | None]] = {}

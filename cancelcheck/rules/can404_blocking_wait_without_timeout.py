@@ -34,7 +34,8 @@ There is no fix: how long to wait, and what to do then, is for the project to sa
 ## Known limits
 By default only where the function serves requests (a route, a servicer's method, a task of a queue; of a framework that
 is not known, what a decorator's name and path make a route: `@api.get("/pay")`) or is an SLA function, itself or by
-functions that it calls; with `--strict` anywhere, but for a worker's loop over its queue.
+one or two functions below it; with `--strict` anywhere, but for a worker's loop over its queue. A thread that
+was told to end by an event (`stopped.set()`) before it is joined is left to `--strict` too.
 The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A `with`
 on a lock is not looked at, nor is a lock that the same function gives back.
 """
@@ -50,7 +51,7 @@ from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.paths.reaching import chain_of
 from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.promises.sla import promise_of
-from cancelcheck.link.threads.blocking import Hold, asked_on_the_way, hold_of, was_ended_before
+from cancelcheck.link.threads.blocking import Hold, asked_on_the_way, hold_of, was_ended_before, was_told_before
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.model.finding import Finding
@@ -76,7 +77,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 call.index,
                 f"`{call.text}(…)` waits without a timeout{told}: if what it waits for died, it waits forever",
                 help="Give it a timeout, and say what then.",
-                strict=not told,
+                strict=not told or was_told_before(call),
             )
             continue
         found = next((at for at in endless_calls(call) if at.api.kind in _KINDS and not at.given), None)
@@ -106,7 +107,12 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     ctx.step(at.fn, at.index, f"`{at.text}(…)` {'waits' if at is chain[-1] else 'is called'}")
                     for at in chain
                 ),
+                strict=len(chain) > _FAR or was_told_before(chain[-1]),
             )
+
+
+_FAR = 3
+"""Calls on the way to a wait, of which more say that it waits for the very work that was asked for."""
 
 
 def _is_endless(call: CallSite) -> bool:

@@ -56,10 +56,12 @@ blocks for a moment only is left as it is.
 ## Known limits
 What can block for a moment only, a disk, a lock, a queue with much room, the end of a process or a thread that was
 told to end, is reported with `--strict`; so is what stands under a condition two functions down, or is asked once and
-kept. So is what nobody may wait beside: the commands of a tool (`cli`), what is made for tests (`testing`), a class
-that is a thread or says that it blocks, a module that runs its coroutines by itself, the frameworks themselves. A
-coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or server started) is left alone.
-A function with a decorator is looked into only where the decorator is known to leave it what it is.
+kept, or ends the program. So is what nobody may wait beside: the commands of a tool (`cli`), a script that starts no
+task, thread or server, what is made for tests (`testing`), a class that is a thread or says that it blocks, a module
+that runs its coroutines by itself, the frameworks themselves, a function that asks a person several times, which is
+told of the first. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or server
+started) is left alone. A function with a decorator is looked into only where the decorator is known to leave it what
+it is.
 """
 
 from __future__ import annotations
@@ -68,9 +70,16 @@ from collections.abc import Iterator
 
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.paths.reaching import Chain, body_of, chain_of, is_dead, is_for_both, is_once
-from cancelcheck.link.threads.blocking import Hold, asked_on_the_way, asks_resolver, hold_of, waits_for_thread
+from cancelcheck.link.threads.blocking import (
+    Hold,
+    asked_on_the_way,
+    asks_person,
+    asks_resolver,
+    hold_of,
+    waits_for_thread,
+)
 from cancelcheck.link.threads.offloading import offload_edits, sleep_edits
-from cancelcheck.link.threads.programs import is_whole_program, may_be_alone
+from cancelcheck.link.threads.programs import is_last, is_whole_program, may_be_alone
 from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
@@ -90,6 +99,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if not chain or asked_on_the_way(chain) or any(is_dead(at) for at in chain) or is_whole_program(fn):
             continue
         last = chain[-1]
+        if asks_person(last) and _asked_before(call):
+            continue  # it is told of the first
         strict = strict or may_be_alone(fn) or _is_rare(chain)
         if len(chain) > 1:
             if (last.fn, last.index) in seen:
@@ -111,15 +122,31 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         )
 
 
+def _prompts(fn: FunctionView) -> list[CallSite]:
+    return [call for call in fn.calls if asks_person(call)]
+
+
+def _asked_before(call: CallSite) -> bool:
+    return asks_person(call) and _prompts(call.fn)[0].index != call.index
+
+
+def _is_dialogue(fn: FunctionView) -> bool:
+    """Whether a function asks a person several times: that is what the program is for."""
+    return len(_prompts(fn)) > 1
+
+
 _FAR = 3
 """Calls on the way to a name server, of which more say that somebody may have seen to it."""
 
 
 def _is_rare(chain: Chain) -> bool:
     """Whether what a chain leads to blocks once, seldom, or for a moment as a rule: it is kept, is not on the way that
-    asynchronous callers take, a thread is joined that was told to stop, a name is looked up far down."""
+    asynchronous callers take, the program ends with it, a thread is joined that was told to stop, a name is looked up
+    far down."""
     last = chain[-1]
-    if any(is_for_both(at) for at in chain[:-1]) or is_once(chain):
+    if asks_person(last) and _is_dialogue(last.fn):
+        return True
+    if any(is_for_both(at) for at in chain[:-1]) or is_once(chain) or any(is_last(at) for at in chain):
         return True
     if asks_resolver(last):
         return len(chain) > _FAR
@@ -141,7 +168,7 @@ def _blocking_chain(call: CallSite) -> tuple[Chain, bool]:
 
 def _is_brief(call: CallSite) -> bool:
     """Whether what stands under a condition one function down is a moment's wait as often as not."""
-    return waits_for_thread(call) or asks_resolver(call)
+    return waits_for_thread(call) or asks_resolver(call) or asks_person(call)
 
 
 def _holds_long(call: CallSite) -> bool:

@@ -129,7 +129,16 @@ _CONDITIONAL = frozenset({RegionKind.BRANCH, RegionKind.HANDLER, RegionKind.LOOP
 
 def is_conditional(call: CallSite) -> bool:
     """Whether a call stands in an arm of a condition, or in a handler."""
-    return any(call.fn.regions[region].kind in _CONDITIONAL for region in call.fn.regions_around(call.index))
+    fn = call.fn
+    if any(fn.regions[region].kind in _CONDITIONAL for region in fn.regions_around(call.index)):
+        return True
+    inner = call.index
+    for outer in fn.outwards(call.index):
+        node = fn.nodes[outer]
+        if isinstance(node, Operation) and node.op in ("and", "or", "if") and inner != node.operands[0]:
+            return inner in node.operands
+        inner = outer
+    return False
 
 
 def is_for_both(call: CallSite) -> bool:

@@ -15,7 +15,8 @@ from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.promises.sla import Promise, promise_of
 from cancelcheck.link.promises.sums import Hop, Line, Sum, awaited
 from cancelcheck.link.promises.worst import worst_of, worst_of_body, worst_of_promise
-from cancelcheck.model.facts import Display, FunctionKind, Name, Operation, Subscript
+from cancelcheck.link.threads.programs import is_script
+from cancelcheck.model.facts import Display, FunctionKind, Name, Subscript
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -33,7 +34,7 @@ class Entry(NamedTuple):
 
 def entries_of(module: ModuleView) -> Iterator[Entry]:
     """The entry points that a module says it has, in the order of the text."""
-    if _is_run(module):
+    if is_script(module):
         yield Entry(("main",), module.body, f"python {module.source.path}", None)
     for view in module.functions:
         if view.facts.kind is not FunctionKind.DEF:
@@ -57,19 +58,6 @@ def worst_of_entry(entry: Entry) -> Sum:
     for call, provider in reversed(_dependencies(view)):
         found = _before(call, provider, found)
     return _limited(view, found)
-
-
-def _is_run(module: ModuleView) -> bool:
-    """Whether a file is made to be run: it asks for its own name, or is a package's `__main__`."""
-    if module.name.rpartition(".")[2] == "__main__":
-        return True
-    body = module.body
-    return any(
-        isinstance(node, Operation)
-        and node.op == "=="
-        and any(isinstance(part := body.nodes[at], Name) and part.id == "__name__" for at in node.operands)
-        for node in body.nodes
-    )
 
 
 # --- what is run before ----------------------------------------------------------------------------------------------

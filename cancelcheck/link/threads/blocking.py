@@ -64,7 +64,7 @@ def hold_of(call: CallSite) -> Hold | None:
             return _of_socket(call)
         case schema.Kind.THREAD if _awaits_before(call) or _is_own_future(call):
             return Hold.SHORT  # it is told of the end before it waits for it, or sets that itself
-        case schema.Kind.SUBPROCESS if was_ended_before(call) or _asks_version(call):
+        case schema.Kind.SUBPROCESS if was_ended_before(call) or _is_brief_program(call):
             return Hold.SHORT
     return Hold.LONG
 
@@ -75,15 +75,24 @@ def _only_asks(call: CallSite, api: schema.Api) -> bool:
     for entry in catalog.polls(call.target):
         if is_poll(call, entry) and (not entry.named or not_yet_handler(call.fn, call.index, entry) is not None):
             return True
-    if api.at_once and _mentions(call, api.at_once):
+    if api.at_once and mentions(call, api.at_once):
         return True
     if asks_nobody(call, api):
+        return True
+    if api.kind is schema.Kind.DNS and _is_given_address(call):
         return True
     argument = call.argument(api.timeout, api.timeout_position) if api.timeout or api.timeout_position >= 0 else None
     if argument is None or argument < 0:
         return False
     value = evaluate(call.fn, argument)
     return value.kind is ValueKind.NUMBER and value.number == 0
+
+
+def _is_given_address(call: CallSite) -> bool:
+    """Whether the host that is looked up is written out of something that is no text: an address has no name to look
+    up (`str(ip)`)."""
+    made = call.fn.call_at(call.positional[0]) if call.positional else None
+    return made is not None and made.target == "builtins.str"
 
 
 BLINK = 0.01
@@ -96,7 +105,7 @@ def _is_blink(call: CallSite, api: schema.Api) -> bool:
     return value is not None and value.kind is ValueKind.NUMBER and 0 < value.number <= BLINK
 
 
-def _mentions(call: CallSite, constants: tuple[str, ...]) -> bool:
+def mentions(call: CallSite, constants: tuple[str, ...]) -> bool:
     """Whether one of these constants, or a call of one, stands among the arguments: alone, or in a sum of flags, or in
     one that a name stands for."""
     pending = [(call.fn, arg.value) for arg in call.node.args]
@@ -177,16 +186,16 @@ def _is_own_future(call: CallSite) -> bool:
     return instance is not None and instance.view is not None
 
 
-_VERSION = frozenset({"--version", "-version"})
+_BRIEF = frozenset({"--version", "-version", "--help", "taskkill"})
+"""Arguments of programs that answer, or do what they are told, and end."""
 
 
-def _asks_version(call: CallSite) -> bool:
-    """Whether a program is asked for its version: it answers, and ends."""
-    fn = call.fn
-    return any(
-        isinstance(node := fn.nodes[index], Const) and node.value in _VERSION
-        for argument in call.node.args
-        for index in fn.operands_within(argument.value)
+def _is_brief_program(call: CallSite) -> bool:
+    """Whether a program is started that ends at once: it is asked for its version, or ends another."""
+    first = call.positional[0] if call.positional else -1
+    view, at = (call.fn.variable_at(first) if first >= 0 else None) or (call.fn, first)
+    return at >= 0 and any(
+        isinstance(node := view.nodes[index], Const) and node.value in _BRIEF for index in view.operands_within(at)
     )
 
 
@@ -202,6 +211,13 @@ def was_ended_before(call: CallSite) -> bool:
         earlier.index < call.index and earlier.member in _ENDS and fn.key(earlier.receiver) == key
         for earlier in fn.calls
         if earlier.receiver >= 0
+    )
+
+
+def was_told_before(call: CallSite) -> bool:
+    """Whether a thread is joined after an event was set: it looks at that, and ends."""
+    return call.member == "join" and any(
+        earlier.member == "set" and not earlier.node.args for earlier in call.fn.calls if earlier.index < call.index
     )
 
 
@@ -301,3 +317,9 @@ def asks_resolver(call: CallSite) -> bool:
     """Whether a call asks a name server: a moment for most names, and long for some."""
     api = call.fn.module.project.catalog.api(call.target)
     return api is not None and api.kind is schema.Kind.DNS
+
+
+def asks_person(call: CallSite) -> bool:
+    """Whether a call waits for somebody to type something."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and api.kind is schema.Kind.INPUT

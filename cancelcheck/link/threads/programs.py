@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.tasks.spawning import spawner_of
+from cancelcheck.link.threads.blocking import mentions
 from cancelcheck.link.threads.threads import thread_type
-from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
+from cancelcheck.model.facts import Attr, Await, Call, FunctionKind, Name, Operation
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.link.project import ModuleView
 
 MAX_FUNCTIONS = 300
 """Functions that are looked at for work that a program starts, before it counts as starting some."""
@@ -40,17 +42,74 @@ def is_whole_program(view: FunctionView) -> bool:
     return _alone(view, MAX_HOPS)
 
 
+_SERVES = ("serve", "create_server", "start_server", "start_unix_server", "run_forever", "gather")
+"""What a library's functions are called that start something which goes on beside, or let several go on at once."""
+
+
+def is_script(module: ModuleView) -> bool:
+    """Whether a file is made to be run: it asks for its own name, or is a package's `__main__`."""
+    if module.name.rpartition(".")[2] == "__main__":
+        return True
+    body = module.body
+    return any(
+        isinstance(node, Operation)
+        and node.op == "=="
+        and any(isinstance(part := body.nodes[at], Name) and part.id == "__name__" for at in node.operands)
+        for node in body.nodes
+    )
+
+
+def _only_runs(module: ModuleView) -> bool:
+    """Whether a file is a script that runs coroutines, and starts nothing that goes on beside them; looked up once."""
+    if module.only_runs is None:
+        calls = [call for view in module.functions for call in view.calls] if is_script(module) else []
+        catalog = module.project.catalog
+        runners = [runner for call in calls if (runner := catalog.runner(call.target)) is not None]
+        module.only_runs = any(not runner.thread and runner.work is schema.Work.COROUTINE for runner in runners)
+        module.only_runs = module.only_runs and not any(_starts(call) for call in calls)
+    return module.only_runs
+
+
+def _starts(call: CallSite) -> bool:
+    """Whether a call is known to start something that goes on beside."""
+    catalog = call.fn.module.project.catalog
+    runner, scope = catalog.runner(call.target), catalog.scope(call.target)
+    if spawner_of(call) is not None or thread_type(call)[0] is not None or (runner is not None and runner.thread):
+        return True
+    if scope is not None and scope.kind is schema.ScopeKind.TASK_GROUP:
+        return True
+    return call.callee is None and call.target.rpartition(".")[2] in _SERVES
+
+
+def is_last(call: CallSite) -> bool:
+    """Whether the program is ended on the same way, before the event loop is given away again, or was told to end just
+    before."""
+    fn = call.fn
+    region = fn.region_of(call.index)
+    for other in fn.calls:
+        entry = fn.module.project.catalog.no_return(other.target)
+        if entry is None or fn.region_of(other.index) != region:
+            continue
+        if entry.given and not mentions(other, (entry.given,)):
+            continue
+        first, last = sorted((call.index, other.index))
+        if not any(isinstance(node, Await) for node in fn.nodes[first:last]):
+            return True
+    return False
+
+
 _TOOLS = frozenset({"__main__", "cli", "console", "testing"})
 """Modules and packages of what is started by a person, or by a test, who waits for it."""
 
 
 def may_be_alone(view: FunctionView) -> bool:
-    """Whether nobody may wait beside a coroutine while it blocks, as far as the names around it tell: it is a command
-    of a tool, or made for tests; its class is a thread, with a loop of its own, or says that it blocks; its module runs
-    coroutines by itself; it is a part of the framework, which knows its loop."""
+    """Whether nobody may wait beside a coroutine while it blocks, as far as what is around it tells: it is a command of
+    a tool, or of a script that starts nothing beside, or made for tests; its class is a thread, with a loop of its own,
+    or says that it blocks; its module runs coroutines by itself; it is a part of the framework, which knows its
+    loop."""
     module = view.module
     parts = module.name.lower().split(".")
-    if not _TOOLS.isdisjoint(parts) or module.drives_coroutines:
+    if not _TOOLS.isdisjoint(parts) or module.drives_coroutines or _only_runs(module):
         return True
     if module.project.catalog.framework(parts[0]) is not None or any("blocking" in part for part in parts):
         return True
@@ -103,7 +162,15 @@ def _runner_given(user: FunctionView, index: int) -> CallSite | None:
     is_called = isinstance(parent, Call) and parent.func == index
     use = user.use(node.parent if is_called else index)
     runner = user.call_at(use.node) if use.kind == "argument" else None
-    entry = user.module.project.catalog.runner(runner.target) if runner is not None else None
+    if runner is None:
+        return None
+    catalog = user.module.project.catalog
+    spawner = catalog.spawner(runner.target)
+    handed = runner.positional[spawner.work_position :] if spawner is not None and spawner.thread else []
+    # a thread may be given the runner, with what it is to run: `pool.submit(asyncio.run, main())`
+    given = node.parent if is_called else index
+    target = user.target_of(handed[0]) if given in handed[1:] else runner.target
+    entry = catalog.runner(target)
     if entry is None or entry.thread or (entry.work is schema.Work.COROUTINE) is not is_called:
         return None
     return runner
@@ -126,7 +193,8 @@ def _starts_something(view: FunctionView) -> bool:
             ):
                 return True
             callee = call.callee
-            if callee is None and (call.target.rpartition(".")[2] or call.member).startswith(_STARTS):
+            name = call.target.rpartition(".")[2] or call.member
+            if callee is None and name.startswith(_SERVES if catalog.has(call.target) else _STARTS):
                 return True
             if callee is not None and callee not in seen:
                 seen.add(callee)
