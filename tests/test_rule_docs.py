@@ -104,6 +104,8 @@ def test_every_fence_is_closed_and_says_what_it_holds(rule: Rule) -> None:
     assert not any(fences[1::2])
     assert all(fences[::2])
     assert sum(info in ("python bad", "python good") for info in fences) == len(list(examples_of(rule)))
+    # what renders Markdown shows no word behind a fence: there a line says it
+    assert rule.captioned.count("eported:*\n\n```python\n") == len(list(examples_of(rule)))
 
 
 @pytest.mark.parametrize("rule", CHECKED, ids=lambda rule: rule.code)

@@ -10,7 +10,7 @@ from typing import Any
 from cancelcheck.catalog import Catalog
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.catalog.schema import LibraryFile
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import CAPTIONS, Default, Family, Rule
 from cancelcheck.reporting.settings import api_as_markdown, keys_as_markdown, options_as_markdown
 from cancelcheck.rules import RULES
 
@@ -32,7 +32,6 @@ WHEN = {
 }
 
 _FENCE = re.compile(r"^```python (bad|good)$", re.MULTILINE)
-_TITLES = {"bad": "reported", "good": "not reported"}
 _CODE = re.compile(r"\bCAN\d{3}\b")
 _ANY_FENCE = re.compile(r"(^```.*?^```$|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
 
@@ -107,7 +106,7 @@ def _navigation() -> Iterator[dict[str, list[dict[str, str]]]]:
 def rule_page(rule: Rule) -> str:
     """A rule's page: its documentation, under a line that says when it reports."""
     head = f"# {rule.code}: {rule.name}\n\n*{FAMILIES[rule.family]}; {WHEN[rule.default]}; since {rule.since}.*\n\n"
-    body = _FENCE.sub(lambda match: f'```python title="{_TITLES[match[1]]}"', rule.markdown)
+    body = _FENCE.sub(lambda match: f'```python title="{CAPTIONS[match[1]].lower()}"', rule.markdown)
     rest = (
         "\n\n## Silencing it\n\n"
         f"A comment on the line that is reported: `# cancelcheck: ignore[{rule.name}] why`, or `# noqa: {rule.code}`.\n"

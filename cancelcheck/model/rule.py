@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,12 @@ from cancelcheck.model.finding import Finding
 if TYPE_CHECKING:
     from cancelcheck.link.context import Context
     from cancelcheck.link.function import FunctionView
+
+
+CAPTIONS = {"bad": "Reported", "good": "Not reported"}
+"""What the examples of a rule are, by the word behind the fence: ```` ```python bad ````."""
+
+_EXAMPLE = re.compile(r"^```python (bad|good)$", re.MULTILINE)
 
 
 class Family(enum.StrEnum):
@@ -59,6 +66,12 @@ class Rule:
     def markdown(self) -> str:
         """The whole documentation, dedented."""
         return inspect.cleandoc(self.doc)
+
+    @property
+    def captioned(self) -> str:
+        """The same for what shows Markdown, and leaves out what stands behind a fence: a line before each example says
+        whether it is reported."""
+        return _EXAMPLE.sub(lambda match: f"*{CAPTIONS[match[1]]}:*\n\n```python", self.markdown)
 
     @property
     def silent_in_tests(self) -> bool:

@@ -68,7 +68,7 @@ def _rule(rule: Rule) -> Json:
         "name": "".join(part.capitalize() for part in rule.name.split("-")),
         "shortDescription": {"text": rule.summary},
         "fullDescription": {"text": rule.summary},
-        "help": {"text": rule.markdown, "markdown": rule.markdown},
+        "help": {"text": rule.markdown, "markdown": rule.captioned},
         "defaultConfiguration": {"enabled": rule.default is not Default.STRICT, "level": _level(rule.code)},
         "properties": {
             "tags": [rule.family.value],

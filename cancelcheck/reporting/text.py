@@ -55,7 +55,7 @@ def render_rule(rule: Rule, color: bool = False, width: int = 100) -> str:
     console = Console(file=file, force_terminal=True, width=width, color_system="standard", legacy_windows=False)
     console.print(Text(head, _HEAD))
     console.print()
-    console.print(Markdown(rule.markdown))
+    console.print(Markdown(rule.captioned))
     return file.getvalue()
 
 

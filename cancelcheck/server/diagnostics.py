@@ -63,7 +63,7 @@ def _location(step: Step, sources: Mapping[str, SourceFile], positions: Position
 def explanation(code: str) -> str:
     """What `cancelcheck explain` says of a rule, in Markdown."""
     rule = _BY_WORD[code]
-    return f"### {rule.code} `{rule.name}`\n\n{rule.markdown}"
+    return f"### {rule.code} `{rule.name}`\n\n{rule.captioned}"
 
 
 def rule_named_at(source: SourceFile, line: int, character: int) -> str:
