@@ -1,11 +1,17 @@
 """Runs cancelcheck over packages that nobody here wrote, counts what it says, and draws samples to read.
 
-    python tools/corpus.py                              the pinned packages of corpus.txt
+    python tools/corpus.py                              the first set of pinned packages of corpus.txt
+    python tools/corpus.py --set c                      another one, or `all`
     python tools/corpus.py httpx anyio==4.16.0          other ones, newest or of a version
     python tools/corpus.py --from DIR [NAME ...]        folders that are unpacked already, one a package
     python tools/corpus.py --sample CAN101 20 --seed 1  draw findings of a rule, with the source around them
     python tools/corpus.py --save before.jsonl          keep all findings …
     python tools/corpus.py --compare before.jsonl       … and see what a change of a rule adds and takes away
+    python tools/corpus.py --record                     write down in findings.txt what is found by rule and package …
+    python tools/corpus.py --changes                    … and see what has become of it
+
+`--record` and `--changes` run with `--strict`, and tell what is reported by default from what is not. They take
+`--from` and names too; `--changes` also `--select`. What is recorded of other packages stays as it is.
 
 Packages are downloaded as wheels with pip into `--cache`, which lies outside of the repository. Standard library only,
 but for cancelcheck's own dependencies.
@@ -17,6 +23,7 @@ import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,9 +38,13 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PINNED = HERE / "corpus.txt"
+RECORD = HERE / "findings.txt"
 
 AROUND = 15
 """Lines shown before and after a sample."""
+
+DIGITS = 5
+"""Of a fingerprint: enough to tell the findings of one rule in one package apart."""
 
 
 @dataclass(frozen=True, order=True)
@@ -50,6 +61,7 @@ class Found:
     help: str
     fingerprint: str
     trace: tuple[str, ...] = ()
+    strict: bool = False
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -79,7 +91,14 @@ def main() -> int:
     found = sorted(finding for result in results for finding in result.found)
     if options.save:
         save(options.save, found)
-    if options.sample:
+    if options.record or options.changes:
+        known = recorded(options.record_file)
+        now = {result.package: as_recorded(result) for result in results}
+        if options.changes:
+            show_changes(known, now, found, codes_of(options.selected))
+        else:
+            write_record(options.record_file, {**known, **now})
+    elif options.sample:
         rule, count = options.sample
         show_sample(draw(found, rule, int(count), options.seed), {folder.name: folder for folder in folders})
     elif options.compare:
@@ -96,18 +115,25 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "cancelcheck-corpus"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("packages", nargs="*", help=f"names or requirements (default: those of {PINNED.name})")
+    parser.add_argument("packages", nargs="*", help=f"names or requirements (default: a set of {PINNED.name})")
     parser.add_argument("--from", dest="source", type=Path, help="a folder of unpacked packages; downloads nothing")
+    parser.add_argument("--set", default=next(iter(pinned())), help="a set of those, or `all` (%(default)s)")
     parser.add_argument("--cache", type=Path, default=cache, help="where packages are unpacked (%(default)s)")
     parser.add_argument("--sample", nargs=2, metavar=("RULE", "N"), help="show N findings of a rule, by code or name")
     parser.add_argument("--seed", type=int, default=0, help="which sample is drawn (%(default)s)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write all findings there, one a line")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show what is new and gone against a saved run")
+    parser.add_argument("--record", action="store_true", help=f"write down in {RECORD.name} what is found")
+    parser.add_argument("--changes", action="store_true", help="show what is new and gone against that")
+    parser.add_argument("--record-file", type=Path, default=RECORD, help=argparse.SUPPRESS)
     parser.add_argument("--strict", action="append_const", dest="arguments", const="--strict", help="as in the command")
     parser.add_argument("--select", action="append", dest="selected", metavar="RULES", help="as in the command")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="packages at once (%(default)s)")
     options = parser.parse_args()
-    options.arguments = [*(options.arguments or []), *(f"--select={rules}" for rules in options.selected or [])]
+    if options.record and options.selected:
+        parser.error("--record takes down all rules")
+    whole = ["--strict"] if options.record or options.changes else options.arguments or []
+    options.arguments = [*whole, *(f"--select={rules}" for rules in options.selected or [])]
     return options
 
 
@@ -123,12 +149,29 @@ def packages(options: argparse.Namespace) -> list[Path]:
     cache: Path = options.cache.expanduser().resolve()
     if cache.is_relative_to(ROOT):
         raise SystemExit("error: --cache has to lie outside of the repository")
-    return sorted(unpacked(cache, requirement) for requirement in options.packages or PINNED.read_text("utf-8").split())
+    sets = pinned()
+    if options.set not in (*sets, "all"):
+        raise SystemExit(f"error: there is no set {options.set}: {', '.join(sets)} or all")
+    asked = [name for key, names in sets.items() if options.set in (key, "all") for name in names]
+    return sorted(unpacked(cache, requirement) for requirement in options.packages or asked)
+
+
+def pinned() -> dict[str, list[str]]:
+    """The sets of packages, each with their names and versions."""
+    sets: dict[str, list[str]] = {}
+    for line in PINNED.read_text("utf-8").splitlines():
+        if line.startswith("["):
+            names = sets[line.strip("[]")] = []
+        elif line and not line.startswith("#"):
+            names.append(line)
+    return sets
 
 
 def unpacked(cache: Path, requirement: str) -> Path:
     """The folder with a package's files; without a version in the requirement it is downloaded afresh."""
-    target = cache / requirement
+    name, equals, version = requirement.partition("==")
+    # as a wheel bears it
+    target = cache / f"{re.sub('[-.]+', '_', name)}{equals}{version}"
     if "==" in requirement and target.exists():
         return target
     cache.mkdir(parents=True, exist_ok=True)
@@ -179,6 +222,7 @@ def _found(package: str, finding: dict[str, Any]) -> Found:
         help=finding["help"],
         fingerprint=finding["fingerprint"],
         trace=tuple(f"{step['path']}:{step['line']}: {step['note']}" for step in finding["trace"]),
+        strict=finding["strict"],
     )
 
 
@@ -257,6 +301,101 @@ def show_difference(before: Sequence[Found], after: Sequence[Found]) -> None:
                 counts[finding.key] -= 1
                 print(f"{sign} {finding.package}/{finding.path}:{finding.line} {finding.code} {finding.message}")
     print(f"{(old - new).total()} gone, {(new - old).total()} new, {(old & new).total()} the same")
+
+
+# --- what is written down --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is known of one package: `found` has the findings by code, whether only `--strict` reports them, and the
+    beginning of their fingerprint."""
+
+    lines: int
+    found: Counter[tuple[str, bool, str]]
+
+
+def as_recorded(result: Checked) -> Recorded:
+    """What is written down of a package."""
+    return Recorded(
+        result.lines,
+        Counter(key_of(finding) for finding in result.found),
+    )
+
+
+def key_of(finding: Found) -> tuple[str, bool, str]:
+    """A finding as it is written down."""
+    return finding.code, finding.strict, finding.fingerprint[:DIGITS]
+
+
+def recorded(path: Path) -> dict[str, Recorded]:
+    """What was written down."""
+    known: dict[str, Recorded] = {}
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        package, what, count, *marks = line.split(" ")
+        if what == "lines":
+            known[package] = Recorded(int(count), Counter())
+        else:
+            known[package].found.update((what.rstrip("?"), what.endswith("?"), mark) for mark in marks)
+    return known
+
+
+def write_record(path: Path, known: dict[str, Recorded]) -> None:
+    """Write it down: a line for each package, and for each rule that reports on it; `?` where only `--strict` does."""
+    lines: list[str] = []
+    for package, record in sorted(known.items(), key=lambda item: item[0].lower()):
+        lines.append(f"{package} lines {record.lines}")
+        rules: dict[tuple[str, bool], list[str]] = {}
+        for code, strict, mark in sorted(record.found.elements()):
+            rules.setdefault((code, strict), []).append(mark)
+        for (code, strict), marks in rules.items():
+            lines.append(" ".join((package, f"{code}{'?' if strict else ''}", str(len(marks)), *marks)))
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def codes_of(selected: Sequence[str] | None) -> tuple[str, ...]:
+    """What the codes begin with that are looked at; of a rule's name nothing is known here."""
+    codes = tuple(part.strip().upper() for rules in selected or () for part in rules.split(","))
+    if any(not re.fullmatch(r"CAN\d*", code) for code in codes):
+        raise SystemExit("error: --changes takes codes, and what they begin with")
+    return codes or ("",)
+
+
+def show_changes(
+    known: dict[str, Recorded], now: dict[str, Recorded], found: Iterable[Found], codes: tuple[str, ...]
+) -> None:
+    """What is new, gone, reported by default now or with `--strict` alone; and how many by rule."""
+    places: dict[tuple[str, tuple[str, bool, str]], list[Found]] = {}
+    for finding in found:
+        places.setdefault((finding.package, key_of(finding)), []).append(finding)
+    counts: dict[str, Counter[str]] = {}
+    for package, record in sorted(now.items()):
+        if package not in known:
+            print(f"  {package} was not recorded")
+            continue
+        old = Counter({key: count for key, count in known[package].found.items() if key[0].startswith(codes)})
+        new = Counter({key: count for key, count in record.found.items() if key[0].startswith(codes)})
+        for key, total in (("before", old), ("now", new)):
+            for (code, strict, _), count in total.items():
+                counts.setdefault(code, Counter())[f"{key}{'?' if strict else ''}"] += count
+        gone = old - new
+        for key in sorted((new - old).elements()):
+            code, strict, mark = key
+            other = (code, not strict, mark)
+            finding = places[(package, key)].pop()
+            sign = "+"
+            if gone[other] > 0:
+                gone[other] -= 1
+                sign = "?" if strict else "!"
+            elif strict:
+                sign = "+?"
+            print(f"{sign:2} {package}/{finding.path}:{finding.line} {code} {finding.message}")
+        for code, strict, mark in sorted(gone.elements()):
+            print(f"{'-?' if strict else '-':2} {package} {code} {mark}")
+    print("\n+ new, - gone, ! now by default, ? now with --strict alone; +? -? with --strict alone\n")
+    for code, count in sorted(counts.items()):
+        before, after = (f"{count[key]:>5}{count[f'{key}?']:>+6} strict" for key in ("before", "now"))
+        print(f"{code} {before}  →{after}{'' if before == after else '  *'}")
 
 
 if __name__ == "__main__":

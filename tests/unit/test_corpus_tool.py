@@ -37,3 +37,34 @@ def test_findings_are_counted_drawn_and_compared(tmp_path: Path) -> None:
     (source / "keeps" / "keeps" / "__init__.py").write_text(LOST, "utf-8")
     changes = corpus("--compare", str(saved), source=source)
     assert [line[:2] for line in changes.splitlines()] == ["- ", "+ ", "1 "]
+
+
+def test_what_was_recorded_is_compared(tmp_path: Path) -> None:
+    source, record = tmp_path / "packages", tmp_path / "findings.txt"
+    waits = "import queue\n\n\ndef wait(jobs: queue.Queue):\n    return jobs.get()\n"
+    for name, text in (("loses==1", LOST), ("waits==2", waits)):
+        (source / name).mkdir(parents=True)
+        (source / name / "a.py").write_text(text, "utf-8")
+    to = ("--record-file", str(record))
+
+    corpus("--record", *to, source=source)
+    lines = record.read_text("utf-8").splitlines()
+    assert [line.rpartition(" ")[0] for line in lines] == [
+        "loses==1 lines",
+        "loses==1 CAN101 1",
+        "waits==2 lines",
+        "waits==2 CAN404? 1",
+    ]
+    assert "CAN101     1    +0 strict  →    1    +0 strict\n" in corpus("--changes", *to, source=source)
+
+    # another package's findings stay as they are; what was told by default may be strict now, and the other way round
+    record.write_text(record.read_text("utf-8").replace("CAN101 1", "CAN101? 1").replace("CAN404?", "CAN404"), "utf-8")
+    changes = corpus("--changes", *to, source=source).splitlines()
+    assert changes[0].startswith("!  loses==1/a.py:5 CAN101 task `main()`")
+    assert changes[1].startswith("?  waits==2/a.py:5 CAN404 ")
+    (source / "loses==1" / "a.py").write_text("import asyncio\n", "utf-8")
+    changes = corpus("--changes", "--select", "CAN1", *to, source=source).splitlines()
+    assert [line.rpartition(" ")[0] for line in changes[:1]] == ["-? loses==1 CAN101"]
+    assert "CAN101     0    +1 strict  →    0    +0 strict  *" in changes
+    corpus("loses==1", "--record", *to, source=source)
+    assert [line.split(" ")[1] for line in record.read_text("utf-8").splitlines()] == ["lines", "lines", "CAN404"]
