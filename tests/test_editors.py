@@ -1,7 +1,7 @@
 """Real editors, set up with the text of `docs/editors.md`, show what is found, say why, and mend it.
 
-Each is left out where it is not installed. For Visual Studio Code its client library has to be: in `node_modules` of the
-checkout, or in the folder that `CANCELCHECK_NODE_MODULES` names.
+Each is left out where it is not installed. For Visual Studio Code its client library has to be: in `node_modules` of
+the checkout, or in the folder that `CANCELCHECK_NODE_MODULES` names.
 """
 
 from __future__ import annotations
