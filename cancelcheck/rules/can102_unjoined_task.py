@@ -43,7 +43,7 @@ from collections.abc import Callable, Iterator
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
-from cancelcheck.link.paths.flow import Raising, Settling, innermost, leak_of, settled_at
+from cancelcheck.link.paths.flow import ENDS, Raising, Settling, innermost, leak_of, settled_at
 from cancelcheck.link.paths.ownership import (
     TASK_OR_ENDED,
     held_in,
@@ -82,9 +82,12 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         reads = own_reads(fn, name)
         if not reads:
             continue
-        leak, strict = leak_of(fn, store, settled_at(with_comprehensions(fn, reads)), name=name), False
+        used = settled_at(with_comprehensions(fn, reads))
+        leak, strict = leak_of(fn, store, used, name=name), False
         if leak is not None and leak.node == store and _is_conditional(fn, store):
             strict = True  # what makes it make one again may well be that the last one is done
+        if leak is None:
+            leak = leak_of(fn, store, used, raising=Raising.ERRORS, name=name, kinds=ENDS)
         if leak is None:
             if name not in known:
                 known[name] = settled_by(fn, reads, TASK_OR_ENDED), over_by(fn, name, TASK_OR_ENDED)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import is_cancellation_point
-from cancelcheck.link.paths.flow import Leak, Raising, branch_of, innermost, leak_of, reaches, settled_at, start_at
+from cancelcheck.link.paths.flow import (
+    CANCELLED,
+    Leak,
+    Raising,
+    branch_of,
+    innermost,
+    leak_of,
+    reaches,
+    settled_at,
+    start_at,
+)
 from cancelcheck.link.paths.ownership import held_in
 from cancelcheck.model.facts import (
     Assign,
@@ -206,7 +216,7 @@ def counted(view: FunctionView) -> Iterator[Counted]:
         gives |= {call.index for call in view.calls if call.callee is release}
         settles = settled_at(gives)
         kept = leak_of(view, index, settles)
-        leak = leak_of(view, index, settles, raising=Raising.CANCEL, kind="cancel")
+        leak = leak_of(view, index, settles, raising=Raising.CANCEL, kinds=CANCELLED)
         if kept is not None and kept.kind in ("return", "end") and leak is not None:
             yield Counted(index, key, leak, release, view.name == "__aenter__")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.paths.flow import Leak, Raising, Settles, Settling, innermost, leak_of
+from cancelcheck.link.paths.flow import CANCELLED, Leak, Raising, Settles, Settling, innermost, leak_of
 from cancelcheck.link.paths.ownership import Fate, Stops, held_in, own_reads, read_of, settled_by
 from cancelcheck.model.facts import (
     Assign,
@@ -191,7 +191,7 @@ def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
         settles = _with_tests(view, reads, settled_by(view, reads, _BY_HAND))
         leak = leak_of(view, bound[0], settles, name=name)
         if leak is None:
-            leak = leak_of(view, bound[0], settles, raising=Raising.CANCEL, name=name, kind="cancel")
+            leak = leak_of(view, bound[0], settles, raising=Raising.CANCEL, name=name, kinds=CANCELLED)
         if leak is None and _holds_resource(call):
             leak = leak_of(view, bound[0], settles, raising=Raising.ALL, name=name)
         if leak is not None:

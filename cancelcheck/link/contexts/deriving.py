@@ -235,7 +235,7 @@ def _barred(view: FunctionView, index: int, name: str) -> int:
     """The block to which a test leads only where a parameter is None, or false; -1 if there is none."""
     block = view.blocks[index]
     test = view.nodes[block.end - 1] if block.end > block.start else None
-    if not isinstance(test, Test) or len(block.next) != 2:
+    if not isinstance(test, Test) or test.kind == "case" or len(block.next) != 2:
         return -1
     for branch, target in zip((True, False), block.next, strict=True):
         if any(key == name and positive is not branch for key, positive in conditions(view, test.value, branch)):

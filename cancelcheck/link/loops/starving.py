@@ -131,6 +131,13 @@ def _can_be_gone(view: FunctionView, path: tuple[int, ...]) -> bool:
         assert isinstance(node, Test)
         if node.kind in ("and", "or"):
             continue  # the test of the whole says the same
+        if node.kind == "case":
+            subject = view.text(node.value)
+            if block.next[0] != after:
+                if subject in denied:
+                    return False
+                denied.add(subject)
+            continue
         if not {key for key, _ in conditions(view, node.value)}.isdisjoint(asked - known.keys()):
             return False
         branch = block.next[0] == after

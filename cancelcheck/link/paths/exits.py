@@ -51,7 +51,7 @@ def swallowing_return(view: FunctionView) -> int:
             found = index if found < 0 else min(found, index)
             continue
         targets = list(block.next)
-        if isinstance(last, Test) and len(targets) == 2:
+        if isinstance(last, Test) and last.kind != "case" and len(targets) == 2:
             truth = _truth(view, last.value)
             if truth is not None:
                 targets = targets[:1] if truth else targets[1:]

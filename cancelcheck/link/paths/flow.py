@@ -161,7 +161,7 @@ def branch_of(view: FunctionView, block: int) -> tuple[int, bool | None]:
     node = view.nodes[body.end - 1] if body.end > body.start else None
     if not isinstance(node, Test):
         return -1, None
-    value = view.nodes[node.value]
+    value = view.nodes[node.value] if node.kind != "case" else None
     return body.end - 1, bool(value.value) if isinstance(value, Const) and value.kind in ("bool", "int") else None
 
 
@@ -547,6 +547,8 @@ class Raising(enum.Enum):
     """Cancellations, an error out of anything that waits, and the end of a generator at its `yield`."""
     ALL = "all"
     """The same, and an error out of any call that is not known to be harmless."""
+    ERRORS = "errors"
+    """Errors alone: out of an await, and of any call that is not known to be harmless."""
 
 
 class Settles(enum.Enum):
@@ -580,6 +582,12 @@ class Leak(NamedTuple):
 FAILURES = frozenset({"raise", "error", "cancel", "closed"})
 """Kinds of leaks where the function fails, or is stopped, and does not end."""
 
+ENDS = frozenset({"return", "end"})
+"""Kinds of leaks where the function comes to its end."""
+
+CANCELLED = frozenset({"cancel"})
+"""The kind of leaks where it is cancelled."""
+
 
 class _State(NamedTuple):
     place: Place
@@ -605,7 +613,7 @@ def leak_of(
     branch: int = -1,
     over: Callable[[int], bool | None] | None = None,
     unwinding: bool = False,
-    kind: str = "",
+    kinds: frozenset[str] = frozenset(),
 ) -> Leak | None:
     """The nearest way from behind the node `start` to an exit of the function that passes no node that settles; None
     if there is none, and where a function is too large to tell. With `branch` it begins with this block, into which
@@ -616,10 +624,10 @@ def leak_of(
     same one is one path and not two. `name` is the local that holds the thing: it is true and not None while it does,
     and binding it anew is an exit too; `holds` are other conditions that are true meanwhile. `over` says of the node of
     a plain condition with which outcome the thing is at its end: such a path ends quietly, as does one at a call that
-    never returns. With `unwinding` an exception is in flight at the start, which lies in a `finally`. With `kind` only
-    ways out of this kind count.
+    never returns. With `unwinding` an exception is in flight at the start, which lies in a `finally`. With `kinds` only
+    ways out of these kinds count.
     """
-    return _Search(view, settles, raising, name, holds, over).run(start, branch, "error" if unwinding else "", kind)
+    return _Search(view, settles, raising, name, holds, over).run(start, branch, "error" if unwinding else "", kinds)
 
 
 def _watched(view: FunctionView) -> frozenset[str]:
@@ -628,7 +636,7 @@ def _watched(view: FunctionView) -> frozenset[str]:
     if known is None:
         seen: dict[str, int] = {}
         for index, node in enumerate(view.nodes):
-            if isinstance(node, Test):
+            if isinstance(node, Test) and node.kind != "case":
                 for key, _ in conditions(view, node.value):
                     seen[key] = seen.get(key, 0) + 1
             elif isinstance(node, (Store, StoreAttr)) and isinstance(_given(view, index), Const):
@@ -657,7 +665,7 @@ class _Search:
         self.holds = holds
         self._handlers: dict[int, dict[int, Handler]] = {}
 
-    def run(self, start: int, branch: int, flight: str, kind: str) -> Leak | None:
+    def run(self, start: int, branch: int, flight: str, kinds: frozenset[str]) -> Leak | None:
         view = self.view
         block, position = (branch, view.blocks[branch].start) if branch >= 0 else (view.block_of(start), start + 1)
         held = frozenset((key, True) for key in self.holds)
@@ -675,7 +683,7 @@ class _Search:
             state, position = pending.popleft()
             for target in self._visit(state, position):
                 if isinstance(target, Leak):
-                    if kind and target.kind != kind:
+                    if kinds and target.kind not in kinds:
                         continue
                     return target
                 if target not in seen:
@@ -707,7 +715,7 @@ class _Search:
                 known = self._learn(known, view.key(index), _given(view, index))
             elif isinstance(node, Raise):
                 yield from raised
-                if not _denies(view, node):
+                if not _ends_quietly(view, node):
                     yield from self._throw(state, known, "raise", index)
                 return
             elif never_returns(view, index):
@@ -731,15 +739,17 @@ class _Search:
         cancels = is_cancellation_point(view, index) and not _is_timeout(view, index) and not _frees(view, index)
         if self.raising is Raising.CANCEL:
             return ("cancel",) if cancels else ()
+        cancelled = ("cancel",) if self.raising is not Raising.ERRORS else ()
         if cancels:
-            return ("cancel",) if _only_waits(view, index) else ("cancel", "error")
+            return cancelled if _only_waits(view, index) else (*cancelled, "error")
         node = view.nodes[index]
         if isinstance(node, Yield):
-            return ("closed",)
+            return ("closed",) if self.raising is not Raising.ERRORS else ()
         if isinstance(node, Call):
-            # what is awaited at once fails there, and what is started does elsewhere
-            apart = node.parent >= 0 and isinstance(view.nodes[node.parent], Await)
-            fails = may_fail if self.raising is Raising.ALL else waits
+            # what is awaited at once fails there, what is made for a `raise` is raised there, what is started fails
+            # elsewhere
+            apart = node.parent >= 0 and isinstance(view.nodes[node.parent], (Await, Raise))
+            fails = waits if self.raising is Raising.WAITS else may_fail
             return ("error",) if not apart and not _is_started(view, index) and fails(view, index) else ()
         return ()
 
@@ -774,7 +784,7 @@ class _Search:
         test = view.nodes[block.end - 1] if block.end > block.start and len(block.next) == 2 else None
         for place in steps(view, state.place):
             learned = known
-            if isinstance(test, Test):
+            if isinstance(test, Test) and test.kind != "case":
                 outcome = self._outcome(test.value, known, place.block == block.next[0])
                 if outcome is None:
                     continue
@@ -850,12 +860,16 @@ class _Search:
         return state.flight not in ("cancel", "closed") or caught_by(view, types).cancels
 
 
-def _denies(view: FunctionView, node: Raise) -> bool:
-    """Whether a `raise` says that this place is never come to (`raise AssertionError("unreachable")`)."""
+def _ends_quietly(view: FunctionView, node: Raise) -> bool:
+    """Whether a `raise` says that this place is never come to (`raise AssertionError("unreachable")`), or ends the
+    program (`raise SystemExit`, as `sys.exit` does)."""
     if node.exc < 0:
         return False
     raised = view.nodes[node.exc]
-    return view.target_of(raised.func if isinstance(raised, Call) else node.exc) == "builtins.AssertionError"
+    return view.target_of(raised.func if isinstance(raised, Call) else node.exc) in _QUIET
+
+
+_QUIET = frozenset({"builtins.AssertionError", "builtins.SystemExit"})
 
 
 def _only_waits(view: FunctionView, index: int) -> bool:
@@ -1215,10 +1229,11 @@ def _contradicts(known: frozenset[tuple[str, bool]]) -> bool:
 
 
 def _test_of(view: FunctionView, block: int) -> int | None:
-    """The value that the test at a block's end asks; None where it ends in none."""
+    """The value whose truth the test at a block's end asks; None where it ends in none, or in the `case` of a `match`,
+    which compares."""
     body = view.blocks[block]
     node = view.nodes[body.end - 1] if body.end > body.start and len(body.next) == 2 else None
-    return node.value if isinstance(node, Test) else None
+    return node.value if isinstance(node, Test) and node.kind != "case" else None
 
 
 def innermost(view: FunctionView, index: int, *kinds: RegionKind) -> int:

@@ -173,7 +173,7 @@ def _onward(view: FunctionView, state: State, how: _How) -> Onward:
                 tuple(_errors(view, state, raised)),
                 changes,
             )
-        if isinstance(last, Test) and len(block.next) == 2:
+        if isinstance(last, Test) and last.kind != "case" and len(block.next) == 2:
             outcome = truth_of(view, last.value, known)
             if outcome is not None:
                 wanted = block.next[0 if outcome else 1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import handlers_of
-from cancelcheck.link.paths.flow import Raising, Settles, innermost, leak_of
+from cancelcheck.link.paths.flow import CANCELLED, Raising, Settles, innermost, leak_of
 from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, read_of
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.spawning import calls_coroutine, spawner_of
@@ -152,7 +152,7 @@ def _is_left(view: FunctionView, tasks: Tasks, call: CallSite, inside: frozenset
             return Settles.AFTER  # only its cancellation is followed
         return Settles.AT_ONCE if index in looks else Settles.NO
 
-    return leak_of(view, call.index, settles, raising=Raising.CANCEL, kind="cancel") is not None
+    return leak_of(view, call.index, settles, raising=Raising.CANCEL, kinds=CANCELLED) is not None
 
 
 def _takes(view: FunctionView, index: int, depth: int) -> bool:
