@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import Handler, caught_by, exception_types, handlers_of, is_cancellation_point
 from cancelcheck.link.paths.flow import Escape, Place, innermost, reaches, reaches_after, start_at
-from cancelcheck.link.paths.scopes import references, scope_of
+from cancelcheck.link.paths.scopes import references, scope_of, scopes_around
 from cancelcheck.link.swallowing.catching import decides_unseen, escapes_of, is_exit, is_raised_anyway
 from cancelcheck.link.undoing import undoes
 from cancelcheck.model.facts import (
@@ -505,16 +505,16 @@ def decides_by_state(view: FunctionView, handler: Handler) -> bool:
 
 def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: list[Escape]) -> bool:
     """Whether somebody may have meant to end a cancellation by name here. Not where it is taken for one failure among
-    others, where a loop goes round again, where other work follows, here or in a loop of this module around the call of
-    this function, or where a caller takes for an answer what is then returned; unless the handler says how to go on, or
-    what was waited for may have been cancelled itself."""
+    others, inside a scope that waits for it, where a loop goes round again, where other work follows, here or in a
+    function of this module behind the call of this one, or where a caller takes for an answer what is then returned;
+    unless the handler says how to go on, or what was waited for may have been cancelled itself."""
     if innermost(view, handler.node, RegionKind.FINALLY) < 0 and _is_always_raised(view, handler):
         return False
     if decides_by_state(view, handler) or len({escape.kind for escape in lost}) > 1 or _sets_flag(view, handler):
         return True
     if waits_for_others(view, points):
         return True
-    if _takes_for_failure(view, handler, points):
+    if _takes_for_failure(view, handler, points) or _scope_counts(view, handler):
         return False
     at_root = is_task_root(view) or runs_until_cancelled(view)
     if any(not _ends_from(view, Place(escape.block, escape.ways), at_root=at_root) for escape in lost):
@@ -525,9 +525,32 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
         and call.is_awaited
         and user is not view
         and call.callee in (None, view)
-        and (_loops_on(user, call.index) or (answers and call.callee is view and _uses_result(user, call)))
+        and (
+            _loops_on(user, call.index)
+            or (call.callee is view and (_goes_on(user, call.node.parent) or (answers and _uses_result(user, call))))
+        )
         for user, call in references(view)
     )
+
+
+def _scope_counts(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler stands in a timeout or a task group of this function: it cancels what is in it, and takes what
+    does not come out for the work's own end."""
+    kinds = (schema.ScopeKind.TIMEOUT, schema.ScopeKind.TASK_GROUP)
+    return any(scope.kind in kinds for scope, _ in scopes_around(view, handler.node))
+
+
+def _goes_on(view: FunctionView, index: int) -> bool:
+    """Whether a function waits for other work behind a node."""
+    cleanup = (RegionKind.FINALLY, RegionKind.HANDLER)
+
+    def waits(at: int) -> bool:
+        node = view.nodes[at]
+        if isinstance(node, Exit) or not is_cancellation_point(view, at) or _gives_back(view, at):
+            return False
+        return innermost(view, at, *cleanup) < 0
+
+    return innermost(view, index, *cleanup) < 0 and reaches_after(view, index, waits) >= 0
 
 
 def _gives_value(view: FunctionView) -> bool:
