@@ -31,8 +31,10 @@ where the report is made with `--strict` only, where the wait is no statement of
 own local.
 
 ## Known limits
-Only tasks that the function itself has made: others have an owner elsewhere. Any later use of the tasks, or of the set
-they are in, counts as seeing to them. With `--strict` a `gather` of tasks that this function holds counts too, where a
+Only tasks that the function itself has made: others have an owner elsewhere. The jobs of a thread pool count as tasks
+where the function has made the pool and does not shut it down by hand: the end of its `with` waits for all of them,
+however short the wait before it was. With `--strict` also those of another pool. Any later use of the tasks, or of
+the set they are in, counts as seeing to them. With `--strict` a `gather` of tasks that this function holds counts too, where a
 failure of one leaves the others running; so does one of coroutines that loop until they are told to end. By default
 only where these are nested functions of the one that gathers them: it is over, and they go on in its locals.
 """
@@ -52,12 +54,13 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each wait whose pending tasks are dropped."""
     for left in abandoned(fn):
+        one = "job" if left.are_jobs else "task"
         yield ctx.report(
             fn,
             left.call.index,
-            f"`{left.call.text}(…)` may come back with tasks that are not done, and nothing cancels them: they run on",
+            f"`{left.call.text}(…)` may come back with {one}s that are not done, and nothing cancels them: they run on",
             help="Cancel what is pending, and wait for it.",
-            trace=(ctx.step(fn, left.made[0], "a task is made here"), ctx.step(fn, left.call.index, left.why)),
+            trace=(ctx.step(fn, left.made[0], f"a {one} is made here"), ctx.step(fn, left.call.index, left.why)),
             fix=_fix(fn, left, ctx) if not left.strict else None,
             strict=left.strict,
         )

@@ -11,6 +11,7 @@ from cancelcheck.link.paths.flow import CANCELLED, Raising, Settles, innermost, 
 from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, read_of
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.spawning import calls_coroutine, spawner_of
+from cancelcheck.link.undoing import undoes
 from cancelcheck.model.facts import (
     Assign,
     Await,
@@ -33,13 +34,14 @@ if TYPE_CHECKING:
 
 
 class Left(NamedTuple):
-    """A wait that leaves tasks behind: the call, where the tasks are made, how they are lost, and whether that is worth
-    a look only."""
+    """A wait that leaves tasks behind, or the jobs of a pool: the call, where they are made, how they are lost, and
+    whether that is worth a look only."""
 
     call: CallSite
     made: tuple[int, ...]
     why: str
     strict: bool
+    are_jobs: bool = False
 
 
 class Tasks(NamedTuple):
@@ -52,21 +54,54 @@ class Tasks(NamedTuple):
 def abandoned(view: FunctionView) -> Iterator[Left]:
     """The waits that come back early, whose tasks this function has made and never looks after again."""
     for call, waiter in _waits(view):
-        if not waiter.pair or not comes_back_early(call, waiter):
+        if waiter.many or not comes_back_early(call, waiter):
             continue
-        tasks = _tasks(view, call, waiter)
+        work = _work_of(call)
+        tasks = _tasks(view, call, waiter, work)
         if tasks is None:
             continue
-        pending = _pending(view, call)
+        # one that gives each in turn as it is done raises when the time is up, and tells of no rest
+        pending = _pending(view, call) if waiter.pair else "" if call.use.kind == "iterated" else None
         if pending is None:
             continue
         kept = [at for name in tasks.names for at in _seen_to(view, name, call, tasks.names)]
         if kept or (pending and _seen_to(view, pending, call, tasks.names)):
             continue
+        pools = _pools(view, tasks) if work is schema.Work.CALLABLE else []
+        if any(_is_shut_down(view, pool) for pool in pools):
+            continue
         # one job that is given some time, and then goes on by itself, is often meant so
         alone = len(tasks.made) == 1 and next(view.loops_around(tasks.made[0]), -1) < 0 and not _early(call, waiter)
-        strict = not call.is_awaited or is_program(view) or alone or _is_looked_at(view, pending, call)
-        yield Left(call, tasks.made, "it may come back before they are done", strict)
+        elsewhere = waiter.pair and not pools and not call.is_awaited
+        lent = not all(_is_made_here(view, pool) for pool in pools)
+        strict = elsewhere or lent or is_program(view) or alone or _is_looked_at(view, pending, call)
+        yield Left(call, tasks.made, "it may come back before they are done", strict, bool(pools))
+
+
+def _work_of(call: CallSite) -> schema.Work:
+    """What a wait waits for: tasks, or, where it blocks its thread, the jobs of a pool."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return schema.Work.CALLABLE if api is not None and api.mode is schema.Mode.SYNC else schema.Work.COROUTINE
+
+
+def _pools(view: FunctionView, tasks: Tasks) -> list[int]:
+    """What the jobs were given to."""
+    calls = [view.call_at(index) for index in tasks.made]
+    return [call.receiver for call in calls if call is not None and call.receiver >= 0]
+
+
+def _is_shut_down(view: FunctionView, pool: int) -> bool:
+    """Whether a function shuts a pool down by hand: what is left of the jobs is for that to see to."""
+    return any(undoes(call) for call in view.calls_on.get(view.key(pool), ()))
+
+
+def _is_made_here(view: FunctionView, pool: int) -> bool:
+    """Whether a pool is this function's own: another one's jobs are its owner's."""
+    node = view.nodes[pool]
+    if not isinstance(node, Name):
+        return isinstance(node, Call)
+    scope, bound = view.bindings(node.id)
+    return scope is view and all(holder is view and at >= 0 for holder, at in bound)
 
 
 def _is_looked_at(view: FunctionView, pending: str, call: CallSite) -> bool:
@@ -262,7 +297,9 @@ def _is_guarded(view: FunctionView, call: CallSite) -> bool:
     return False
 
 
-def _tasks(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> Tasks | None:
+def _tasks(
+    view: FunctionView, call: CallSite, waiter: schema.Waiter, work: schema.Work = schema.Work.COROUTINE
+) -> Tasks | None:
     """What a wait is given, where it is all made by this function; None where any of it may have another owner."""
     given = [arg for arg in call.node.args if not arg.keyword]
     if not given or (not waiter.many and given[0].star):
@@ -270,7 +307,7 @@ def _tasks(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> Tasks |
     made: list[int] = []
     names: set[str] = set()
     for arg in given if waiter.many else given[:1]:
-        if not _collect(view, arg.value, made, names, 0):
+        if not _collect(view, arg.value, made, names, 0, work):
             return None
     return Tasks(tuple(made), frozenset(names)) if made else None
 
@@ -302,24 +339,39 @@ _MANY = 20
 """Bindings of a local that is followed."""
 
 
-def _collect(view: FunctionView, index: int, made: list[int], names: set[str], depth: int) -> bool:
-    """Whether a value is made of tasks that this function makes."""
+def _collect(
+    view: FunctionView,
+    index: int,
+    made: list[int],
+    names: set[str],
+    depth: int,
+    work: schema.Work = schema.Work.COROUTINE,
+) -> bool:
+    """Whether a value is made of tasks that this function makes, or of jobs that it gives to a pool. Of a dict its keys
+    are."""
     node = view.nodes[index]
     if depth > _DEEP:
         return False
     if isinstance(node, Starred):
-        return _collect(view, node.value, made, names, depth + 1)
+        return _collect(view, node.value, made, names, depth + 1, work)
     if isinstance(node, Display):
-        return bool(node.items) and all(_collect(view, item, made, names, depth + 1) for item in node.items)
+        items = node.keys if node.kind == "dict" else node.items
+        return bool(items) and all(item >= 0 and _collect(view, item, made, names, depth + 1, work) for item in items)
     if isinstance(node, Comprehension):
-        return all(_collect(view, item, made, names, depth + 1) for item in node.elements)
+        elements = node.elements[:1] if node.kind == "dict" else node.elements
+        return all(_collect(view, item, made, names, depth + 1, work) for item in elements)
     if isinstance(node, Call):
         call = view.call_at(index)
         assert call is not None
         spawner = spawner_of(call)
+        if work is schema.Work.CALLABLE:
+            if spawner is None or not spawner.joined_at_exit:
+                return False
+            made.append(index)
+            return True
         if spawner is not None and not spawner.has_owner and spawner.work is schema.Work.COROUTINE:
-            work = call.argument(spawner.work_keyword, spawner.work_position)
-            if work is None or work < 0 or not isinstance(view.nodes[work], Call):
+            given = call.argument(spawner.work_keyword, spawner.work_position)
+            if given is None or given < 0 or not isinstance(view.nodes[given], Call):
                 return False  # it may have been a task before
             made.append(index)
             return True
@@ -328,11 +380,18 @@ def _collect(view: FunctionView, index: int, made: list[int], names: set[str], d
             return True
         return False
     if isinstance(node, Name):
-        return _collect_name(view, node.id, made, names, depth)
+        return _collect_name(view, node.id, made, names, depth, work)
     return False
 
 
-def _collect_name(view: FunctionView, name: str, made: list[int], names: set[str], depth: int) -> bool:
+def _collect_name(
+    view: FunctionView,
+    name: str,
+    made: list[int],
+    names: set[str],
+    depth: int,
+    work: schema.Work = schema.Work.COROUTINE,
+) -> bool:
     if name in names:
         return True
     scope, bound = view.bindings(name)
@@ -349,9 +408,9 @@ def _collect_name(view: FunctionView, name: str, made: list[int], names: set[str
         if _is_empty(view, value):
             filled = True
             continue
-        if not _collect(view, value, made, names, depth + 1):
+        if not _collect(view, value, made, names, depth + 1, work):
             return False
-    return not filled or _collect_added(view, name, made, names, depth)
+    return not filled or _collect_added(view, name, made, names, depth, work)
 
 
 def _is_empty(view: FunctionView, index: int) -> bool:
@@ -362,7 +421,9 @@ def _is_empty(view: FunctionView, index: int) -> bool:
     return isinstance(node, Display) and not node.items
 
 
-def _collect_added(view: FunctionView, name: str, made: list[int], names: set[str], depth: int) -> bool:
+def _collect_added(
+    view: FunctionView, name: str, made: list[int], names: set[str], depth: int, work: schema.Work
+) -> bool:
     """The same for what is put into a collection by `append` or `add`."""
     found = False
     for _, at in view.reads(name):
@@ -370,7 +431,7 @@ def _collect_added(view: FunctionView, name: str, made: list[int], names: set[st
         attr = view.nodes[use.node] if use.kind == "receiver" else None
         call = view.call_at(attr.parent) if attr is not None else None
         if call is not None and call.member in ("append", "add") and call.positional:
-            if not _collect(view, call.positional[0], made, names, depth + 1):
+            if not _collect(view, call.positional[0], made, names, depth + 1, work):
                 return False
             found = True
     return found
