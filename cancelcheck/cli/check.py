@@ -53,7 +53,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     from cancelcheck.cli.reports import say_problems, show
     from cancelcheck.cli.unchanged import asked_for, key_for, report_of
     from cancelcheck.config import ConfigError, Overrides, RunOptions, SettingsFinder
-    from cancelcheck.engine.ground import Ground
+    from cancelcheck.engine.ground import Changed, Ground
     from cancelcheck.model.source import STDIN, UNNAMED
 
     given = {name: value for name, value in values.items() if value is not None}
@@ -81,10 +81,10 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             say(f"settings for {paths[0]}: {loaded.where if loaded.file is not None else 'the defaults'}")
         store = open_store(run, finder)
         key = key_for(run, given, paths) if store is not None and shard is None else None
-        unchanged = report_of(store, key, run) if store is not None and key is not None else None
-        if unchanged is not None:
-            show(unchanged, run, time.monotonic() - started)
-            return FINDINGS if unchanged.findings and not run.exit_zero else CLEAN
+        known_run = report_of(store, key, run) if store is not None and key is not None else None
+        if known_run is not None and not isinstance(known_run, Changed):
+            show(known_run, run, time.monotonic() - started)
+            return FINDINGS if known_run.findings and not run.exit_zero else CLEAN
 
         from cancelcheck.engine.baseline import Known
         from cancelcheck.engine.pipeline import check, rarely_collect
@@ -92,7 +92,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
         rarely_collect()
         stdin = sys.stdin.buffer.read() if STDIN in paths else None
         known = Known(writes=run.write_baseline, prunes=run.prune_baseline)
-        ground = Ground() if key is not None else None
+        ground = Ground(known_run) if key is not None else None
         checked = partial(
             check,
             paths,
@@ -104,6 +104,7 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
             shard=shard,
             filters=(known,) if run.since is None else (known, _since(run, paths)),
             ground=ground,
+            before=known_run,
         )
         if run.fix or run.diff:
             from cancelcheck.cli import mending

@@ -29,11 +29,11 @@ _HOW_IT_IS_SHOWN = (
 """Options that say nothing of what is found."""
 
 
-def report_of(store: Store, key: bytes, run: RunOptions) -> Report | None:
-    """The report, if all that it stood on is as it was."""
+def report_of(store: Store, key: bytes, run: RunOptions) -> Report | ground.Changed | None:
+    """The report, if all that it stood on is as it was; the run that made it, if some files have changed."""
     known = ground.recall(store, key)
-    if known is None:
-        return None
+    if not isinstance(known, Report):
+        return known
     if run.format is not None and FORMS[run.format].lists_rules:
         from cancelcheck.rules import RULES
 

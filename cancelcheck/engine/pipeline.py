@@ -24,7 +24,7 @@ from cancelcheck.engine.contents import Contents
 from cancelcheck.engine.contracts import Contracts
 from cancelcheck.engine.decode import DecodeError, check_length, decode
 from cancelcheck.engine.discover import InputFile, discover, excluded
-from cancelcheck.engine.ground import Ground
+from cancelcheck.engine.ground import Changed, Graph, Ground, Node
 from cancelcheck.engine.lowering import ParseError, lower_module
 from cancelcheck.engine.modules import Modules
 from cancelcheck.engine.patterns import Patterns
@@ -33,6 +33,7 @@ from cancelcheck.engine.report import By, Report, RunError, Suppressed
 from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.store import Store, digest
 from cancelcheck.engine.suppress import Directive, Suppressions
+from cancelcheck.engine.texts import Texts
 from cancelcheck.engine.watch import WATCH, TooLongError
 from cancelcheck.files import name_of, shown_name
 from cancelcheck.link import Context
@@ -83,19 +84,27 @@ def check(
     jobs: int = 1,
     filters: Sequence[Filter] = (),
     ground: Ground | None = None,
+    before: Changed | None = None,
     shard: Shard | None = None,
 ) -> Report:
     """Check files and folders. With `stdin` the path `-` stands for these bytes, under the name `stdin_filename`.
     `given` are the bytes of files that are not to be read from the disk, by absolute path; `filters` say in turn which
-    of the findings are reported; all that the report stands on is told to `ground`. With a `shard` only its files are
-    checked.
+    of the findings are reported; all that the report stands on is told to `ground`. Of an earlier run that was asked
+    for the same (`before`), only what can have seen a change is looked at. With a `shard` only its files are checked.
 
     What was found before is taken from the `store`, and what is found now is kept there. `jobs` is how many processes
     may be used; the report does not depend on it. Raises `ConfigError` where a setting that holds for one of the files
     is wrong.
     """
     with closing(Engine(finder, rules=rules, store=store, recalls=True)) as engine:
-        files, errors = discover([path for path in paths if path != STDIN or stdin is None], finder, ground=ground)
+        findings: list[Finding] = []
+        errors: list[RunError] = []
+        if before is not None:
+            files = engine.begin_with(before)
+            seen = {file.path for file in files}
+            findings += [finding for finding in before.findings if finding.path not in seen]
+        else:
+            files, errors = discover([path for path in paths if path != STDIN or stdin is None], finder, ground=ground)
         if stdin is not None:
             file = engine.input_file(stdin_filename or UNNAMED)
             if not (stdin_filename and file.loaded.settings.force_exclude and engine.is_excluded(file)):
@@ -103,12 +112,12 @@ def check(
                 files.append(file)
         for absolute, content in (given or {}).items():
             engine.contents.give(absolute, content)
-        engine.announce(files)
+        if before is None:
+            engine.announce(files)
         if shard is not None:
             # each part knows all settings: what they say of the whole project, the first part tells
             engine.prepare(files)
             files = shard.pick(files)
-        findings: list[Finding] = []
         missing: list[InputFile] = []
         for file in files:
             known = engine.recall(file)
@@ -125,14 +134,15 @@ def check(
         for file, found in _checked(engine, missing, jobs, tell):
             findings.extend(found)
             engine.remember(file, found)
-        if shard is None or shard.number == 1:
+        if before is None and (shard is None or shard.number == 1):
             findings.extend(engine.check_contracts([path for path in paths if path != STDIN]))
         tell(len(missing))
-    report = engine.report(findings, files=len(files), errors=errors)
+    report = engine.report(findings, files=len(files) if before is None else before.run.count, errors=errors)
     for keep in filters:
         report = keep(report, engine)
     if ground is not None:
         engine.stand_on(ground)
+        ground.graph = engine.graph(before)
     return report
 
 
@@ -187,6 +197,7 @@ class Engine:
         self.store = store
         self.notes: list[str] = []
         self.announced: tuple[InputFile, ...] = ()
+        self.names: tuple[tuple[str, str], ...] = ()
         self._fact_store = FactStore(store) if store is not None else None
         # rules that are not the package's own may have changed without anyone knowing
         self.recalls = recalls and store is not None and self._rules == RULES
@@ -217,10 +228,64 @@ class Engine:
 
     def announce(self, files: Sequence[InputFile]) -> None:
         """Say how the files are to be shown, also where another one's trace leads through them."""
-        for file in files:
-            self._name(file.absolute, file.path)
         self.announced = tuple(files)
-        self._all_absolute = all(os.path.isabs(file.path) for file in files)
+        self.call([(file.path, file.absolute) for file in files])
+
+    def call(self, names: Sequence[tuple[str, str]]) -> None:
+        """Show files under these paths: pairs of one and where the file is."""
+        self.names = tuple(names)
+        for shown, absolute in names:
+            self._name(absolute, shown)
+        self._all_absolute = all(os.path.isabs(shown) for shown, _ in names)
+
+    def begin_with(self, before: Changed) -> list[InputFile]:
+        """Take in what an earlier run knew of files that have not changed; the files of which something may be said
+        that was not said then. Raises `ConfigError`."""
+        nodes, checked = before.graph.nodes, before.graph.checked
+        self.call([(shown, nodes[place].absolute) for shown, place in checked])
+        changed: list[int] = []
+        for place, node in enumerate(nodes):
+            if node.absolute not in before.files:
+                self.contents.trust(node.absolute, node.content)
+            elif self.contents.digest(node.absolute) != node.content:
+                changed.append(place)
+        seen = before.graph.reaching(changed)
+        self.announced = tuple(
+            InputFile(shown, nodes[place].absolute, self.finder.for_folder(os.path.dirname(nodes[place].absolute)))
+            for shown, place in checked
+            if place in seen
+        )
+        return list(self.announced)
+
+    def graph(self, before: Changed | None) -> Graph | None:
+        """Which files led to which; None where that is not known, or where other things decide on a report too."""
+        if not self.recalls or any(scope.loaded.settings.baseline is not None for scope in self._scopes.values()):
+            return None
+        found: dict[str, set[str]] = {}
+        if before is not None:
+            nodes = before.graph.nodes
+            found = {node.absolute: {nodes[target].absolute for target in node.targets} for node in nodes}
+        for file in self.announced:
+            found[file.absolute] = set()
+        for program in self._programs.values():
+            if program.recall is not None:
+                known = program.recall.graph(
+                    file.absolute
+                    for file in self.announced
+                    if self._scope(file.loaded, os.path.dirname(file.absolute)).program is program
+                )
+                if known is None:
+                    return None
+                for absolute, targets in known.items():
+                    found.setdefault(absolute, set()).update(targets)
+        places = {absolute: place for place, absolute in enumerate(sorted(found))}
+        return Graph(
+            [(shown, places[absolute]) for shown, absolute in self.names],
+            [
+                Node(absolute, self.contents.digest(absolute), sorted(places[target] for target in found[absolute]))
+                for absolute in places
+            ],
+        )
 
     def is_excluded(self, file: InputFile) -> bool:
         """Whether the settings exclude it. Raises `ConfigError`."""
@@ -293,12 +358,17 @@ class Engine:
             errors=(*errors, *self.errors),
             files=files,
             rules=self._rules,
-            sources=self._sources,
+            sources=self._texts_of(ordered),
             notes=tuple(self.notes),
             suppressed=tuple(
                 Suppressed(finding, By.COMMENT, finding.silenced) for finding in ordered if finding.silenced is not None
             ),
         )
+
+    def _texts_of(self, findings: Sequence[Finding]) -> Mapping[str, SourceFile]:
+        """The texts of the files that have findings; of what an earlier run has said, as they are asked for."""
+        others = {finding.path for finding in findings if finding.silenced is None}.difference(self._sources)
+        return Texts(others, self._sources) if others else self._sources
 
     # --- files
 
@@ -653,9 +723,10 @@ class Engine:
         known = self._seen.get(absolute)
         if known is None:
             module, is_package = self._modules.name(absolute, self.finder.for_folder(os.path.dirname(absolute)))
-            shown = self._show(absolute, "").encode("utf-8", "surrogatepass")
+            # a file's name may be no Unicode
+            shown, name = (text.encode("utf-8", "surrogatepass") for text in (self._show(absolute, ""), module))
             content = self.contents.digest(absolute)
-            known = self._seen[absolute] = Seen(shown, module, is_package, self._is_test(absolute), content)
+            known = self._seen[absolute] = Seen(shown, name, is_package, self._is_test(absolute), content)
         return known
 
     def _how(self, scope: _Scope, absolute: str) -> bytes:

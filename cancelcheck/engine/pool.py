@@ -92,7 +92,7 @@ def check_in_processes(
             min(jobs, len(files)),
             mp_context=multiprocessing.get_context(_method()),
             initializer=_begin,
-            initargs=(engine.finder, [(file.path, file.absolute) for file in engine.announced], store.folder),
+            initargs=(engine.finder, engine.names, store.folder),
         )
         try:
             lowered = 0
@@ -199,7 +199,7 @@ def _begin(finder: SettingsFinder, shown: Sequence[tuple[str, str]], folder: Pat
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     rarely_collect()
     engine = Engine(finder, store=Store(folder))
-    engine.announce([_file(engine, path, absolute) for path, absolute in shown])
+    engine.call(shown)
     _engines.append(engine)
 
 

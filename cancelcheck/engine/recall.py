@@ -48,7 +48,7 @@ class Seen(NamedTuple):
     `content` is the digest of its bytes, empty where it cannot be read."""
 
     shown: bytes
-    module: str
+    module: bytes
     is_package: bool
     is_test: bool
     content: bytes
@@ -237,6 +237,20 @@ class Recall:
                 if target not in seen:
                     seen.add(target)
                     pending.append(target)
+
+    def graph(self, starts: Iterable[str]) -> dict[str, list[str]] | None:
+        """Which files each one led to, of some and all that they reach; None where that is not known of one of them."""
+        found: dict[str, list[str]] = {}
+        pending = list(starts)
+        while pending:
+            absolute = pending.pop()
+            if absolute in found:
+                continue
+            if self._names_of(absolute) is None:
+                return None
+            found[absolute] = self._targets(absolute)
+            pending += found[absolute]
+        return found
 
     # --- digests
 

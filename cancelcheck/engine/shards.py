@@ -92,7 +92,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 def asked_for(settings: Mapping[str, object], paths: Sequence[str]) -> str:
     """Stands for what a run was asked for; the same on every machine."""
-    return digest(versions.everything(), msgspec.msgpack.encode((sorted(settings.items()), paths))).hex()
+    return digest(versions.everything(), ascii((sorted(settings.items()), list(paths))).encode()).hex()
 
 
 def written(report: Report, shard: Shard, asked: str) -> bytes:

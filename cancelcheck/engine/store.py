@@ -55,6 +55,7 @@ class Kind(enum.Enum):
     FINDINGS = b"r"
     ASKED = b"a"
     RUN = b"w"
+    PARTS = b"p"
 
 
 class _Write(NamedTuple):

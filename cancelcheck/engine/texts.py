@@ -10,11 +10,12 @@ from cancelcheck.model.source import SourceFile
 
 
 class Texts(Mapping[str, SourceFile]):
-    """Files by the paths under which they are shown. One that cannot be read is empty: its finding is still told."""
+    """Files by the paths under which they are shown, those that are `known` among them. One that cannot be read is
+    empty: its finding is still told."""
 
-    def __init__(self, paths: set[str]) -> None:
-        self._paths = paths
-        self._read: dict[str, SourceFile] = {}
+    def __init__(self, paths: set[str], known: Mapping[str, SourceFile] | None = None) -> None:
+        self._read: dict[str, SourceFile] = dict(known or {})
+        self._paths = paths.union(self._read)
 
     def __getitem__(self, path: str) -> SourceFile:
         if path not in self._paths:

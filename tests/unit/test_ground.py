@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import pytest
 
 from cancelcheck import cli
 from cancelcheck.engine import ground, pipeline
+from tests.support.fixtures import project_cases
 
 BAD = (
     "import asyncio\n\n\nasync def f():\n    asyncio.create_task(g())\n\n\nasync def g():\n    await asyncio.sleep(1)\n"
@@ -50,7 +53,11 @@ class Tree:
     def run(self, *arguments: str) -> tuple[int, str]:
         self.worked = False
         status = cli.main([*arguments, "--cache-dir", str(self.root.parent / "cache"), "app"])
-        return status, self._capsys.readouterr().out
+        return status, self.out()
+
+    def out(self) -> str:
+        """What was written since the last time."""
+        return self._capsys.readouterr().out
 
 
 @pytest.fixture
@@ -105,7 +112,7 @@ def test_any_change_is_seen(tree: Tree, change: Callable[[Tree], None]) -> None:
     change(tree)
     after = tree.run()
     assert tree.worked
-    assert after == (cli.main(["--no-cache", "app"]), tree._capsys.readouterr().out)
+    assert after == (cli.main(["--no-cache", "app"]), tree.out())
 
 
 def test_a_module_that_a_name_leads_to_is_part_of_it(tree: Tree) -> None:
@@ -122,12 +129,140 @@ def test_a_module_that_a_name_leads_to_is_part_of_it(tree: Tree) -> None:
     assert tree.worked
 
 
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that were looked at, and not known."""
+    found: list[str] = []
+    real = pipeline.Engine.examine
+
+    def examine(self: pipeline.Engine, file: object) -> object:
+        found.append(file.path)  # type: ignore[attr-defined]
+        return real(self, file)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline.Engine, "examine", examine)
+    return found
+
+
+@pytest.fixture
+def discovered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What files were looked for in."""
+    found: list[str] = []
+    real = pipeline.discover
+
+    def discover(paths: list[str], *args: object, **kwargs: object) -> object:
+        found.extend(paths)
+        return real(paths, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "discover", discover)
+    return found
+
+
+def test_what_has_changed_is_looked_at_and_what_leads_to_it(
+    tree: Tree, looked_at: list[str], discovered: list[str]
+) -> None:
+    tree.write("app/base.py", "async def work(): ...\n")
+    tree.write("app/between.py", "from app.base import work\n")
+    tree.write("app/uses.py", "from app.between import work\n\n\nasync def f():\n    work()\n")
+    before = tree.run()
+    assert "app/uses.py" in before[1]
+    looked_at.clear()
+    discovered.clear()
+    tree.write("app/base.py", "def work(): ...\n")
+    after = tree.run()
+    assert "app/uses.py" not in after[1]
+    assert "app/one.py" in after[1]
+    assert sorted(looked_at) == ["app/base.py", "app/between.py", "app/uses.py"]
+    assert discovered == []
+    tree.write("app/base.py", "async def work(): ...\n")
+    assert tree.run() == before
+
+
+def test_a_file_that_was_touched_is_not_looked_at(tree: Tree, looked_at: list[str], discovered: list[str]) -> None:
+    first = tree.run()
+    looked_at.clear()
+    discovered.clear()
+    os.utime(tree.root / "app/one.py", ns=(1, 1))
+    assert tree.run() == first
+    assert (looked_at, discovered) == ([], [])
+    assert tree.run() == first
+    assert not tree.worked
+
+
+def test_what_a_changed_file_leads_to_from_now_on_is_part_of_it(tree: Tree) -> None:
+    tree.write("helper.py", "def work(): ...\n")
+    tree.run()
+    tree.write("app/two.py", "import helper\n\n\nasync def f():\n    helper.work()\n")
+    assert "app/two.py" not in tree.run()[1]
+    tree.write("helper.py", "async def work(): ...\n")
+    assert "app/two.py" in tree.run()[1]
+    tree.write("app/two.py", GOOD)
+    assert "app/two.py" not in tree.run()[1]
+
+
+def test_a_baseline_is_asked_of_all(tree: Tree) -> None:
+    tree.write("pyproject.toml", "[tool.cancelcheck]\nbaseline = 'known.json'\n")
+    assert tree.run("--write-baseline")[0] == 0
+    assert tree.run() == (0, "")
+    tree.write("app/two.py", BAD)
+    assert tree.run()[0] == 1
+    tree.write("app/one.py", GOOD)
+    assert tree.run() == (cli.main(["--no-cache", "app"]), tree.out())
+
+
+def test_a_damaged_graph_is_none(tree: Tree, monkeypatch: pytest.MonkeyPatch, discovered: list[str]) -> None:
+    tree.run()
+    monkeypatch.setattr(ground, "Graph", dict[str, int])
+    tree.write("app/two.py", BAD)
+    discovered.clear()
+    assert tree.run()[1].count("CAN101") == 2
+    assert discovered == ["app"]
+
+
+TEXTS = (BAD, GOOD, "", "def f(:\n", "from app.one import *\n", "from app import two\nfrom app.two import f as g\n")
+
+
+@pytest.mark.parametrize("case", project_cases(), ids=lambda path: path.name)
+def test_after_any_change_of_files_the_report_is_that_of_a_run_that_knows_nothing(case: Path, tree: Tree) -> None:
+    shutil.copytree(case, tree.root / "app", dirs_exist_ok=True)
+    chance = random.Random(case.name)
+    files = sorted((tree.root / "app").rglob("*.py"))
+    texts = {file: file.read_bytes() for file in files}
+    for _ in range(8):
+        for file in chance.sample(files, chance.choice((1, 1, 2))):
+            match chance.randrange(5):
+                case 0:
+                    file.write_bytes(b"\n# a comment\n" + texts[file])
+                case 1:
+                    file.write_bytes(texts[chance.choice(files)])
+                case 2:
+                    file.write_text(chance.choice(TEXTS))
+                case 3:
+                    lines = texts[file].splitlines(keepends=True)
+                    if lines:
+                        del lines[chance.randrange(len(lines))]
+                    file.write_bytes(b"".join(lines))
+                case _:
+                    file.write_bytes(texts[file])
+        options = ["--strict", "--format", "json"]
+        assert tree.run(*options) == (cli.main([*options, "--no-cache", "app"]), tree.out())
+
+
 def test_compiled_files_and_caches_are_no_change(tree: Tree) -> None:
     tree.run()
     tree.write("app/__pycache__/one.pyc", "")
     tree.write("app/.cache/x", "")
     tree.run()
     assert not tree.worked
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux only")
+def test_a_name_that_is_no_text_is_no_trouble(tree: Tree) -> None:
+    with open(os.fsencode(tree.root) + b"/app/\xff.py", "w") as file:
+        file.write(BAD)
+    first = tree.run()
+    assert first[0] == 1
+    assert first[1].count("CAN101") == 2
+    assert tree.run() == first
 
 
 @pytest.mark.parametrize("option", [["--strict"], ["--select", "CAN201"], ["--ignore", "CAN101"], ["--isolated"]])
