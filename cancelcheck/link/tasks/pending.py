@@ -52,13 +52,15 @@ class Tasks(NamedTuple):
 
 
 def abandoned(view: FunctionView) -> Iterator[Left]:
-    """The waits that come back early, whose tasks this function has made and never looks after again."""
+    """The waits that come back early, whose tasks this function has made and never looks after again. Not in what a
+    runner is given, which cancels whatever is left, nor in a test, with which they are over."""
+    ends_with_tasks = is_program(view) or view.module.is_test
     for call, waiter in _waits(view):
         if waiter.many or not comes_back_early(call, waiter):
             continue
         work = _work_of(call)
         tasks = _tasks(view, call, waiter, work)
-        if tasks is None:
+        if tasks is None or (ends_with_tasks and work is schema.Work.COROUTINE):
             continue
         # one that gives each in turn as it is done raises when the time is up, and tells of no rest
         pending = _pending(view, call) if waiter.pair else "" if call.use.kind == "iterated" else None
@@ -74,7 +76,7 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
         alone = len(tasks.made) == 1 and next(view.loops_around(tasks.made[0]), -1) < 0 and not _early(call, waiter)
         elsewhere = waiter.pair and not pools and not call.is_awaited
         lent = not all(_is_made_here(view, pool) for pool in pools)
-        strict = elsewhere or lent or is_program(view) or alone or _is_looked_at(view, pending, call)
+        strict = elsewhere or lent or alone or _is_looked_at(view, pending, call)
         yield Left(call, tasks.made, "it may come back before they are done", strict, bool(pools))
 
 
@@ -121,7 +123,7 @@ def left_by_cancellation(view: FunctionView) -> Iterator[Left]:
     """The waits for some of several tasks that leave one which takes something to itself where the wait is cancelled:
     it cancels none of them, and nothing on the way out looks at it. Only what this function has made, and nobody else
     may hold."""
-    if not view.is_async or is_program(view):
+    if not view.is_async or is_program(view) or view.module.is_test:
         return
     for call, waiter in _waits(view):
         if not waiter.pair or not call.is_awaited or not comes_back_early(call, waiter):
@@ -136,7 +138,7 @@ def left_by_cancellation(view: FunctionView) -> Iterator[Left]:
         )
         if made:
             # what a coroutine of the project takes, it may do something with itself
-            strict = view.module.is_test or not any(_takes(view, at, 0) for at in made)
+            strict = not any(_takes(view, at, 0) for at in made)
             yield Left(call, made, "it is cancelled, and cancels none of them", strict)
 
 
@@ -215,6 +217,8 @@ def _takes_in(view: FunctionView, index: int, depth: int) -> bool:
 def left_by_failure(view: FunctionView) -> Iterator[Left]:
     """The waits that raise as soon as one of several tasks fails, and leave the others, which this function has made,
     to themselves."""
+    if view.module.is_test:
+        return
     for call, waiter in _waits(view):
         if not waiter.cancels or not call.is_awaited or _collects_failures(call):
             continue

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.paths.exceptions import handlers, protected, takes_failures
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.swallowing.cancellation import joins_own_cancel
 from cancelcheck.link.tasks.spawning import loss_of, spawner_of
 from cancelcheck.link.undoing import says_undoing
-from cancelcheck.model.facts import Attr, Call, Comprehension, Const, Display, Name, RegionKind, Starred
+from cancelcheck.model.facts import Attr, Await, Call, Comprehension, Const, Display, Name, RegionKind, Starred
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def ignored_results(view: FunctionView) -> Iterator[tuple[CallSite, int]]:
     """The waits that collect failures and whose results nobody looks at, each with the await that drops them. Not
     those that join what this function has cancelled, nor of tasks that are looked at one by one, nor where all that is
-    waited for gives something back on the way out."""
+    waited for gives something back, was started elsewhere, or deals with its failures itself."""
     catalog = view.module.project.catalog
     for call in view.calls:
         waiter = catalog.waiter(call.target)
@@ -88,18 +89,50 @@ def _looked_at(view: FunctionView, call: CallSite, awaited: int) -> bool:
 
 
 def _gives_back(view: FunctionView, call: CallSite) -> bool:
-    """Whether all that is waited for are calls that give something back, or tasks that others have started, in a
-    `finally`, a handler, or a function that is itself called for that: there is nobody left to tell."""
+    """Whether all that is waited for are calls that give something back, or that hear of their own failures; or what
+    the instance has, which others have started; in a `finally`, a handler, or a function that is itself called for that
+    tasks of anybody: there is nobody left to tell."""
+    given = [arg.value for arg in call.node.args if not arg.keyword]
+    if given and all(_is_held(view, index) for index in given):
+        return True
     at_end = _says_end(view.name) or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
-    if not at_end:
+    work = [made for index in given for made in _made(view, index)]
+    return bool(work) and all(at_end if made is None else _made_to_give(view, made) for made in work)
+
+
+def _is_held(view: FunctionView, index: int) -> bool:
+    """Whether a value is a collection that the instance has, or a copy of one."""
+    node = view.nodes[index]
+    if isinstance(node, Starred):
+        return _is_held(view, node.value)
+    call = view.call_at(index)
+    if call is None:
+        return isinstance(node, Attr) and bool(view.key(index))
+    if call.target in _COPYING and len(call.positional) == 1:
+        return _is_held(view, call.positional[0])
+    return call.receiver >= 0 and call.member in _VIEWS and _is_held(view, call.receiver)
+
+
+def _hears_itself(callee: FunctionView) -> bool:
+    """Whether a coroutine function of the project takes its own failures: all that it awaits stands in a `try` whose
+    handler takes them and goes on, or a decorator may see to them."""
+    if not callee.is_coroutine:
         return False
-    work = [made for arg in call.node.args if not arg.keyword for made in _made(view, arg.value)]
-    return bool(work) and all(made is None or _made_to_give(view, made) for made in work)
+    waits = [index for index, node in enumerate(callee.nodes) if isinstance(node, Await)]
+    taken = [
+        protected(callee, handler.statement)
+        for handler in handlers(callee)
+        if takes_failures(callee, handler) and not callee.raises_within(handler.region)
+    ]
+    within = bool(waits) and all(any(callee.is_inside(callee.region_of(at), body) for body in taken) for at in waits)
+    return bool(callee.decorators) or within
 
 
 def _made_to_give(view: FunctionView, call: CallSite) -> bool:
-    """Whether a call gives something back, or is handed the method that does: `create_task(item.close)`."""
-    if _says_end(call.member):
+    """Whether a call gives something back, or is handed the method that does: `create_task(item.close)`; or hears of
+    its failures itself."""
+    callee = call.callee
+    if _says_end(call.member) or (callee is not None and _hears_itself(callee)):
         return True
     given = view.nodes[call.positional[0]] if len(call.positional) == 1 else None
     return isinstance(given, Attr) and _says_end(given.attr)
