@@ -149,6 +149,12 @@ class CallSite:
         """Whether `await` stands directly before it."""
         return self.node.parent >= 0 and isinstance(self.fn.nodes[self.node.parent], Await)
 
+    @property
+    def is_waited_on(self) -> bool:
+        """Whether what it returns is awaited, gone through by `async for` or entered by `async with`."""
+        user = self.fn.nodes[self.node.parent] if self.node.parent >= 0 else None
+        return isinstance(user, Await) or (isinstance(user, (Iterate, Enter)) and user.is_async)
+
     def argument(self, keyword: str | tuple[str, ...], position: int = -1) -> int | None:
         """The node of an argument given by keyword or position; -1 where it may be hidden in `*args` or `**kwargs`;
         None where it is surely not given. A `**` of a literal dict is looked into. What a partial was given before

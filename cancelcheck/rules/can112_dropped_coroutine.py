@@ -28,8 +28,8 @@ Safe: `await` makes the call do what it says. Offered only in an async function.
 
 ## Known limits
 A decorated `async def` is left alone unless its decorators are known to keep it a coroutine function, and so is a name
-that several imports bind to different things. With `--strict` only: in `__enter__` and `__exit__`, where the
-asynchronous twin awaits the same.
+that several imports bind to different things, and one of which the function asks whether it is a coroutine function.
+With `--strict` only: in `__enter__` and `__exit__`, where the asynchronous twin awaits the same.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _KEEPS = frozenset({"abstract", "override", "staticmethod", "classmethod"})
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each call of a coroutine function that stands alone as a statement."""
     for call in fn.calls:
-        if fn.use(call.index).kind != "dropped" or not _is_coroutine(call, ctx):
+        if fn.use(call.index).kind != "dropped" or not _is_coroutine(call, ctx) or _is_asked(fn, call):
             continue
         fix = None
         if fn.is_async:
@@ -74,6 +74,18 @@ def _has_twin(fn: FunctionView, call: CallSite) -> bool:
     name = _TWINS.get(fn.name, "")
     twin = fn.owner.inherited(name) if fn.owner is not None and name else None
     return twin is not None and any(other.text == call.text and other.is_awaited for other in twin.calls)
+
+
+_ASKS = frozenset({"iscoroutinefunction", "iscoroutine", "isawaitable"})
+"""Last names of functions, Python's own and others', that tell whether something is to be awaited."""
+
+
+def _is_asked(fn: FunctionView, call: CallSite) -> bool:
+    """Whether the function asks whether the same thing is to be awaited: it knows of versions in which it is not."""
+    return any(
+        other.target.rpartition(".")[2] in _ASKS and [fn.text(at) for at in other.positional] == [call.text]
+        for other in fn.calls
+    )
 
 
 def _is_coroutine(call: CallSite, ctx: Context) -> bool:

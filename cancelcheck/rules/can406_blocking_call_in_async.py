@@ -93,7 +93,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         return
     seen: set[tuple[FunctionView, int]] = set()
     for call in fn.calls:
-        if call.is_awaited:
+        if call.is_waited_on:
             continue
         chain, strict = _blocking_chain(call)
         if not chain or asked_on_the_way(chain) or any(is_dead(at) for at in chain) or is_whole_program(fn):

@@ -46,7 +46,7 @@ def hold_of(call: CallSite) -> Hold | None:
     """How long a call of the catalogue can hold up its thread; None for any other call, and for one that only asks."""
     catalog = call.fn.module.project.catalog
     api = catalog.api(call.target)
-    if api is None or api.mode is not schema.Mode.SYNC or call.is_awaited or _only_asks(call, api):
+    if api is None or api.mode is not schema.Mode.SYNC or call.is_waited_on or _only_asks(call, api):
         return None
     if api.kind in _SHORT_KINDS or api.local:
         return Hold.SHORT

@@ -91,8 +91,8 @@ _TIMES = frozenset(
     }
 )
 
-_CONVERTS = frozenset({"to", "per", "in", "from", "2", "as"})
-"""Words of a name that is about two units, or a rate."""
+_CONVERTS = frozenset({"to", "per", "in", "from", "2", "as", "since", "epoch", "timestamp"})
+"""Words of a name that is about two units, a rate, or a point in time."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
