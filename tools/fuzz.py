@@ -4,6 +4,7 @@
     python tools/fuzz.py --minutes 5 mutated     one kind only
     python tools/fuzz.py --files FOLDER…         every file below these: it is checked, or told to be unreadable
     python tools/fuzz.py --standard-library      the same over that of this Python, tests included
+    python tools/fuzz.py --every-library         the same over those of all Pythons from 3.11 on that are here
 
 Each input is checked with all rules, strict, in a process of its own kind: one that does not answer in `--seconds` of
 processor time, that dies, or that reports CAN000 or an error is a find. It is kept in `--keep` (`fuzz-finds` if not
@@ -33,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.support.sources import fixture_files, standard_library  # noqa: E402
+from tools.agree import library_of  # noqa: E402
+from tools.run import pythons  # noqa: E402
 
 SECONDS = 30
 BATCH = 40
@@ -287,10 +290,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, default=Path("fuzz-finds"))
     parser.add_argument("--files", type=Path, nargs="+", help="check these instead")
     parser.add_argument("--standard-library", action="store_true", help="check that instead")
+    parser.add_argument("--every-library", action="store_true", help="check those of all Pythons instead")
     given = parser.parse_args(arguments)
     unknown = [kind for kind in given.kinds if kind not in KINDS]
     if unknown:
         parser.error(f"there is no kind {unknown[0]}")
+    if given.every_library:
+        libraries = {library_of(python) for python, _ in pythons().values()}
+        return check_files(list(python_files(sorted(libraries))), given.seconds, given.keep)
     if given.standard_library or given.files:
         folders = given.files or [Path(sysconfig.get_paths()["stdlib"])]
         return check_files(list(python_files(folders)), given.seconds, given.keep)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 
+from cancelcheck import files
 from cancelcheck.config import ConfigError, LoadedSettings, shown
 from cancelcheck.engine.discover import InputFile
 from cancelcheck.engine.report import By, Report, Suppressed
@@ -29,6 +30,8 @@ FILE = "cancelcheck-baseline.json"
 """The name of a baseline where none is given, in the folder of the settings."""
 
 _FORM = 1
+_LARGEST = 100_000_000
+"""Bytes of a baseline, which are some 400,000 findings."""
 _NEVER_KNOWN = ("CAN000",)
 _NAMED = 20
 """So many stale entries are named one by one."""
@@ -154,13 +157,15 @@ class Baseline:
 def load(file: Path) -> Baseline:
     """The baseline in a file. Raises `BaselineError`."""
     try:
-        data = file.read_bytes()
+        data = files.read(file, limit=_LARGEST)
     except OSError as error:
         reason = error.strerror or error
         raise BaselineError(f"{shown(file)}: the baseline cannot be read: {reason}{_hint(error)}") from None
+    if len(data) > _LARGEST:
+        raise BaselineError(f"{shown(file)}: is no baseline of cancelcheck: it has more than {_LARGEST:,} bytes")
     try:
         document = _parsed(data)
-    except (ValueError, msgspec.ValidationError) as error:
+    except (ValueError, msgspec.ValidationError, RecursionError) as error:
         raise BaselineError(f"{shown(file)}: is no baseline of cancelcheck: {error}") from None
     if document.version > _FORM:
         raise BaselineError(

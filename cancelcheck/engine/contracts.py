@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from cancelcheck import files
 from cancelcheck.config import ConfigError
+from cancelcheck.engine.discover import leads_into
 from cancelcheck.engine.store import digest
 from cancelcheck.model.contract import Operation
 
@@ -34,6 +36,10 @@ class Contracts:
         self._read: dict[Path, tuple[Any, bytes]] = {}
         found: list[Operation] = []
         for name in names:
+            # the settings may name a file beside the project; a link in it may not
+            beside = os.path.dirname(os.path.abspath(root / name))
+            if not leads_into(str(root / name), (str(root), beside)):
+                raise self._problem(name, "is a link that leads out of the project")
             path = Path(os.path.realpath(root / name))
             found += self._operations(path, self._document(path, name))
         self.operations = tuple(found)
@@ -56,17 +62,23 @@ class Contracts:
         import yaml
 
         try:
-            content = path.read_bytes()
+            content = files.read(path)
+            if len(content) > files.LIMIT:
+                raise self._problem(name, f"cannot be read: it has more than {files.LIMIT:,} bytes")
             # in JSON a tab may stand between values, and in YAML not
             text = content.decode("utf-8-sig")
             node = yaml.compose(text.replace("\t", " ") if path.suffix == ".json" else text, Loader=yaml.SafeLoader)
         except OSError as error:
-            raise ConfigError(f"{self._where}: `sla.openapi`: {name}: {error.strerror or error}") from None
+            raise self._problem(name, error.strerror or str(error)) from None
+        except RecursionError:
+            raise self._problem(name, "cannot be read: it is nested too deeply") from None
         except (UnicodeDecodeError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"{self._where}: `sla.openapi`: {name}: cannot be read: {reason}") from None
+            raise self._problem(name, f"cannot be read: {_reason(error)}") from None
         self._read[path] = (node, content)
         return node
+
+    def _problem(self, name: str, what: str) -> ConfigError:
+        return ConfigError(f"{self._where}: `sla.openapi`: {name}: {what}")
 
     def _operations(self, path: Path, document: Any) -> Iterator[Operation]:
         for key, item in _pairs(_get(document, "paths")):
@@ -109,8 +121,13 @@ class Contracts:
         target, _, pointer = str(reference.value).partition("#")
         if "://" in target:
             return file, None
-        place = Path(os.path.realpath(file.parent / target)) if target else file
-        if not place.is_relative_to(self._root) or not place.is_file():
+        try:
+            place = Path(os.path.realpath(file.parent / target)) if target else file
+            is_ours = place.is_relative_to(self._root) and place.is_file()
+        except (OSError, ValueError):
+            # no file can have that name
+            return file, None
+        if not is_ours:
             return file, None
         found = self._document(place, str(reference.value))
         for part in pointer.strip("/").split("/") if pointer.strip("/") else ():
@@ -128,6 +145,14 @@ def _pairs(node: Any) -> list[tuple[Any, Any]]:
 
 def _get(node: Any, name: str) -> Any:
     return next((item for key, item in _pairs(node) if key.value == name), None)
+
+
+def _reason(error: Exception) -> str:
+    """Why a text cannot be read, with the line, and nothing of what stands there: that may be anybody's."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if not problem or mark is None:
+        return " ".join(str(error).split())
+    return f"{' '.join(problem.split())}, in line {mark.line + 1}"
 
 
 def _number(node: Any) -> float | None:

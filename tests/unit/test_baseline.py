@@ -189,6 +189,8 @@ def test_a_file_that_moves_with_its_module_stays_known(root: Path) -> None:
             "Expected `int` >= 1 - at `$.findings[0].count`",
         ),
         (b"\xff\xfe".decode("latin-1"), "Expecting value"),
+        ("[" * 100_000, ""),
+        ('{"a":' * 100_000, ""),
     ],
 )
 def test_what_is_no_baseline_is_said(root: Path, capsys: pytest.CaptureFixture[str], text: str, problem: str) -> None:
@@ -197,6 +199,13 @@ def test_what_is_no_baseline_is_said(root: Path, capsys: pytest.CaptureFixture[s
         assert status("--baseline", FILE, *option, "a.py") == 2
         assert f"Error: {FILE}: is no baseline of cancelcheck: {problem}" in capsys.readouterr().err
     assert (root / FILE).read_text("utf-8") == text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system here")
+def test_a_pipe_is_not_waited_for(root: Path) -> None:
+    os.mkfifo(root / FILE)
+    with pytest.raises(BaselineError, match="cannot be read: it is no file"):
+        load(root / FILE)
 
 
 def test_a_newer_form_is_refused(root: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cancelcheck.config import ConfigError
 from cancelcheck.engine.contracts import Contracts
@@ -54,12 +57,19 @@ def test_references_within_the_project(tmp_path: Path) -> None:
     assert [Path(path).name for path in found.files] == ["api.yaml", "a.yaml"]
 
 
-@pytest.mark.parametrize("target", ["../secret.yaml", "https://example.org/a.yaml", "missing.yaml", "#/paths/~1a"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("../secret.yaml", "https://example.org/a.yaml", "missing.yaml", "#/paths/~1a", "/dev/zero", "."),
+        *("a\0b.yaml", "\ud800.yaml", "x" * 5_000),
+    ],
+    ids=ascii,
+)
 def test_a_reference_that_leads_elsewhere_is_nothing(tmp_path: Path, target: str) -> None:
     root = tmp_path / "project"
     root.mkdir()
     (tmp_path / "secret.yaml").write_text("get:\n  x-cancel-timeout: 900\n")
-    (root / "api.yaml").write_text(f"paths:\n  /a:\n    $ref: {target!r}\n")
+    (root / "api.yaml").write_text(f"paths:\n  /a:\n    $ref: {json.dumps(target)}\n")
     found = contracts(root, "api.yaml")
     assert found.operations == ()
     assert len(found.files) == 1
@@ -80,11 +90,75 @@ def test_the_key_changes_with_each_file(tmp_path: Path) -> None:
     assert contracts(tmp_path).key == contracts(tmp_path).key
 
 
+def test_a_link_out_of_the_project_is_told_and_not_read(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (tmp_path / "secret.yaml").write_text("- s3cret\nb: c\n")
+    (root / "api.yaml").symlink_to(tmp_path / "secret.yaml")
+    with pytest.raises(ConfigError, match=r"`sla\.openapi`: api\.yaml: is a link that leads out of the project"):
+        contracts(root, "api.yaml")
+    # what the settings name themselves is read; of what stands there no word is shown
+    with pytest.raises(ConfigError, match=r"cannot be read: .*, in line 2$") as told:
+        contracts(root, "../secret.yaml")
+    assert "s3cret" not in str(told.value)
+
+
+def test_what_has_no_end_comes_to_one(tmp_path: Path) -> None:
+    laughs = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
+    circle = "  /b: &b\n    get: *b\n    put: {x-sla: 800}\n    $ref: '#/paths/~1b'\n"
+    (tmp_path / "api.yaml").write_text(f"a0: &a0 lol\n{laughs}paths:\n{circle}  /c: *a39\n  ? [*a39]\n  : *a39\n")
+    assert [operation.path for operation in contracts(tmp_path, "api.yaml").operations] == ["/b"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "api.yaml")
+    with pytest.raises(ConfigError, match=r"api\.yaml: it is no file"):
+        contracts(tmp_path, "api.yaml")
+
+
 @pytest.mark.parametrize(
-    ("text", "said"), [(None, "No such file"), ("a: [", "cannot be read"), ("\x00", "cannot be read")]
+    ("text", "said"),
+    [
+        *((None, "No such file"), ("a: [", "cannot be read"), ("\x00", "cannot be read")),
+        ("[" * 20_000, "cannot be read: it is nested too deeply"),
+        ("- " * 20_000, "cannot be read: it is nested too deeply"),
+        ("#" * 9_000_000, "cannot be read: it has more than 8,000,000 bytes"),
+    ],
+    ids=range(6),
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str | None, said: str) -> None:
     if text is not None:
         (tmp_path / "api.yaml").write_text(text)
     with pytest.raises(ConfigError, match=rf"cancelcheck\.toml: `sla\.openapi`: api\.yaml: {said}"):
         contracts(tmp_path, "api.yaml")
+
+
+SCRAPS = ("paths:", "/a:", "get:", "x-sla:", "$ref:", "800", "{", "}", "[", "]", "&a", "*a", "!!map", "- ", "? ", ": ")
+SCRAPS += (
+    "\n",
+    "\n  ",
+    "\n    ",
+    "|\n",
+    "'",
+    '"',
+    "#",
+    "\t",
+    "%YAML 1.1\n---\n",
+    "...\n",
+    "<<:",
+    "\x00",
+    "\x85",
+    "é",
+    "1e999",
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(st.one_of(st.binary(), st.lists(st.sampled_from(SCRAPS)).map(lambda parts: "".join(parts).encode())))
+def test_any_contract_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "api.yaml").write_bytes(content)
+    try:
+        assert all(operation.timeout_ms > 0 for operation in contracts(tmp_path, "api.yaml").operations)
+    except ConfigError as error:
+        assert str(error).startswith("cancelcheck.toml: `sla.openapi`: api.yaml: cannot be read: ")
