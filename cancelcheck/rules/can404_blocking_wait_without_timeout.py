@@ -34,8 +34,9 @@ There is no fix: how long to wait, and what to do then, is for the project to sa
 ## Known limits
 By default only where the function serves requests (a route, a servicer's method, a task of a queue; of a framework that
 is not known, what a decorator's name and path make a route: `@api.get("/pay")`) or is an SLA function, itself or by
-one or two functions below it; with `--strict` anywhere, but for a worker's loop over its queue. A thread that
-was told to end by an event (`stopped.set()`) before it is joined is left to `--strict` too.
+one or two functions below it; with `--strict` anywhere, but for a worker's loop over its queue, what is a lock itself,
+and a future that calls back when it is done. A thread that was told to end by an event (`stopped.set()`) before it is
+joined is reported in functions that serve, with `--strict`.
 The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A `with`
 on a lock is not looked at, nor is a lock that the same function gives back.
 """
@@ -51,7 +52,15 @@ from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.paths.reaching import chain_of
 from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.promises.sla import promise_of
-from cancelcheck.link.threads.blocking import Hold, asked_on_the_way, hold_of, was_ended_before, was_told_before
+from cancelcheck.link.threads.blocking import (
+    Hold,
+    asked_on_the_way,
+    hold_of,
+    is_called_back,
+    is_of_acquirer,
+    was_ended_before,
+    was_told_before,
+)
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.model.finding import Finding
@@ -69,6 +78,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if speaks_at(call, doubt=not serves):
             continue  # the caller's own timeout is not passed: that is said there
         if call.index in brief or (not serves and not _is_serious(call) and call.callee is None):
+            continue
+        if not serves and (is_of_acquirer(call) or is_called_back(call) or was_told_before(call)):
             continue
         if _is_endless(call) and (serves or not _is_workers(call)):
             told = " in a function that serves requests" if serves and _is_serious(call) else ""

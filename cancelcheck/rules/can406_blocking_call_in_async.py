@@ -55,13 +55,13 @@ blocks for a moment only is left as it is.
 
 ## Known limits
 What can block for a moment only, a disk, a lock, a queue with much room, the end of a process or a thread that was
-told to end, is reported with `--strict`; so is what stands under a condition two functions down, or is asked once and
-kept, or ends the program. So is what nobody may wait beside: the commands of a tool (`cli`), a script that starts no
-task, thread or server, what is made for tests (`testing`), a class that is a thread or says that it blocks, a module
-that runs its coroutines by itself, the frameworks themselves, a function that asks a person several times, which is
-told of the first. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or server
-started) is left alone. A function with a decorator is looked into only where the decorator is known to leave it what
-it is.
+told to end, is reported with `--strict`; so is what stands under a condition two to four functions down, or is asked
+once and kept, or ends the program. So is what nobody may wait beside: the commands of a tool (`cli`), a script that
+starts no task, thread or server, what is made for tests (`testing`), a class that is a thread or says that it blocks,
+a module that runs its coroutines by itself, the frameworks themselves, a function that asks a person several times,
+which is told of the first. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or
+server started) is left alone. A function with a decorator is looked into only where the decorator is known to leave it
+what it is.
 """
 
 from __future__ import annotations
@@ -163,7 +163,11 @@ def _blocking_chain(call: CallSite) -> tuple[Chain, bool]:
     if chain and (len(chain) <= 2 or not waits_for_thread(chain[-1])):
         return chain, False
     chain = chain_of(call, "holds-long", _holds_long) or chain_of(call, "holds", _holds)
-    return chain, True
+    return (chain if len(chain) <= _DEEP else ()), True
+
+
+_DEEP = 5
+"""Calls on the way to what blocks under some condition, of which more say too little of when it does."""
 
 
 def _is_brief(call: CallSite) -> bool:

@@ -27,7 +27,8 @@ project whose name says that it is one for such calls goes before it.
 
 ## Known limits
 Sockets and streams are reported with `--strict` only: they often stand in a loop that waits by design; so is what is
-done on a connection that stands. The accept and read loops of a server are left alone.
+done on a connection that stands. The accept and read loops of a server are left alone, unless a handler around them
+catches a timeout: whoever wrote it counts on one that never comes.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Kind
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.contexts.forwarding import speaks_at
+from cancelcheck.link.paths.exceptions import expects_timeout
 from cancelcheck.link.promises.serving import handles_connection
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.connecting import open_wait
@@ -79,7 +81,9 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
 
 
 def _waits_by_design(call: CallSite) -> bool:
-    """Whether a wait on a stream stands in a server's own loop."""
+    """Whether a wait on a stream stands in a server's own loop, and nobody there counts on a timeout."""
+    if expects_timeout(call.fn, call.index):
+        return False
     return next(call.fn.loops_around(call.index), -1) >= 0 or handles_connection(call.fn)
 
 

@@ -215,6 +215,19 @@ def takes_failures(view: FunctionView, handler: Handler) -> bool:
     return any(leaf.name == "builtins.Exception" for leaf in exception_types(view, [caught]))
 
 
+def expects_timeout(view: FunctionView, index: int) -> bool:
+    """Whether a `try` around a node catches a timeout by name: whoever wrote it counts on one."""
+    for region in view.regions_around(index):
+        if view.regions[region].kind is not RegionKind.PROTECTED:
+            continue
+        for handler in handlers_of(view, view.regions[region].parent):
+            caught = handler.excepts(view).caught
+            leaves = exception_types(view, [caught]) if caught >= 0 else ()
+            if any(leaf.entry is not None and leaf.entry.kind is schema.ExceptionKind.TIMEOUT for leaf in leaves):
+                return True
+    return False
+
+
 def protected(view: FunctionView, statement: int) -> int:
     """The region of a `try` statement's own body."""
     return next(

@@ -9,7 +9,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.loops.polling import is_poll, not_yet_handler
 from cancelcheck.link.timeouts.waits import asks_nobody
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Attr, Await, Const, Name, Store
+from cancelcheck.model.facts import Attr, Await, Const, Name, Store, StoreAttr
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -215,10 +215,35 @@ def was_ended_before(call: CallSite) -> bool:
 
 
 def was_told_before(call: CallSite) -> bool:
-    """Whether a thread is joined after an event was set: it looks at that, and ends."""
-    return call.member == "join" and any(
-        earlier.member == "set" and not earlier.node.args for earlier in call.fn.calls if earlier.index < call.index
+    """Whether a thread is joined after an event, or an attribute of it, was set: it looks at that, and ends."""
+    fn, place = call.fn, _place(call)
+    if call.member != "join":
+        return False
+    if any(earlier.member == "set" and not earlier.node.args for earlier in fn.calls if earlier.index < call.index):
+        return True
+    return bool(place) and any(
+        isinstance(node, StoreAttr) and fn.key(node.value) == place for node in fn.nodes[: call.index]
     )
+
+
+def is_of_acquirer(call: CallSite) -> bool:
+    """Whether a lock is taken by what is a lock itself, or hands one on: how long is for those who take it to say."""
+    name = call.fn.name.strip("_")
+    return call.member == "acquire" and name.startswith(("acquire", "lock", "enter", "aenter"))
+
+
+def is_called_back(call: CallSite) -> bool:
+    """Whether a future is asked by a function that is called with it once it is done."""
+    fn = call.fn
+    own = fn.facts.params[0].name if fn.facts.params else ""
+    if call.receiver < 0 or fn.key(call.receiver) != own or fn.owner is not None:
+        return False
+    for user, index in fn.module.mentions(fn.name, of_method=False):
+        use = user.use(index)
+        given = user.call_at(use.node) if use.kind == "argument" else None
+        if given is not None and given.member == "add_done_callback" and user.definition_of(index) is fn:
+            return True
+    return False
 
 
 def was_waited_for_before(call: CallSite) -> bool:

@@ -181,7 +181,7 @@ def _tried(view: FunctionView, handler: Handler) -> int:
     network = _network_call(view, handler)
     if network is not None:
         return network.index
-    inside = view.nodes_in(protected(view, handler.statement))
+    inside = sorted(view.nodes_in(protected(view, handler.statement)))  # a loop's body is a block that comes later
     calls = [call for index in inside if (call := view.call_at(index)) is not None]
     for call in calls:
         if call.is_awaited:
