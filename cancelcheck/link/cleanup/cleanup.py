@@ -20,7 +20,13 @@ from cancelcheck.link.paths.exceptions import (
 from cancelcheck.link.paths.flow import Leak, innermost, meets, never_returns
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scope_of
 from cancelcheck.link.swallowing.cancellation import is_task_root, joins_own_cancel, places
-from cancelcheck.link.swallowing.catching import escapes_of, is_shielded, points_leaving, points_reaching
+from cancelcheck.link.swallowing.catching import (
+    escapes_of,
+    is_for_some_errors,
+    is_shielded,
+    points_leaving,
+    points_reaching,
+)
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.undoing import undoes
 from cancelcheck.link.values import Bound
@@ -138,7 +144,7 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
         point = next(
             (at for at in points if _is_held(view, undoing, handler, at) and not _ends_with(view, undoing, at)), -1
         )
-        if point < 0:
+        if point < 0 or is_for_some_errors(view, handler, undoing.node):
             continue
         cover = _cover(view, undoing, handler)
         if cover is None:

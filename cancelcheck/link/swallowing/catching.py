@@ -158,6 +158,22 @@ def escapes_of(
     ]
 
 
+def is_for_some_errors(view: FunctionView, handler: Handler, index: int) -> bool:
+    """Whether a handler asks of which type the exception is, and gets to a node for some types that it names only, none
+    of which is known to be a cancellation's."""
+    met: set[int] = set()
+
+    def note(node: int) -> bool:
+        met.add(node)
+        return False
+
+    def decide(test: int) -> bool | None:
+        return _verdict(view, handler, test, lambda leaf: is_cancellation(leaf) is True)
+
+    escapes(view, handler.region, note, decide)
+    return index not in met
+
+
 LeafTest = Callable[[Leaf], bool | None]
 """Whether an exception is an instance of a type; None where that is not known."""
 
