@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -32,9 +33,11 @@ ROOT = HERE.parent
 PACKAGES = HERE / "packages.txt"
 MIXED = HERE / "packages-mixed.txt"
 TOOLS = HERE / "tools.txt"
-SECTIONS = ("asyncio", "mixed", "growth")
+SECTIONS = ("asyncio", "mixed", "growth", "linking", "markers")
 GROWTH = (1_000, 3_000, 10_000, 30_000)
 """Files of the trees that show what growing costs."""
+LINKED = 10_000
+"""Files of the tree that is linked, at least."""
 RESULTS = HERE / "RESULTS.md"
 
 
@@ -126,14 +129,21 @@ def main() -> int:
         print("error: --cache has to lie outside of the repository", file=sys.stderr)
         return 2
     cache.mkdir(parents=True, exist_ok=True)
-    tools = tools_python(cache)
+    compares = not {"asyncio", "mixed"}.isdisjoint(options.only)
+    tools = tools_python(cache) if compares else Path()
     given = options.source.resolve() if options.source else None
     parts = [head(options.runs)]
     for section in options.only:
+        if section == "markers":
+            parts.append(marked())
+            continue
         source = given or unpacked(cache, MIXED if section == "mixed" else PACKAGES)
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             if section == "growth":
                 parts.append(grown(source, Path(scratch)))
+                continue
+            if section == "linking":
+                parts.append(linked(source, Path(scratch)))
                 continue
             cases = make_cases(source, tools, Path(scratch), mixed=section == "mixed")
             measure(cases, options.runs)
@@ -331,6 +341,67 @@ def grown(source: Path, scratch: Path) -> str:
         )
         print(rows[-1], file=sys.stderr)
     return "\n".join(rows)
+
+
+def linked(source: Path, scratch: Path) -> str:
+    """What linking a tree takes, beside parsing some of its files, in one process: Markdown."""
+    files = len(python_files(source))
+    tree = source
+    if files < LINKED:
+        tree = scratch / "tree"
+        for number in range(-(-LINKED // files)):
+            shutil.copytree(source, tree / f"copy{number}")
+    told = _json_of([sys.executable, str(HERE / "linking.py"), str(tree), str(scratch / "cache")])
+    rows = [
+        "## Linking",
+        "",
+        f"{'Copies of the same packages' if tree != source else source.name}: {told['linked']:,} files, whose facts",
+        f"are in the cache, are taken in, and their {told['entries']:,} entry points found; CPU time, in one process,",
+        f"beside parsing {told['parsed']:,} of them. Reading the facts ({told['reading']:.1f} s) is neither.",
+        "",
+        f"| | CPU s | parse of {told['parsed']:,} = 1 | of {told['parsed']:,} by LibCST = 1 |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, seconds in (
+        (f"linking {told['linked']:,} files", told["linking"]),
+        (f"parsing {told['parsed']:,}, as cancelcheck does", told["lowered"]),
+        (f"parsing {told['parsed']:,} by LibCST", told["libcst"]),
+    ):
+        rows.append(f"| {name} | {seconds:.2f} | {seconds / told['lowered']:.2f} | {seconds / told['libcst']:.2f} |")
+    return "\n".join(rows)
+
+
+def marked() -> str:
+    """What the markers add to a call: Markdown."""
+    told = _json_of([sys.executable, str(HERE / "markers.py")])
+    rows = [
+        "## Markers",
+        "",
+        f"A call of a function with all three markers, and of the same function without; medians of {told['rounds']:,}",
+        f"rounds of {told['calls']:,} calls each, in turn. What two bare functions differ by is the noise.",
+        "",
+        "| | ns per call, bare | marked | another bare one | marked, bare = 1 | other bare, bare = 1 |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for kind in ("function", "coroutine", "method"):
+        bare, *others = (told[f"{kind} {which}"] for which in ("bare", "marked", "other"))
+        cells = [f"{each:.1f}" for each in (bare, *others)] + [f"{each / bare:.3f}" for each in others]
+        rows.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _json_of(command: list[str]) -> dict[str, float]:
+    """What a process prints."""
+    pin(one_core=True)
+    run = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    found: dict[str, float] = json.loads(run.stdout)
+    return found
 
 
 PARSE = "LibCST's parse of all files, and nothing else"

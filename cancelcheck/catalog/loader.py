@@ -119,6 +119,7 @@ class Catalog:
         self._many: dict[str, dict[str, list[Any]]] = {table: {} for table in _MANY}
         self._bases: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, dict[str, Any]] = {}
+        self._spoken: set[str] = set()
         self._subtypes: dict[str, dict[str, list[str]]] = {}
         self._harmless_members: frozenset[str] | None = None
         self._generated: list[tuple[re.Pattern[str], schema.Generated]] | None = None
@@ -130,6 +131,7 @@ class Catalog:
             for name in names_of(api.call):
                 self._load(name.partition(".")[0])
                 self._one["api"][name] = api
+                self._spoken.add(name.partition(".")[0])
                 # its class, so that an instance is followed to its constructor
                 self._bases.setdefault(name.rpartition(".")[0], ())
 
@@ -173,10 +175,12 @@ class Catalog:
                 entry = _as_of(newest, version) if version else newest
                 for name in names_of(getattr(entry, field)):
                     self._one[table].setdefault(name, entry)
+                    self._spoken.add(name.partition(".")[0])
         for table in _MANY:
             for entry in getattr(data, table):
                 for name in names_of(entry.call):
                     self._many[table].setdefault(name, []).append(entry)
+                    self._spoken.add(name.partition(".")[0])
         typed: tuple[schema.Client | schema.TypeEntry | schema.ExceptionEntry, ...] = (
             *data.client,
             *data.type,
@@ -282,6 +286,8 @@ class Catalog:
 
     def _look_up(self, name: str) -> dict[str, Any]:
         name = self.canonical(name)
+        if name.partition(".")[0] not in self._spoken:
+            return {}
         owner, _, member = name.rpartition(".")
         spellings = [name]
         if owner in self._bases:

@@ -66,9 +66,11 @@ class Modules:
     def _is_inside(self, path: str, folder: str) -> bool:
         """Whether what is found for a file in `folder` lies in its project, whatever links lead to it."""
         folders = (*self._roots_for(folder), str(self._finder.for_folder(folder).root))
-        known = self._inside.get((path, folders))
+        # what is no link itself lies where its folder does
+        place = path if os.path.islink(path) else os.path.dirname(path)
+        known = self._inside.get((place, folders))
         if known is None:
-            known = self._inside[(path, folders)] = leads_into(path, folders)
+            known = self._inside[(place, folders)] = leads_into(path, folders)
         return known
 
     def stand_on(self, ground: Ground) -> None:

@@ -883,6 +883,7 @@ class _Scope:
         self.selection = Selection(loaded, rules)
         self.skips_generated = settings.skip_generated
         self._tests = self._patterns("test-files", settings.test_files)
+        self._is_test: dict[str, bool] = {}
         self._ignores = [
             (
                 self._patterns("per-file-ignores", [pattern]),
@@ -899,7 +900,10 @@ class _Scope:
 
     def is_test(self, absolute: str) -> bool:
         """Whether the settings call it a test file."""
-        return bool(self._tests.decide(absolute))
+        known = self._is_test.get(absolute)
+        if known is None:
+            known = self._is_test[absolute] = bool(self._tests.decide(absolute))
+        return known
 
     def rules_for(self, absolute: str) -> list[Rule]:
         """The rules that report on a file."""

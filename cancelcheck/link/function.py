@@ -218,6 +218,7 @@ class FunctionView:
         self._bindings: dict[str, Binding] = {}
         self._definitions: dict[int, FunctionView | None] = {}
         self._partials: dict[int, list[CallSite]] = {}
+        self._sites: dict[int, CallSite] = {}
 
     def __repr__(self) -> str:
         return f"<{self.facts.kind} {self.module.name}:{self.facts.qualname}>"
@@ -309,7 +310,11 @@ class FunctionView:
 
     @cached_property
     def _calls(self) -> dict[int, CallSite]:
-        return {index: CallSite(self, index, node) for index, node in enumerate(self.nodes) if isinstance(node, Call)}
+        return {
+            index: self._sites.get(index) or CallSite(self, index, node)
+            for index, node in enumerate(self.nodes)
+            if isinstance(node, Call)
+        }
 
     @cached_property
     def calls_on(self) -> dict[str, list[CallSite]]:
@@ -322,7 +327,16 @@ class FunctionView:
 
     def call_at(self, index: int) -> CallSite | None:
         """The call at a node, if it is one."""
-        return self._calls.get(index)
+        node = self.nodes[index] if index >= 0 else None
+        if not isinstance(node, Call):
+            return None
+        if "_calls" in self.__dict__:
+            return self._calls[index]
+        # who asks for one decorator of a module does not need all that the module calls
+        found = self._sites.get(index)
+        if found is None:
+            found = self._sites[index] = CallSite(self, index, node)
+        return found
 
     def text(self, index: int) -> str:
         """A node as it is written, on one line, cut to `MAX_TEXT` characters."""
@@ -657,6 +671,9 @@ class FunctionView:
     def _partials_of(self, index: int) -> list[CallSite]:
         node = self.nodes[index]
         if not isinstance(node, (Name, Attr)):
+            return []
+        path = self.path_of(index)
+        if path.startswith("builtins.") or (path and self.module.project.catalog.has(path)):
             return []
         guard = self.module.project.guard
         mark = (self.module.source.path, self.index, index, "partial")

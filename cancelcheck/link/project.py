@@ -18,6 +18,7 @@ from cancelcheck.link.instances import Instance
 from cancelcheck.model.facts import (
     Assign,
     Attr,
+    Call,
     Const,
     Define,
     FunctionKind,
@@ -106,7 +107,7 @@ class Guard:
     @property
     def is_settled(self) -> bool:
         """Whether an answer just found may be kept: no cycle was cut on the way, or it is the outermost one's."""
-        if not self._open:
+        if self._cut and not self._open:
             self._cut = False
             self.instances.clear()
             self.paths.clear()
@@ -141,6 +142,7 @@ class ModuleView:
         self.endless: dict[int, bool] = {}
         self.alone: dict[int, bool] = {}
         self.serving: dict[int, Serving | None] = {}
+        self.serving_classes: dict[int, tuple[dict[str, str], bool]] = {}
         self.waitless: dict[int, bool] = {}
         self.is_test = False
         self.customised: Customised | None = None
@@ -233,6 +235,30 @@ class ModuleView:
                     names.setdefault(node.id, []).append((view, index))
                 elif isinstance(node, Attr):
                     attributes.setdefault(node.attr, []).append((view, index))
+        return names, attributes
+
+    def handed(self, name: str, *, of_method: bool) -> list[tuple[FunctionView, int]]:
+        """Where the file gives an attribute of this name, or else a plain name, to a call: function and node. Asked
+        for the names of the file's own functions."""
+        names, attributes = self._handed
+        return (attributes if of_method else names).get(name, [])
+
+    @cached_property
+    def _handed(self) -> tuple[Mentions, Mentions]:
+        # every file is asked this for its entry points: calls alone are looked at, a tenth of all nodes
+        names: Mentions = {}
+        attributes: Mentions = {}
+        asked = {view.facts.name for view in self.functions}
+        for view in self.functions:
+            nodes = view.nodes
+            for call in [node for node in nodes if node.__class__ is Call]:
+                assert isinstance(call, Call)
+                for arg in call.args:
+                    node = nodes[arg.value]
+                    if node.__class__ is Name and node.id in asked:
+                        names.setdefault(node.id, []).append((view, arg.value))
+                    elif node.__class__ is Attr and node.attr in asked:
+                        attributes.setdefault(node.attr, []).append((view, arg.value))
         return names, attributes
 
     @cached_property

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cancelcheck.catalog import schema
+from cancelcheck.catalog import schema, words
 from cancelcheck.catalog.loader import _TABLES, Catalog, CatalogError, _as_of, names_of, release
 from tools import catalog_probe
 from tools.catalog_check import Comparison, entries, request_for
@@ -278,3 +278,12 @@ def test_a_library_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch)
     assert catalog.api("nothing.known") is None
     assert catalog.client("azure.cosmos.CosmosClient") is not None
     assert read == ["httplib2", *(library for library in LIBRARIES if library.startswith("azure."))]
+
+
+def test_the_words_that_are_known_before_any_file_is_read_are_those_of_the_files() -> None:
+    catalog = Catalog()
+    data = [catalog.read(library) for library in catalog.libraries()]
+    calls = {name.rpartition(".")[2] for file in data for entry in file.serves for name in names_of(entry.call)}
+    methods = {method for file in data for entry in file.serving_class for method in entry.methods}
+    assert calls == words.SERVING
+    assert methods == words.SERVING_METHODS

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from cancelcheck.model.facts import Attr, Call, Const, FunctionKind, Name
+from cancelcheck.catalog.words import SERVING, SERVING_METHODS
+from cancelcheck.model.facts import Attr, Call, Const, Define, FunctionKind, Name
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -38,7 +39,8 @@ def serving_of(view: FunctionView) -> Serving | None:
         return None
     kept = view.module.serving
     if view.index not in kept:
-        kept[view.index] = _by_decorator(view) or _by_class(view) or _by_call(view) or _by_place(view)
+        by_decorator = _by_decorator(view) if view.facts.decorators else None
+        kept[view.index] = by_decorator or _by_class(view) or _by_call(view) or _by_place(view)
     return kept[view.index]
 
 
@@ -75,31 +77,54 @@ def _by_place(view: FunctionView) -> Serving | None:
 
 def _by_class(view: FunctionView) -> Serving | None:
     owner = view.owner
-    if owner is None:
+    is_public = not view.name.startswith("_") and len(view.facts.params) == _SERVICER_PARAMS
+    if owner is None or not (is_public or view.name in SERVING_METHODS):
+        # no class has to be looked up for it
         return None
+    kept = view.module.serving_classes
+    if owner.index not in kept:
+        kept[owner.index] = _methods_of(owner)
+    methods, is_servicer = kept[owner.index]
+    role = methods.get(view.name)
+    if role is None and is_servicer and is_public:
+        role = "rpc"
+    return Serving(role, owner, -1) if role is not None else None
+
+
+def _methods_of(owner: FunctionView) -> tuple[dict[str, str], bool]:
+    """Which methods of a class serve by what it inherits from, each with its role; and whether it is the servicer of a
+    gRPC service, whose methods do all."""
     classes, outside, _ = owner.ancestry
-    catalog = view.module.project.catalog
+    catalog = owner.module.project.catalog
+    methods: dict[str, str] = {}
     for name in outside:
         entry = catalog.serving_class(name)
-        if entry is not None and view.name in entry.methods:
-            return Serving(entry.role, owner, -1)
-    public = not view.name.startswith("_") and len(view.facts.params) == _SERVICER_PARAMS
-    if public and any(_GENERATED.search(name) for name in (*outside, *(cls.qualname for cls in classes[1:]))):
-        return Serving("rpc", owner, -1)
-    return None
+        if entry is not None:
+            methods |= {method: entry.role for method in entry.methods if method not in methods}
+    return methods, any(_GENERATED.search(name) for name in (*outside, *(cls.qualname for cls in classes[1:])))
 
 
 def _by_call(view: FunctionView) -> Serving | None:
     """By a call of this module that is given the function: `Route("/pay", pay)`, `app.router.add_post("/pay", pay)`."""
     catalog = view.module.project.catalog
     for call in _given_to(view):
-        entry = catalog.serves(call.target)
+        entry = catalog.serves(call.target) if _may_serve(call) else None
         argument = call.argument(entry.keyword, entry.position) if entry is not None else None
         if entry is not None and argument is not None and argument >= 0:
             node = call.fn.nodes[argument]
             if isinstance(node, (Name, Attr)) and view.name in (getattr(node, "id", ""), getattr(node, "attr", "")):
                 return Serving(entry.role, call.fn, call.index)
     return None
+
+
+def _may_serve(call: CallSite) -> bool:
+    """Whether a call's own name allows that it hands a function to a router. Nearly none does, and to find out what it
+    calls takes longer than all else that is asked of a function here."""
+    func = call.fn.nodes[call.node.func]
+    if isinstance(func, Attr):
+        return func.attr in SERVING
+    path = call.fn.path_of(call.node.func)
+    return not path or path.rpartition(".")[2] in SERVING
 
 
 def handles_connection(view: FunctionView) -> bool:
@@ -113,11 +138,19 @@ def handles_connection(view: FunctionView) -> bool:
 def _given_to(view: FunctionView) -> Iterator[CallSite]:
     """The calls of this module that are given a function as an argument."""
     is_method = view.owner is not None
-    for user, index in view.module.mentions(view.name, of_method=is_method):
-        parent = user.nodes[user.nodes[index].parent] if user.nodes[index].parent >= 0 else None
-        if not isinstance(parent, Call) or parent.func == index:
-            continue
-        if is_method or user.definition_of(index) is view:
+    for user, index in view.module.handed(view.name, of_method=is_method):
+        if is_method or _names(user, index, view):
             call = user.call_at(user.nodes[index].parent)
             assert call is not None
             yield call
+
+
+def _names(user: FunctionView, index: int, view: FunctionView) -> bool:
+    """Whether a plain name stands for a function of the same module."""
+    node = user.nodes[index]
+    assert isinstance(node, Name)
+    _, nodes = user.bindings(node.id)
+    bound = [holder.nodes[at] for holder, at in nodes if at >= 0]
+    defined = [found for found in bound if isinstance(found, Define) and found.function == view.index]
+    # where something else has the name as well, it is looked up as any other
+    return bool(defined) and (len(nodes) == 1 or user.definition_of(index) is view)

@@ -71,6 +71,8 @@ def promise_of(view: FunctionView) -> Promise | None:
     if view.facts.kind is not FunctionKind.DEF:
         return None
     sla = view.module.project.settings.sla
+    if not (view.facts.decorators or sla.functions or view.module.project.operations):
+        return None
     parent = view.parent
     assert parent is not None
     marker = -1

@@ -1,0 +1,72 @@
+"""What the catalogue speaks of, by the last part of its names: known before any of its files is read."""
+
+SERVING = frozenset(
+    {
+        "Route",
+        "WebSocketRoute",
+        "add_api_route",
+        "add_delete",
+        "add_get",
+        "add_head",
+        "add_options",
+        "add_patch",
+        "add_post",
+        "add_put",
+        "add_route",
+        "add_url_rule",
+        "add_view",
+        "delete",
+        "get",
+        "head",
+        "options",
+        "patch",
+        "path",
+        "post",
+        "put",
+        "re_path",
+        "route",
+        "view",
+    }
+)
+"""What the calls of all `serves` entries are called."""
+
+SERVING_METHODS = frozenset(
+    {
+        "create",
+        "delete",
+        "destroy",
+        "dispatch",
+        "dispatch_request",
+        "do_DELETE",
+        "do_GET",
+        "do_HEAD",
+        "do_OPTIONS",
+        "do_PATCH",
+        "do_POST",
+        "do_PUT",
+        "form_valid",
+        "get",
+        "handle",
+        "head",
+        "list",
+        "on_close",
+        "on_connect",
+        "on_disconnect",
+        "on_message",
+        "on_receive",
+        "open",
+        "options",
+        "partial_update",
+        "patch",
+        "perform_create",
+        "perform_destroy",
+        "perform_update",
+        "post",
+        "prepare",
+        "put",
+        "retrieve",
+        "run",
+        "update",
+    }
+)
+"""The methods of all `serving_class` entries."""
