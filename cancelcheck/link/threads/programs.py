@@ -51,7 +51,7 @@ def is_script(module: ModuleView) -> bool:
     if module.name.rpartition(".")[2] == "__main__":
         return True
     body = module.body
-    return any(
+    return "__name__" in module.source.text and any(
         isinstance(node, Operation)
         and node.op == "=="
         and any(isinstance(part := body.nodes[at], Name) and part.id == "__name__" for at in node.operands)
