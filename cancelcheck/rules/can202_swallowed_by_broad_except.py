@@ -43,7 +43,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.paths.exceptions import Handler, exception_types, handlers, handlers_of
+from cancelcheck.link.paths.exceptions import Handler, cancels_with_errors, exception_types, handlers, handlers_of
 from cancelcheck.link.swallowing.cancellation import eating_escapes, goes_round, is_quiet_root, may_be_join
 from cancelcheck.link.swallowing.catching import points_reaching
 from cancelcheck.model.edit import Fix, Safety
@@ -69,7 +69,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 )
             continue
         points = points_reaching(fn, handler)
-        if not eating_escapes(fn, handler, points):
+        if not eating_escapes(fn, handler, points) or cancels_with_errors(ctx.module):
             continue
         yield ctx.report(
             fn,
