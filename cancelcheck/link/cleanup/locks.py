@@ -60,7 +60,7 @@ def takings(view: FunctionView) -> Iterator[Taking]:
             continue
         key = view.key(call.receiver)
         entry = _entry(view, call)
-        if not key or entry is None or call.member not in entry.acquire:
+        if not key or entry is None or call.member not in entry.acquire or _is_class(view, call.receiver):
             continue
         released = tuple(at for name in entry.release for at in view.places_read.get(f"{key}.{name}", ()))
         if not released or _is_shared_with_nested(view, key):
@@ -69,6 +69,12 @@ def takings(view: FunctionView) -> Iterator[Taking]:
         held = _held(view, call)
         if held is not None:
             yield Taking(call, key, *held, released)
+
+
+def _is_class(view: FunctionView, index: int) -> bool:
+    """Whether a method is called on its class (`Lock.acquire(lock)`): what that stands for is its argument."""
+    cls = view.definition_of(index)
+    return cls is not None and cls.facts.kind is FunctionKind.CLASS
 
 
 _PLAIN = schema.Lock(type=())
