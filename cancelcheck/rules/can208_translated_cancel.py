@@ -31,8 +31,9 @@ There is no fix: what the other exception was to say is for the author to put el
 ## Known limits
 A handler that raises the cancellation on one of its ways is taken to decide rightly. A handler that catches it by a
 base class, an exception whose own name says that something was cancelled, tests, which do it to see what comes of it,
-waits for a task that others may cancel, and files that use a framework which cancels a handler to tell of a peer that is
-gone (Quart's websockets) are reported with `--strict` only. What an exception is has to be seen: one that a function makes is left alone.
+waits for a task that others may cancel, and files that use a framework which cancels a handler to tell of a peer that
+is gone (Quart's websockets) are reported with `--strict` only. What an exception is has to be seen: one that a
+function makes is left alone.
 """
 
 from __future__ import annotations
