@@ -12,7 +12,6 @@ import pytest
 
 from cancelcheck.engine import modules
 from cancelcheck.engine.patterns import Patterns
-from cancelcheck.model.standard import STANDARD
 from tests.support.runs import LOST, write
 from tests.support.sources import FIXTURES
 
@@ -97,33 +96,6 @@ def test_nor_do_processes_nor_the_order_of_paths(project: Path, wanted: bytes) -
 def test_another_folder_to_stand_in_changes_the_paths_only(project: Path, wanted: bytes) -> None:
     inside = report(project / "rules", "json", "..")
     assert inside.replace(b'"../', b'"').count(b'"fingerprint"') == wanted.count(b'"fingerprint"')
-
-
-GONE = """
-aifc asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp lib2to3 mailcap msilib nis nntplib
-ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib uu xdrlib
-"""
-"""What Python 3.11 had and a later one has not: it may be the project's own."""
-
-
-def test_every_python_has_what_is_taken_for_pythons_own() -> None:
-    assert sys.stdlib_module_names >= STANDARD
-    assert not STANDARD.intersection(GONE.split())
-    if sys.version_info < (3, 14):
-        beside = sys.stdlib_module_names - STANDARD - set(GONE.split())
-        assert [name for name in beside if not name.startswith("_")] == []
-
-
-def test_what_some_pythons_have_no_longer_may_be_the_projects_own(project: Path, tmp_path: Path) -> None:
-    uses = "import {name}\n\n\nasync def main():\n    {name}.talk()\n"
-    write(tmp_path, {"cancelcheck.toml": ""})
-    for name in ("telnetlib", "compression", "json"):
-        write(tmp_path, {f"{name}.py": "async def talk(): ...\n", f"uses_{name}.py": uses.format(name=name)})
-    found = report(tmp_path, "concise").decode().splitlines()
-    assert [line.partition(" ")[0] for line in found if "CAN112" in line] == [
-        "uses_compression.py:5:5:",
-        "uses_telnetlib.py:5:5:",
-    ]
 
 
 def test_paths_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -394,6 +394,8 @@ def test_ctrl_c_ends_the_run_and_leaves_the_old_report(root: Path) -> None:
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=root,
+        # a shell lets what it starts in the background ignore the signal
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)

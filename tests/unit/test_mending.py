@@ -210,7 +210,7 @@ def test_a_warm_run_with_nothing_to_fix_needs_no_parser(root: Path) -> None:
     write(root, {"b.py": LOST, "c.py": SLEEPS})
     code = (
         "import sys; from cancelcheck.cli import main; main(sys.argv[1:]);"
-        "print([name for name in ('libcst', 'rich') if name in sys.modules], file=sys.stderr)"
+        "print([name for name in ('cancelcheck.lower', 'rich') if name in sys.modules], file=sys.stderr)"
     )
 
     def modules(*arguments: str) -> str:
@@ -226,8 +226,8 @@ def test_a_warm_run_with_nothing_to_fix_needs_no_parser(root: Path) -> None:
 
     modules(".")
     assert modules("--fix", "b.py") == "[]"
-    assert modules("--diff", ".") == "['libcst']"
-    assert modules("--fix", ".") == "['libcst']"
+    assert modules("--diff", ".") == "['cancelcheck.lower']"
+    assert modules("--fix", ".") == "['cancelcheck.lower']"
     assert modules("--diff", ".") == "[]"
 
 
