@@ -578,6 +578,7 @@ class Resource(_Entry, frozen=True, kw_only=True):
     holds nothing before one of these methods of it has run (`start`, `connect`). `item`: the result is a tuple, and
     what is held stands there in it (the writer of `asyncio.open_connection`). `lent`: keywords with which it is made on
     something of another owner, and holds nothing of its own (a client's `transport`, where that is not made for it).
+    `handles` are attributes by which whoever has them can give it back too (a process's `pid`).
     """
 
     call: Names
@@ -594,6 +595,7 @@ class Resource(_Entry, frozen=True, kw_only=True):
     context_only: bool = False
     opened_by: tuple[str, ...] = ()
     item: int = -1
+    handles: tuple[str, ...] = ()
     async_with: bool = False
     lent: tuple[str, ...] = ()
 

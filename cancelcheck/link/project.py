@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cancelcheck.link.contexts.parameters import Carrier
     from cancelcheck.link.function import CallSite
     from cancelcheck.link.paths.exceptions import Handler
+    from cancelcheck.link.paths.flow import Flag
     from cancelcheck.link.paths.reaching import Chain
     from cancelcheck.link.promises.relaying import Unrelayed
     from cancelcheck.link.promises.serving import Serving
@@ -132,6 +133,7 @@ class ModuleView:
         self.left_endless: dict[tuple[int, int], list[Endless]] = {}
         self.dominators: dict[int, list[int]] = {}
         self.watched: dict[int, frozenset[str]] = {}
+        self.flags: dict[int, dict[str, list[Flag]]] = {}
         self.skipping: dict[int, bool] = {}
         self.daemons: dict[int, bool] = {}
         self.looking: dict[int, bool] = {}

@@ -57,7 +57,9 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each wait whose pending tasks are dropped."""
+    told: set[int] = set()
     for left in abandoned(fn):
+        told.add(left.call.index)
         one = "job" if left.are_jobs else "task"
         yield ctx.report(
             fn,
@@ -69,6 +71,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             strict=left.strict,
         )
     for left in left_by_cancellation(fn):
+        if left.call.index in told:
+            continue
         yield ctx.report(
             fn,
             left.call.index,

@@ -33,12 +33,12 @@ to say who gives it back.
 ## Known limits
 What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
 counts as handed over. A client or a pool that is given back without a word when the last reference goes, and that the
-function closes on no way, is left alone; so is what fails between the call that takes a resource and the `try` whose
-`finally` gives it back, and waits for nothing. Reported with `--strict` only: what Python gives back by itself when the
-last reference goes (a file, a socket), what only an error out of a call that waits for nothing leaves open, what a
-whole program or process holds, what a test leaves open where it fails, something unknown that the function closes by
-hand, but not in a `finally`; and two releases in a row where the second is not run if the first is cancelled, or fails
-in a `try` that goes on.
+function closes on no way, is left alone; so is what a test leaves open where it fails, or until the last reference
+goes, and what fails between the call that takes a resource and the `try` whose `finally` gives it back, and waits for
+nothing. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a file, a
+socket), what only an error out of a call that waits for nothing leaves open, what a whole program or process holds,
+something unknown that the function closes by hand, but not in a `finally`; and two releases in a row where the second
+is not run if the first is cancelled, or fails in a `try` that goes on.
 
 A generator that closes what it was given at its end, and not in a `finally`, is reported at that `close`: by default
 where the catalogue knows what it was given.
@@ -65,7 +65,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each resource in a local that a path to an exit does not give back."""
     for held, leak, released, strict in forgotten(fn):
-        if is_left_by_cleanup(fn, leak, held.name):
+        strict = strict or is_program(fn) or is_process(fn) or (fn.module.is_test and leak.kind in FAILURES)
+        if is_left_by_cleanup(fn, leak, held.name) or (strict and fn.module.is_test):
             continue
         edits = bracketing_edits(fn, held)
         close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"
@@ -81,7 +82,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
             ),
             fix=ctx.fix("give it back on every path", Safety.UNSAFE, *edits) if edits is not None else None,
-            strict=strict or is_program(fn) or is_process(fn) or (fn.module.is_test and leak.kind in FAILURES),
+            strict=strict,
         )
     for unsure in closed_on_some_ways(fn):
         if is_left_by_cleanup(fn, unsure.leak, unsure.name):
@@ -98,7 +99,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             ),
             strict=True,
         )
-    for skipped in skipped_releases(fn):
+    for skipped in skipped_releases(fn) if not fn.module.is_test else ():
         past = fn.text(skipped.past)
         goes = "fails: the handler goes on without it" if skipped.handled else "is cancelled: nothing else does it"
         yield ctx.report(

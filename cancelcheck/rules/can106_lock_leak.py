@@ -97,7 +97,15 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
 
 
 def _leak(fn: FunctionView, taking: Taking, raising: Raising) -> Leak | None:
-    return leak_of(fn, taking.at, settled_at(taking.released), raising=raising, name=taking.name, branch=taking.branch)
+    return leak_of(
+        fn,
+        taking.at,
+        settled_at(taking.released),
+        raising=raising,
+        name=taking.name,
+        holds=frozenset({taking.key}),
+        branch=taking.branch,
+    )
 
 
 def _fix(fn: FunctionView, taking: Taking, held: str, ctx: Context) -> Fix | None:

@@ -38,7 +38,6 @@ from cancelcheck.model.facts import (
     Display,
     Enter,
     Exit,
-    FunctionKind,
     Import,
     Name,
     Raise,
@@ -46,6 +45,7 @@ from cancelcheck.model.facts import (
     Starred,
     Store,
     StoreAttr,
+    StoreItem,
     Subscript,
     Unpack,
     Yield,
@@ -153,7 +153,7 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
             cover
             or _answers(view, undoing.node, handler)
             or _belongs_to_canceller(view, undoing, handler)
-            or _is_undone_by_canceller(view, undoing)
+            or _is_anothers(view, undoing)
         )
         if found is None or (found.doubtful and not doubtful):
             found = Missed(undoing.node, point, doubtful)
@@ -222,33 +222,35 @@ def _belongs_to_canceller(view: FunctionView, undoing: Undoing, handler: Handler
     return innermost(view, handler.node, RegionKind.LOOP) >= 0 and is_task_root(view)
 
 
-def _is_undone_by_canceller(view: FunctionView, undoing: Undoing) -> bool:
-    """Whether what is undone is taken out of a container of the instance in the coroutine of a task, and another method
-    that cancels a task takes it out too."""
-    own = view.self_name
-    places = frozenset(key.partition(".")[2] for key in undoing.keys if own and key.startswith(f"{own}."))
-    if not places or view.owner is None or not is_task_root(view):
-        return False
-    return any(
-        method is not view
-        and any(call.member == "cancel" for call in method.calls)
-        and any(method.key(at).partition(".")[2] in places for at in _emptied(method))
-        for method in view.owner.children
-        if method.facts.kind is FunctionKind.DEF and method.self_name
-    )
+def _is_anothers(view: FunctionView, undoing: Undoing) -> bool:
+    """Whether what is undone is not this function's doing: it takes out of a container what it has not put there, or
+    gives back what a `with` of the function around it has."""
+    call = view.call_at(undoing.node)
+    if (call is None or call.member in _REMOVING) and undoing.keys.isdisjoint(_filled(view)):
+        return True
+    for key in undoing.keys:
+        scope, bound = view.bindings(key.partition(".")[0])
+        if scope is not None and scope is not view:
+            entered = {node.target for node in scope.nodes if isinstance(node, Enter)}
+            if any(holder is scope and at in entered for holder, at in bound):
+                return True
+    return False
 
 
-def _emptied(view: FunctionView) -> Iterator[int]:
-    """The containers out of which a function takes something."""
+def _filled(view: FunctionView) -> set[str]:
+    """The containers into which a function puts something."""
+    found: set[str] = set()
     for index, node in enumerate(view.nodes):
         call = view.call_at(index)
-        if call is not None and call.receiver >= 0 and call.member in (*_REMOVING, "clear", "popitem"):
-            yield call.receiver
-        elif isinstance(node, Delete):
-            for operand in node.operands:
-                target = view.nodes[operand]
-                if isinstance(target, Subscript):
-                    yield target.value
+        if call is not None and call.receiver >= 0 and call.member in _FILLING:
+            found |= set(places(view, call.receiver))
+        elif isinstance(node, StoreItem):
+            found |= set(places(view, node.value))
+    return found
+
+
+_FILLING = frozenset({"add", "append", "insert", "setdefault", "update"})
+"""Methods of a container that put something into it."""
 
 
 def _names_cancellations(view: FunctionView, handler: Handler) -> bool:

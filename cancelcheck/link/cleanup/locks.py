@@ -28,6 +28,7 @@ from cancelcheck.model.facts import (
     Enter,
     Expr,
     FunctionKind,
+    Iterate,
     Name,
     Operation,
     RegionKind,
@@ -65,7 +66,7 @@ def takings(view: FunctionView) -> Iterator[Taking]:
         released = tuple(at for name in entry.release for at in view.places_read.get(f"{key}.{name}", ()))
         if not released or _is_shared_with_nested(view, key):
             continue
-        released += _handed_on(view, key)
+        released += _handed_on(view, key) + _loops_over_the_same(view, call, released)
         held = _held(view, call)
         if held is not None:
             yield Taking(call, key, *held, released)
@@ -129,6 +130,21 @@ def _waits(view: FunctionView, call: CallSite) -> bool:
 def _handed_on(view: FunctionView, key: str) -> tuple[int, ...]:
     """Where the lock itself is given to something that may give it back (`MaybeUnlock(lock)`)."""
     return tuple(use.node for at in view.places_read.get(key, ()) if (use := view.use(at)).kind == "argument")
+
+
+def _loops_over_the_same(view: FunctionView, call: CallSite, released: tuple[int, ...]) -> tuple[int, ...]:
+    """Where the loops begin that give back all of a collection of which a loop has taken each: there is one to give
+    back where there was one to take."""
+    taken = {key for key, _ in _collections_around(view, call.index)}
+    return tuple(header for at in released for key, header in _collections_around(view, at) if key in taken)
+
+
+def _collections_around(view: FunctionView, index: int) -> Iterator[tuple[str, int]]:
+    """The collections that the loops around a node go through, as places, and the loops' headers."""
+    for loop in view.loops_around(index):
+        header = view.nodes[view.regions[loop].node]
+        if isinstance(header, Iterate) and view.key(header.iterable):
+            yield view.key(header.iterable), view.regions[loop].node
 
 
 def _is_shared_with_nested(view: FunctionView, key: str) -> bool:

@@ -109,7 +109,8 @@ def _beside(view: FunctionView, store: int) -> frozenset[str]:
 def stops_of(entry: schema.Resource, *, sharp: bool = False) -> Stops:
     """What gives a resource back; `sharp`: a wait does so only once it returns."""
     waiting = frozenset(entry.by_waiting if sharp else ())
-    return Stops(frozenset(entry.release), frozenset(entry.given_back), entry.entered, waiting)
+    stops = Stops(frozenset(entry.release), frozenset(entry.given_back), entry.entered, waiting)
+    return stops._replace(handles=frozenset(entry.handles))
 
 
 def forgotten(view: FunctionView) -> Iterator[Forgotten]:

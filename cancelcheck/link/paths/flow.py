@@ -642,8 +642,52 @@ def _watched(view: FunctionView) -> frozenset[str]:
             elif isinstance(node, (Store, StoreAttr)) and isinstance(_given(view, index), Const):
                 key = view.key(index)
                 seen[key] = seen.get(key, 0) + 1
+        for told in _flags(view).values():
+            for flag in told:
+                seen[flag.name] = seen.get(flag.name, 0) + 1
         known = view.module.watched[view.index] = frozenset(key for key, count in seen.items() if count > 1)
     return known
+
+
+class Flag(NamedTuple):
+    """A local that is bound once, to what a plain condition says (`lent = session is not None`): where, and whether it
+    is true where the condition's key holds."""
+
+    name: str
+    store: int
+    positive: bool
+
+
+def _flags(view: FunctionView) -> dict[str, list[Flag]]:
+    """The flags of a function, by what they are about."""
+    known = view.module.flags.get(view.index)
+    if known is None:
+        known = view.module.flags[view.index] = {}
+        for name, bound in view.facts.bound.items():
+            value = view.assigned_value(bound[0]) if len(bound) == 1 and bound[0] >= 0 else None
+            if value is None or not isinstance(view.nodes[value], Operation):
+                continue
+            told = list(conditions(view, value))
+            if len(told) == 1 and getattr(view.nodes[value], "op", "") not in ("and", "or"):
+                known.setdefault(told[0][0], []).append(Flag(name, bound[0], told[0][1]))
+    return known
+
+
+def _implied(view: FunctionView, key: str, truth: bool, test: int) -> Iterator[tuple[str, bool]]:
+    """What flags say where a condition has come out one way at a node: those that were bound to what it says before,
+    with nothing that it is about bound anew since."""
+    for flag in _flags(view).get(key, ()):
+        if flag.store < test and not any(flag.store < at < test for at in _bound_of(view, key)):
+            yield flag.name, truth is flag.positive
+
+
+def _bound_of(view: FunctionView, key: str) -> Iterator[int]:
+    """The nodes that bind a place which a condition is about."""
+    for part in _PLACE.findall(key):
+        names = part.split(".")
+        yield from view.facts.bound.get(names[0], ())
+        for count in range(2, len(names) + 1):
+            yield from view.attributes_stored.get(".".join(names[:count]), ())
 
 
 class _Search:
@@ -811,6 +855,7 @@ class _Search:
             truth = positive is branch
             if key in self.watched:
                 known |= {(key, truth)}
+            known |= {item for item in _implied(self.view, key, truth, value) if item[0] in self.watched}
         return known
 
     def _throw(
@@ -1083,23 +1128,19 @@ def _known_at(view: FunctionView, block: int, watched: frozenset[str]) -> frozen
             for key, positive in conditions(view, test, branch):
                 if key in watched and not _is_bound_below(view, key, at, above):
                     found.add((key, positive is branch))
+                found |= {item for item in _implied(view, key, positive is branch, test) if item[0] in watched}
         at = before
     return frozenset(found)
 
 
 def _is_bound_below(view: FunctionView, key: str, block: int, above: list[int]) -> bool:
     """Whether a place that a condition is about is bound in a block to which all ways lead through another one."""
-    for part in _PLACE.findall(key):
-        names = part.split(".")
-        stores = list(view.facts.bound.get(names[0], ()))
-        for count in range(2, len(names) + 1):
-            stores += view.attributes_stored.get(".".join(names[:count]), ())
-        for store in stores:
-            at = view.block_of(store) if store >= 0 else -1
-            while at >= 0:
-                if at == block:
-                    return True
-                at = above[at]
+    for store in _bound_of(view, key):
+        at = view.block_of(store) if store >= 0 else -1
+        while at >= 0:
+            if at == block:
+                return True
+            at = above[at]
     return False
 
 

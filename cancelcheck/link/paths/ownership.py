@@ -69,6 +69,8 @@ class Stops(NamedTuple):
     """Methods that come back only where it has come to its end by itself."""
     asks_end: frozenset[str] = frozenset()
     """Methods that say whether it has."""
+    handles: frozenset[str] = frozenset()
+    """Attributes by which whoever has them can stop it too."""
 
 
 TASK = Stops(frozenset({"cancel"}))
@@ -105,6 +107,8 @@ def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
     node = view.nodes[attr]
     assert isinstance(node, Attr)
     parent = view.nodes[node.parent] if node.parent >= 0 else None
+    if node.attr in stops.handles and view.use(attr).kind in ("argument", "stored", "returned"):
+        return read_of(view, attr, stops)
     if not isinstance(parent, Call) or parent.func != attr:
         # the bound method goes where the thing is to be stopped from: a callback, an exit stack
         return Read(Fate.HANDED_OVER if node.attr in stops.methods else Fate.LOOKED_AT, attr)

@@ -11,7 +11,18 @@ from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.swallowing.cancellation import joins_own_cancel
 from cancelcheck.link.tasks.spawning import loss_of, spawner_of
 from cancelcheck.link.undoing import says_undoing
-from cancelcheck.model.facts import Attr, Await, Call, Comprehension, Const, Display, Name, RegionKind, Starred
+from cancelcheck.model.facts import (
+    Attr,
+    Await,
+    Call,
+    Comprehension,
+    Const,
+    Display,
+    Iterate,
+    Name,
+    RegionKind,
+    Starred,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -100,17 +111,68 @@ def _gives_back(view: FunctionView, call: CallSite) -> bool:
     return bool(work) and all(at_end if made is None else _made_to_give(view, made) for made in work)
 
 
-def _is_held(view: FunctionView, index: int) -> bool:
-    """Whether a value is a collection that the instance has, or a copy of one."""
+def _is_held(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> bool:
+    """Whether a value is what the instance or the module has in a collection, a copy of that, or some of it: others
+    have started it. `inside` are the names on the way."""
     node = view.nodes[index]
-    if isinstance(node, Starred):
-        return _is_held(view, node.value)
-    call = view.call_at(index)
-    if call is None:
-        return isinstance(node, Attr) and bool(view.key(index))
-    if call.target in _COPYING and len(call.positional) == 1:
-        return _is_held(view, call.positional[0])
-    return call.receiver >= 0 and call.member in _VIEWS and _is_held(view, call.receiver)
+    match node:
+        case Starred():
+            return _is_held(view, node.value, inside)
+        case Attr():
+            return bool(view.key(index))
+        case Display():
+            return bool(node.items) and all(_is_held(view, item, inside) for item in node.items)
+        case Comprehension():
+            return bool(node.elements) and all(_is_held(view, item, inside) for item in node.elements)
+        case Call():
+            call = view.call_at(index)
+            assert call is not None
+            if call.target in _COPYING and len(call.positional) == 1:
+                return _is_held(view, call.positional[0], inside)
+            return call.receiver >= 0 and call.member in (*_VIEWS, "items") and _is_held(view, call.receiver, inside)
+        case Name() if node.id not in inside:
+            return _is_held_by_name(view, node.id, (*inside, node.id))
+    return False
+
+
+def _is_held_by_name(view: FunctionView, name: str, inside: tuple[str, ...]) -> bool:
+    scope, bound = view.bindings(name)
+    if scope is not None and scope is view.module.body:
+        return True
+    if scope is not view:
+        return False
+    given = []
+    for holder, at in bound:
+        header = _header(view, at) if holder is view and at >= 0 else -1
+        value = header if header >= 0 else holder.assigned_value(at) if holder is view and at >= 0 else None
+        if value is None:
+            return False
+        if not _is_empty(view, value):
+            given.append(value)
+    for call in view.calls_on.get(name, ()):
+        if call.member in ("append", "add", "extend", "update"):
+            given += call.positional
+    return bool(given) and all(_is_held(view, value, inside) for value in given)
+
+
+def _header(view: FunctionView, store: int) -> int:
+    """What the loop goes through whose target a node is, or is part of; -1 where it is none's."""
+    at = store
+    while at >= 0:
+        if at in (headers := _targets(view)):
+            return headers[at]
+        at = view.nodes[at].parent
+    return -1
+
+
+def _targets(view: FunctionView) -> dict[int, int]:
+    """The targets of a function's loops, each with what the loop goes through."""
+    return {node.target: node.iterable for node in view.nodes if isinstance(node, Iterate)}
+
+
+def _is_empty(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index]
+    return isinstance(node, Display) and not node.items
 
 
 def _hears_itself(callee: FunctionView) -> bool:
