@@ -64,8 +64,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each resource in a local that a path to an exit does not give back."""
-    for held, leak, released, strict in forgotten(fn):
-        strict = strict or is_program(fn) or is_process(fn) or (fn.module.is_test and leak.kind in FAILURES)
+    for held, leak, released, doubtful in forgotten(fn):
+        strict = doubtful or is_program(fn) or is_process(fn) or (fn.module.is_test and leak.kind in FAILURES)
         if is_left_by_cleanup(fn, leak, held.name) or (strict and fn.module.is_test):
             continue
         edits = bracketing_edits(fn, held)
