@@ -811,7 +811,7 @@ def attribute_instance(owner: FunctionView, name: str) -> Instance | None:
                 if node.value >= 0:
                     if _is_none(view, node.value):
                         continue
-                    value = instance_of(view, node.value)
+                    value = instance_of(view, node.value) or _handed_up(owner, view, node.value)
                 elif hint is not None:
                     continue
             elif isinstance(node, Unpack):
@@ -827,6 +827,26 @@ def attribute_instance(owner: FunctionView, name: str) -> Instance | None:
             return declared
         if unknown:
             return None
+    return None
+
+
+def _handed_up(owner: FunctionView, init: FunctionView, index: int) -> Instance | None:
+    """What a base's constructor keeps of what a class hands to it: a parameter (`super().__init__(httpx.Client())`), or
+    what it makes of a class that it is given (`super().__init__(httpx.Client)`)."""
+    call = init.call_at(index)
+    given = init.nodes[call.node.func if call is not None else index]
+    param = init.param(given.id) if isinstance(given, Name) else None
+    own = owner.inherited("__init__") if param is not None and init.name == "__init__" else None
+    if param is None or own is None or own is init or init.facts.bound.get(param.name) != [-1]:
+        return None
+    position = init.facts.params.index(param) - 1 if param.kind is not ParamKind.KEYWORD_ONLY else -1
+    for upward in own.calls:
+        if upward.member != "__init__" or upward.callee is not init or own.call_at(upward.receiver) is None:
+            continue  # not `super().__init__(…)`
+        argument = upward.argument(param.name, position)
+        if argument is None or argument < 0:
+            return None
+        return instance_of(own, argument) if call is None else _made_of(annotated_instance(own, argument), call)
     return None
 
 
