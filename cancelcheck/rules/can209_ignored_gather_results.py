@@ -37,8 +37,8 @@ There is no fix: what is to be done about a failure is for the author to say.
 
 ## Known limits
 Tasks that the function looks at afterwards, one by one, are taken to tell their failures. So are those that the
-instance has in a collection, which somebody else has started, coroutines that take their failures themselves, and what
-only gives something back.
+instance or the module has in a collection, which somebody else has started, coroutines that take their failures
+themselves, and what gives something back on the way out.
 """
 
 from __future__ import annotations

@@ -100,15 +100,18 @@ def _looked_at(view: FunctionView, call: CallSite, awaited: int) -> bool:
 
 
 def _gives_back(view: FunctionView, call: CallSite) -> bool:
-    """Whether all that is waited for are calls that give something back, or that hear of their own failures; or what
-    the instance has, which others have started; in a `finally`, a handler, or a function that is itself called for that
-    tasks of anybody: there is nobody left to tell."""
+    """Whether all that is waited for hears of its own failures, or was started by others; or are calls that give
+    something back, or tasks of anybody, in a `finally`, a handler, or a function that is itself called for that: there
+    is nobody left to tell."""
     given = [arg.value for arg in call.node.args if not arg.keyword]
     if given and all(_is_held(view, index) for index in given):
         return True
     at_end = _says_end(view.name) or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
     work = [made for index in given for made in _made(view, index)]
-    return bool(work) and all(at_end if made is None else _made_to_give(view, made) for made in work)
+    return bool(work) and all(
+        at_end if made is None else _hears_itself(made.callee) or (at_end and _made_to_give(view, made))
+        for made in work
+    )
 
 
 def _is_held(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> bool:
@@ -175,10 +178,10 @@ def _is_empty(view: FunctionView, index: int) -> bool:
     return isinstance(node, Display) and not node.items
 
 
-def _hears_itself(callee: FunctionView) -> bool:
+def _hears_itself(callee: FunctionView | None) -> bool:
     """Whether a coroutine function of the project takes its own failures: all that it awaits stands in a `try` whose
     handler takes them and goes on, or a decorator may see to them."""
-    if not callee.is_coroutine:
+    if callee is None or not callee.is_coroutine:
         return False
     waits = [index for index, node in enumerate(callee.nodes) if isinstance(node, Await)]
     taken = [
@@ -191,10 +194,8 @@ def _hears_itself(callee: FunctionView) -> bool:
 
 
 def _made_to_give(view: FunctionView, call: CallSite) -> bool:
-    """Whether a call gives something back, or is handed the method that does: `create_task(item.close)`; or hears of
-    its failures itself."""
-    callee = call.callee
-    if _says_end(call.member) or (callee is not None and _hears_itself(callee)):
+    """Whether a call gives something back, or is handed the method that does: `create_task(item.close)`."""
+    if _says_end(call.member):
         return True
     given = view.nodes[call.positional[0]] if len(call.positional) == 1 else None
     return isinstance(given, Attr) and _says_end(given.attr)
