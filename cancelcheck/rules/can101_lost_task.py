@@ -44,11 +44,11 @@ Unsafe: a set of the module keeps the task until it is done, so that it cannot v
 its failure, is for the author to say. Not offered where the report is made with `--strict` only.
 
 ## Known limits
-A local that is read once, only to log it or to add a callback, counts as kept. With `--strict` only: `executor.submit`,
-for many jobs are meant to be forgotten, and the pool's shutdown waits for them; a coroutine that never
-waits, for it is done in one step; one that does one thing after a delay, and expects that to fail; a sleep of zero; a
-callable in a thread that sees to its own failures; what `__del__` starts; what a function hands out that only tells how
-something ends that runs anyway. `# noqa: RUF006` counts.
+A local that is read once, only to log it or to add a callback, counts as kept. With `--strict` only: a task that only a
+callback is told of, which nobody keeps until then; `executor.submit`, for many jobs are meant to be forgotten, and the
+pool's shutdown waits for them; a coroutine that never waits, for it is done in one step; one that does one thing after
+a delay, and expects that to fail; a sleep of zero; a callable in a thread that sees to its own failures; what `__del__`
+starts; what a function hands out that only tells how something ends that runs anyway. `# noqa: RUF006` counts.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.tasks.detaching import is_stray
 from cancelcheck.link.tasks.keeping import keeping_edits
 from cancelcheck.link.tasks.spawning import (
+    is_only_told_of,
     loss_of,
     may_be_forgotten,
     only_tells,
@@ -76,6 +77,7 @@ _HOW = {
     "dropped": "is not kept",
     "unread": "is kept in a local that nothing reads",
     "callback": "is what a callback returns, and nobody takes it",
+    "told of": "has a callback, and nobody keeps it",
 }
 
 
@@ -85,7 +87,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         spawner = spawner_of(call)
         if spawner is None or spawner.has_owner or is_stray(call):
             continue
-        loss = loss_of(fn, call.index)
+        loss = loss_of(fn, call.index) or ("told of" if is_only_told_of(call, spawner) else "")
         if not loss:
             continue
         started = started_in(call)
@@ -100,7 +102,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             started is not None
             and (may_be_forgotten(started.call, started.entry) or only_tells(started.call, started.entry))
         )
-        strict = spawner.strict or at_once or forgotten
+        strict = spawner.strict or at_once or forgotten or loss == "told of"
         yield ctx.report(
             fn,
             call.index,

@@ -36,9 +36,10 @@ counts as handed over. A client or a pool that is given back without a word when
 function closes on no way, is left alone; so is what a test leaves open where it fails, or until the last reference
 goes, and what fails between the call that takes a resource and the `try` whose `finally` gives it back, and waits for
 nothing. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a file, a
-socket), what only an error out of a call that waits for nothing leaves open, what a whole program or process holds,
-something unknown that the function closes by hand, but not in a `finally`; and two releases in a row where the second
-is not run if the first is cancelled, or fails in a `try` that goes on.
+socket; not a connection in a `with` that ends no more than a transaction), what only an error out of a call that waits
+for nothing leaves open, what a whole program or process holds, something unknown that the function closes by hand, but
+not in a `finally`; and two releases in a row where the second is not run if the first is cancelled, or fails in a
+`try` that goes on.
 
 A generator that closes what it was given at its end, and not in a `finally`, is reported at that `close`: by default
 where the catalogue knows what it was given.
@@ -68,15 +69,17 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         strict = doubtful or is_program(fn) or is_process(fn) or (fn.module.is_test and leak.kind in FAILURES)
         if is_left_by_cleanup(fn, leak, held.name) or (strict and fn.module.is_test):
             continue
-        edits = bracketing_edits(fn, held)
+        edits = bracketing_edits(fn, held) if not held.entered else None
         close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"
         kept = f"{held.entry.holds} `{held.name}`"
         left = f"{kept} is not given back {when_it_leaves(fn, leak)}" if released else f"{kept} is never given back"
+        then = "its `with` ends something else" if held.entered else "it stays behind"
+        holder = "closing(…)" if held.entered else "async with" if fn.is_async else "with"
         yield ctx.report(
             fn,
             held.call.index,
-            f"{left}: it stays behind",
-            help=f"Hold it in a `{'async with' if fn.is_async else 'with'}`, or call `{close}` in a `finally`.",
+            f"{left}: {then}",
+            help=f"Hold it in a `{holder}`, or call `{close}` in a `finally`.",
             trace=(
                 ctx.step(fn, held.call.index, f"the {held.entry.holds} is taken"),
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),

@@ -29,8 +29,9 @@ that somebody chose.
 ## Known limits
 A `None` that is written at the call itself (`wait_for(done, None)`, `timeout=None`), or a constant whose name says so
 (`NO_TIMEOUT`), is an opt-out that somebody chose, and so is a timeout object of nothing (`ClientTimeout()`): reported
-with `--strict` only. Not so zero, a negative number or infinity, one endless part of several, and a scope that has
-nothing to do but to bound its block (`asyncio.timeout(None)` that nobody reschedules).
+with `--strict` only. Not so zero, a negative number or infinity, one endless part of several, a scope that has nothing
+to do but to bound its block (`asyncio.timeout(None)` that nobody reschedules), and the None of an HTTP request that
+waits forever by default (`requests.get(url, timeout=None)`): that opts out of nothing, and leaves it as it was.
 A client whose every call in sight has a timeout of its own is left alone. In a timeout object one finite phase is
 enough; one that bounds the connection alone is reported with `--strict`, and so is a consumer of a broker, which may
 wait by design. Waits on threads, queues and processes are not
@@ -128,8 +129,11 @@ def _is_chosen(value: Value, call: CallSite) -> bool:
         # whoever makes one and gives it nothing wants none, too
         return plain or not arguments
     if plain and value.view is call.fn and value.node in arguments:
-        # a scope that is only there to bound its block is written for nothing
+        # a scope that is only there to bound its block is written for nothing; so is what the library does by default
         scope = call.fn.module.project.catalog.scope(call.target)
+        api = call.fn.module.project.catalog.api(call.target)
+        if api is not None and api.kind is Kind.HTTP and api.default == "none":
+            return False
         return scope is None or scope.entering is Entering.AWAIT
     names = [call.fn.text(at).lower() for at in arguments if isinstance(call.fn.nodes[at], (Name, Attr))]
     return any(word in name for name in names for word in _SAID)

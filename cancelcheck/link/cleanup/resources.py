@@ -14,6 +14,7 @@ from cancelcheck.model.facts import (
     Await,
     Call,
     Const,
+    Enter,
     FunctionKind,
     Name,
     RegionKind,
@@ -28,18 +29,20 @@ if TYPE_CHECKING:
 
 class Held(NamedTuple):
     """A resource in a local: the call that took it, its entry, the node that binds the local, and the local's name.
-    `beside` are the locals that the same assignment binds: they are there where it is."""
+    `beside` are the locals that the same assignment binds: they are there where it is. `entered`: a `with` takes it,
+    which ends something else."""
 
     call: CallSite
     entry: schema.Resource
     store: int
     name: str
     beside: frozenset[str]
+    entered: bool = False
 
 
 class Forgotten(NamedTuple):
-    """A resource that a path leaves open. `released`: another path gives it back. `strict`: only an error out of a
-    call that waits for nothing leads there, or Python gives it back by itself."""
+    """A resource that a path leaves open. `released`: another path gives it back, or hands it over. `strict`: only an
+    error out of a call that waits for nothing leads there, or Python gives it back by itself."""
 
     held: Held
     leak: Leak
@@ -75,9 +78,20 @@ def held_resources(view: FunctionView) -> Iterator[Held]:
         entry = resource_of(call)
         if entry is None:
             continue
-        held = _item(view, call, entry.item) if entry.item >= 0 else held_in(view, call.index)
+        entered = None if entry.entered else _entered(view, call)
+        held = entered or (_item(view, call, entry.item) if entry.item >= 0 else held_in(view, call.index))
         if held is not None:
-            yield Held(call, entry, *held, _beside(view, held[0]))
+            yield Held(call, entry, *held, _beside(view, held[0]), entered is not None)
+
+
+def _entered(view: FunctionView, call: CallSite) -> tuple[int, str] | None:
+    """The local that a `with` binds to what a call makes."""
+    use = call.use
+    enter = view.nodes[use.node] if use.kind == "entered" else None
+    place = view.nodes[enter.target] if isinstance(enter, Enter) and enter.target >= 0 else None
+    if not isinstance(enter, Enter) or not isinstance(place, Store):
+        return None
+    return None if place.id in (*view.facts.global_names, *view.facts.nonlocal_names) else (enter.target, place.id)
 
 
 def _item(view: FunctionView, call: CallSite, item: int) -> tuple[int, str] | None:
@@ -115,7 +129,7 @@ def stops_of(entry: schema.Resource, *, sharp: bool = False) -> Stops:
 
 def forgotten(view: FunctionView) -> Iterator[Forgotten]:
     """The resources in a function's locals that a path to an exit does not give back, nor hand to another owner."""
-    known: dict[tuple[str, int], tuple[bool, Settling, Settling]] = {}
+    known: dict[tuple[str, int], tuple[bool, bool, Settling, Settling]] = {}
     for held in held_resources(view):
         reads = own_reads(view, held.name)
         if reads is None:
@@ -126,19 +140,20 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         kept = known.get((held.name, id(held.entry)))
         if kept is None:
             kept = known[held.name, id(held.entry)] = _settlings(view, reads, held.entry)
-        released, quiet, sharp = kept
+        released, handed, quiet, sharp = kept
         searches = ((Raising.NONE, quiet), (Raising.WAITS, quiet), (Raising.ALL, quiet), (Raising.CANCEL, sharp))
         for raising, settles in searches:
             if raising is not Raising.NONE and held.entry.collected:
                 break  # what is collected outlives no exception
-            if held.entry.quiet and not released:
+            if held.entry.quiet and not released and not held.entered:
                 break  # nor has anybody here thought of giving it back
             leak = leak_of(view, start, settles, raising=raising, name=held.name, holds=held.beside)
             if leak is not None and raising is Raising.ALL and _is_before_try(view, held, reads, leak):
                 continue
             if leak is not None:
-                strict = held.entry.collected or raising in _SHARP or not _counts(held.entry, leak)
-                yield Forgotten(held, leak, released, strict)
+                collected = held.entry.collected and not held.entered
+                strict = collected or raising in _SHARP or not _counts(held.entry, leak)
+                yield Forgotten(held, leak, released or handed, strict)
                 break
 
 
@@ -154,14 +169,14 @@ def _is_before_try(view: FunctionView, held: Held, reads: list[int], leak: Leak)
     return False
 
 
-def _settlings(view: FunctionView, reads: list[int], entry: schema.Resource) -> tuple[bool, Settling, Settling]:
-    """Whether any read gives a resource back, and which ones settle it; also where a wait does so only once it is
-    over."""
+def _settlings(view: FunctionView, reads: list[int], entry: schema.Resource) -> tuple[bool, bool, Settling, Settling]:
+    """Whether any read gives a resource back, whether any hands it over, and which ones settle it; also where a wait
+    does so only once it is over."""
     stops = stops_of(entry)
     fates = {read_of(view, at, stops).fate for at in reads}
     quiet = _with_tests(view, reads, settled_by(view, reads, stops))
     sharp = _with_tests(view, reads, settled_by(view, reads, stops_of(entry, sharp=True)))
-    return not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED)), quiet, sharp
+    return not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED)), Fate.HANDED_OVER in fates, quiet, sharp
 
 
 class Unsure(NamedTuple):

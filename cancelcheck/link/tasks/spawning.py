@@ -242,6 +242,14 @@ def loss_of(view: FunctionView, index: int) -> str:
     return ""
 
 
+def is_only_told_of(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether nobody keeps the result, but a callback is told of its end: `spawn(…).add_done_callback(log)`."""
+    use = call.use
+    node = call.fn.nodes[use.node] if use.kind == "receiver" else None
+    told = call.fn.call_at(node.parent) if isinstance(node, Attr) and node.attr == entry.done_callback else None
+    return told is not None and told.use.kind == "dropped"
+
+
 def _is_unread(view: FunctionView, name: str) -> bool:
     """Whether a name is a local that nothing reads."""
     if view.facts.kind not in (FunctionKind.DEF, FunctionKind.LAMBDA):
