@@ -17,14 +17,14 @@ from cancelcheck.fixing import apply_edits, fix_until_stable
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.source import SourceFile
+from tests.support.checking import check_fixture
 from tests.support.fixtures import read_fixture, single_files
 from tests.support.sources import label
-from tests.test_fixtures import findings_of
 
 
 @functools.cache
 def found_in(path: Path) -> list[Finding]:
-    return findings_of(path, strict=True)
+    return check_fixture(path, strict=True)
 
 
 def fixes_in(path: Path) -> list[Finding]:
@@ -78,7 +78,7 @@ def test_each_fix_by_itself(path: Path) -> None:
         assert not comments(changed) - comments(text), where
 
         # the finding is gone, none has come but what the mended code now lets through, and that can be mended too
-        after = findings_of(path, changed, strict=True)
+        after = check_fixture(path, changed, strict=True)
         at = _shifted(SourceFile("", text), SourceFile("", changed), finding)
         told = (finding.code, finding.message, *at)
         assert [found for found in after if (found.code, found.message, found.line, found.column) == told] == [], where
@@ -100,10 +100,10 @@ def _shifted(old: SourceFile, new: SourceFile, finding: Finding) -> tuple[int, i
 def test_all_fixes_together_settle_and_have_nothing_left_to_do(path: Path, unsafe: bool) -> None:
     if not fixes_in(path):
         return
-    mended = fix_until_stable(read_fixture(path), lambda text: findings_of(path, text, strict=True), unsafe=unsafe)
+    mended = fix_until_stable(read_fixture(path), lambda text: check_fixture(path, text, strict=True), unsafe=unsafe)
     assert mended.settled
     assert unsafe or all(f.fix is not None and f.fix.safety is Safety.SAFE for f in mended.applied)
-    again = fix_until_stable(mended.text, lambda text: findings_of(path, text, strict=True), unsafe=unsafe)
+    again = fix_until_stable(mended.text, lambda text: check_fixture(path, text, strict=True), unsafe=unsafe)
     assert (again.text, again.applied) == (mended.text, [])
 
 

@@ -12,18 +12,14 @@ import pytest
 
 from cancelcheck.config import Settings
 from cancelcheck.fixing import fix_until_stable
-from cancelcheck.model.finding import Finding
 from cancelcheck.rules import RULES
-from tests.support.checking import check_folder, check_text, difference, places
+from tests.support.checking import check_fixture, file_problems, project_problems
 from tests.support.fixtures import (
     NOTHING,
     budget_cases,
     expected_in,
-    expected_in_project,
     fixed_path,
-    fixture_settings,
     project_cases,
-    project_settings,
     read_fixture,
     rule_folders,
     settings_in,
@@ -34,17 +30,10 @@ from tests.support.sources import FIXTURES, label
 BOTH = pytest.mark.parametrize("strict", [False, True], ids=["default", "strict"])
 
 
-def findings_of(path: Path, text: str | None = None, *, strict: bool) -> list[Finding]:
-    settings = settings_in(read_fixture(path))
-    return check_text(path, text, fixture_settings(settings, path.parent, strict=strict))
-
-
 @BOTH
 @pytest.mark.parametrize("path", single_files(), ids=label)
 def test_a_file_is_reported_where_it_says(path: Path, strict: bool) -> None:
-    wanted = expected_in(path.name, read_fixture(path)).of(strict=strict)
-    found = places(findings_of(path, strict=strict))
-    problems = difference(found, wanted)
+    problems = file_problems(path, strict=strict)
     if problems:
         pytest.fail(problems, pytrace=False)
 
@@ -52,17 +41,15 @@ def test_a_file_is_reported_where_it_says(path: Path, strict: bool) -> None:
 @BOTH
 @pytest.mark.parametrize("case", project_cases(), ids=label)
 def test_a_project_is_reported_where_it_says(case: Path, strict: bool) -> None:
-    wanted = expected_in_project(case).of(strict=strict)
-    found = places(check_folder(case, project_settings(case, strict=strict)), case)
-    problems = difference(found, wanted)
+    problems = project_problems(case, strict=strict)
     if problems:
         pytest.fail(problems, pytrace=False)
 
 
 @pytest.mark.parametrize("path", single_files(), ids=label)
 def test_fixes_lead_to_the_file_beside(path: Path) -> None:
-    before = findings_of(path, strict=True)
-    outcome = fix_until_stable(read_fixture(path), lambda text: findings_of(path, text, strict=True), unsafe=True)
+    before = check_fixture(path, strict=True)
+    outcome = fix_until_stable(read_fixture(path), lambda text: check_fixture(path, text, strict=True), unsafe=True)
     assert outcome.settled
     assert bool(outcome.applied) == any(finding.fix is not None for finding in before)
     if fixed_path(path).exists():
@@ -70,7 +57,7 @@ def test_fixes_lead_to_the_file_beside(path: Path) -> None:
         assert outcome.text == read_fixture(fixed_path(path))
     # One fix may bring another finding to light, which has a fix too: an outer handler that now sees the cancellation.
     # And it may settle what leads to the same place: the call without a timeout that an SLA function reaches.
-    left = Counter(finding.code for finding in findings_of(path, outcome.text, strict=True))
+    left = Counter(finding.code for finding in check_fixture(path, outcome.text, strict=True))
     fixed = {finding.line for finding in before if finding.fix is not None}
     unfixed = [finding for finding in before if finding.fix is None]
     led = [finding for finding in unfixed if any(step.line in fixed for step in finding.trace)]
@@ -82,7 +69,7 @@ def test_fixes_lead_to_the_file_beside(path: Path) -> None:
 def test_a_rule_with_a_fix_shows_its_outcome(folder: Path) -> None:
     code = folder.name.partition("_")[0].upper()
     files = [path for path in folder.glob("*.py") if not path.name.endswith(".fixed.py")]
-    fixable = [path for path in files if any(f.fix and f.code == code for f in findings_of(path, strict=True))]
+    fixable = [path for path in files if any(f.fix and f.code == code for f in check_fixture(path, strict=True))]
     assert not fixable or any(fixed_path(path).exists() for path in fixable)
 
 

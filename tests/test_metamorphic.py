@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cancelcheck.model.finding import Finding
-from tests.support.checking import check_folder, check_text, difference, places, project_files
+from tests.support.checking import check_fixture, check_folder, difference, places, project_files
 from tests.support.fixtures import (
     Place,
-    fixture_settings,
     project_cases,
     project_settings,
     read_fixture,
-    settings_in,
     single_files,
 )
 from tests.support.imports import aliased_modules, aliased_names, from_imports, module_imports
@@ -50,11 +47,6 @@ REWRITTEN: dict[str, Transformation] = {
 FILES = single_files()
 
 
-def findings_of(path: Path, text: str | None = None) -> list[Finding]:
-    """What is reported with `--strict`: all there is."""
-    return check_text(path, text, fixture_settings(settings_in(read_fixture(path)), path.parent, strict=True))
-
-
 def moved(found: Counter[Place], variations: dict[str, Variation]) -> Counter[Place]:
     """Where findings should stand after the lines have moved."""
     return Counter(
@@ -68,12 +60,12 @@ def moved(found: Counter[Place], variations: dict[str, Variation]) -> Counter[Pl
 @pytest.mark.parametrize("path", FILES, ids=label)
 def test_a_file_says_the_same_in_other_words(path: Path) -> None:
     text = read_fixture(path)
-    found = places(findings_of(path))
+    found = places(check_fixture(path, strict=True))
     variations = [(name, transform(text)) for name, transform in REWRITTEN.items()]
     problems: list[str] = []
     for name, variation in (*variations, *swaps(text)):
         if variation is not None:
-            other = places(findings_of(path, variation.text))
+            other = places(check_fixture(path, variation.text, strict=True))
             problem = difference(other, moved(found, {path.name: variation}))
             if problem:
                 problems.append(f"{name}:\n{problem}\n\n{variation.text}")

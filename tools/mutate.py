@@ -36,18 +36,8 @@ from cancelcheck.engine import pipeline, watch  # noqa: E402
 from cancelcheck.fixing import fix_until_stable  # noqa: E402
 from cancelcheck.model.facts import ModuleFacts  # noqa: E402
 from cancelcheck.model.source import SourceFile  # noqa: E402
-from tests.support.checking import check_folder, check_text, places  # noqa: E402
-from tests.support.fixtures import (  # noqa: E402
-    expected_in,
-    expected_in_project,
-    fixed_path,
-    fixture_settings,
-    project_cases,
-    project_settings,
-    read_fixture,
-    settings_in,
-    single_files,
-)
+from tests.support.checking import check_fixture, file_problems, project_problems  # noqa: E402
+from tests.support.fixtures import fixed_path, project_cases, read_fixture, single_files  # noqa: E402
 
 SECONDS = 5.0
 """Processor time for one file of a fixture: a change may make an endless loop."""
@@ -298,20 +288,19 @@ def kept_facts(lower: Callable[[SourceFile], ModuleFacts]) -> Callable[[SourceFi
 
 def file_holds(path: Path, strict: bool) -> bool:
     """Whether a file is reported where it says, and its fixes lead to the one beside it."""
-    text = read_fixture(path)
-    loaded = fixture_settings(settings_in(text), path.parent, strict=strict)
-    if places(check_text(path, None, loaded)) != expected_in(path.name, text).of(strict=strict):
+    if file_problems(path, strict=strict):
         return False
     if not strict or not fixed_path(path).exists():
         return True
-    outcome = fix_until_stable(text, lambda changed: check_text(path, changed, loaded), unsafe=True)
+    outcome = fix_until_stable(
+        read_fixture(path), lambda changed: check_fixture(path, changed, strict=True), unsafe=True
+    )
     return outcome.text == read_fixture(fixed_path(path))
 
 
 def project_holds(case: Path, strict: bool) -> bool:
     """Whether a project is."""
-    found = check_folder(case, project_settings(case, strict=strict))
-    return places(found, case) == expected_in_project(case).of(strict=strict)
+    return not project_problems(case, strict=strict)
 
 
 def called_by(module: ModuleType, text: str, cases: Sequence[Case]) -> dict[str, list[Case]]:

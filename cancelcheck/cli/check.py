@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ import click
 from cancelcheck.cli.progress import Progress
 from cancelcheck.cli.showing import say
 from cancelcheck.cli.statuses import CLEAN, FAILED, FINDINGS
+from cancelcheck.model.source import STDIN, UNNAMED
 
 if TYPE_CHECKING:
     from cancelcheck.config import Overrides, RunOptions, SettingsFinder
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from cancelcheck.engine.shards import Shard
     from cancelcheck.engine.since import Since
     from cancelcheck.engine.store import Store
-    from cancelcheck.fixing.files import Mended
 
 
 def make() -> click.Command:
@@ -50,11 +52,8 @@ def make() -> click.Command:
 def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     import msgspec
 
-    from cancelcheck.cli.reports import say_problems, show
-    from cancelcheck.cli.unchanged import asked_for, key_for, report_of
-    from cancelcheck.config import ConfigError, Overrides, RunOptions, SettingsFinder
-    from cancelcheck.engine.ground import Changed, Ground
-    from cancelcheck.model.source import STDIN, UNNAMED
+    from cancelcheck.cli.unchanged import asked_for
+    from cancelcheck.config import RunOptions
 
     given = {name: value for name, value in values.items() if value is not None}
     run = msgspec.convert(given, RunOptions)
@@ -62,92 +61,172 @@ def _check(paths: tuple[str, ...], values: dict[str, object]) -> int:
     _refuse(run, paths)
     shard = _shard(run)
     # before anything in it depends on where the checkout lies on this machine
-    asked = asked_for(given, paths) if shard is not None else ""
+    name = asked_for(given, paths) if shard is not None else ""
     if "baseline" in given:
         given["baseline"] = os.path.abspath(str(given["baseline"]))
-    overrides = msgspec.convert(given, Overrides)
-    _know_rules(overrides)
-    started = time.monotonic()
-    progress = Progress(started) if not run.quiet and sys.stderr.isatty() else None
-    mended: Mended | None = None
-    try:
+    asked = _Asked(run, given, paths)
+    if shard is not None:
+        return _part(asked, shard, name)
+    if run.fix or run.diff:
+        return _mend(asked)
+    return _report(asked)
+
+
+class _Asked:
+    """A run as it is asked for: its options, those of them that were `given`, and the paths. Refuses a rule that there
+    is not."""
+
+    def __init__(self, run: RunOptions, given: dict[str, object], paths: tuple[str, ...]) -> None:
+        import msgspec
+
+        from cancelcheck.config import Overrides
+
+        self.run = run
+        self.given = given
+        self.paths = paths
+        self._overrides = msgspec.convert(given, Overrides)
+        _know_rules(self._overrides)
+        self._started = time.monotonic()
+        self._progress = Progress(self._started) if not run.quiet and sys.stderr.isatty() else None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken until now."""
+        return time.monotonic() - self._started
+
+    @cached_property
+    def stdin(self) -> bytes | None:
+        """What is to be checked from standard input, if anything."""
+        return sys.stdin.buffer.read() if STDIN in self.paths else None
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """While it looks: a wrong setting ends the run with a word, and what is shown of the progress goes."""
+        from cancelcheck.config import ConfigError
+
+        try:
+            yield
+        except ConfigError as error:
+            raise click.ClickException(str(error)) from None
+        finally:
+            if self._progress is not None:
+                self._progress.clear()
+
+    def finder(self) -> SettingsFinder:
+        """What finds the settings. Raises `ConfigError`."""
+        from cancelcheck.config import SettingsFinder
+
+        run = self.run
         finder = SettingsFinder(
             config=Path(run.config) if run.config is not None else None,
             isolated=run.isolated,
-            overrides=overrides,
+            overrides=self._overrides,
         )
         if run.verbose:
-            loaded = finder.for_folder(Path(paths[0]) if os.path.isdir(paths[0]) else Path(paths[0]).parent)
-            say(f"settings for {paths[0]}: {loaded.where if loaded.file is not None else 'the defaults'}")
-        store = open_store(run, finder)
-        key = key_for(run, given, paths) if store is not None and shard is None else None
-        known_run = report_of(store, key, run) if store is not None and key is not None else None
-        if known_run is not None and not isinstance(known_run, Changed):
-            show(known_run, run, time.monotonic() - started)
-            return FINDINGS if known_run.findings and not run.exit_zero else CLEAN
+            first = Path(self.paths[0])
+            loaded = finder.for_folder(first if os.path.isdir(first) else first.parent)
+            say(f"settings for {self.paths[0]}: {loaded.where if loaded.file is not None else 'the defaults'}")
+        return finder
 
+    def known(self) -> Known:
+        """What is known of before, and left out. What comes to be known is kept by `_ended`."""
         from cancelcheck.engine.baseline import Known
+
+        return Known(writes=self.run.write_baseline, prunes=self.run.prune_baseline)
+
+    def checker(self, finder: SettingsFinder, known: Known) -> Callable[..., Report]:
+        """The engine's `check`, with everything given that is the same each time. Raises `ConfigError`."""
         from cancelcheck.engine.pipeline import check, rarely_collect
 
         rarely_collect()
-        stdin = sys.stdin.buffer.read() if STDIN in paths else None
-        known = Known(writes=run.write_baseline, prunes=run.prune_baseline)
-        ground = Ground(known_run) if key is not None else None
-        checked = partial(
+        run = self.run
+        return partial(
             check,
-            paths,
+            self.paths,
             finder,
-            stdin=stdin,
+            stdin=self.stdin,
             stdin_filename=run.stdin_filename,
-            progress=progress,
+            progress=self._progress,
             jobs=run.jobs or cores(),
-            shard=shard,
-            filters=(known,) if run.since is None else (known, _since(run, paths)),
-            ground=ground,
-            before=known_run,
+            filters=(known,) if run.since is None else (known, _since(run, self.paths)),
         )
-        if run.fix or run.diff:
-            from cancelcheck.cli import mending
 
-            name = os.path.abspath(run.stdin_filename or UNNAMED)
-            mended = mending.mend(checked, run, store, {name: stdin} if stdin is not None else {})
-            report = mended.report
-        else:
-            report = checked(store=store)
-            if store is not None and key is not None and ground is not None:
-                ground.keep(store, key, report)
-                store.flush()
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None
-    finally:
-        if progress is not None:
-            progress.clear()
 
-    if shard is not None:
-        return _write_part(report, shard, run, asked)
-    if mended is None:
-        show(report, run, time.monotonic() - started)
-    elif run.diff:
+def _report(asked: _Asked) -> int:
+    """Report what is found; where nothing has changed, what was found the last time."""
+    from cancelcheck.cli.reports import show
+    from cancelcheck.cli.unchanged import key_for, report_of
+    from cancelcheck.engine.ground import Changed, Ground
+
+    run = asked.run
+    with asked.looking():
+        finder = asked.finder()
+        store = open_store(run, finder)
+        key = key_for(run, asked.given, asked.paths) if store is not None else None
+        before = report_of(store, key, run) if store is not None and key is not None else None
+        if before is not None and not isinstance(before, Changed):
+            show(before, run, asked.seconds)
+            return _status(run, before.findings)
+        known = asked.known()
+        ground = Ground(before) if key is not None else None
+        report = asked.checker(finder, known)(store=store, ground=ground, before=before)
+        if store is not None and key is not None and ground is not None:
+            ground.keep(store, key, report)
+            store.flush()
+    show(report, run, asked.seconds)
+    return _ended(run, known, report, report.findings)
+
+
+def _mend(asked: _Asked) -> int:
+    """Apply fixes, or show them, and report what is left."""
+    from cancelcheck.cli import mending
+    from cancelcheck.cli.reports import say_problems, show
+
+    run = asked.run
+    with asked.looking():
+        finder = asked.finder()
+        known = asked.known()
+        name = os.path.abspath(run.stdin_filename or UNNAMED)
+        given = {name: asked.stdin} if asked.stdin is not None else {}
+        mended = mending.mend(asked.checker(finder, known), run, open_store(run, finder), given)
+    report = mended.report
+    if run.diff:
         mending.show_diff(mended, run)
         say_problems(report)
-    else:
-        if stdin is not None:
-            mending.write_bytes(mended.files[0].after if mended.files else stdin)
-        show(report, run, time.monotonic() - started, beside=stdin is not None)
-        mending.say_fixed(mended, run)
+        return _ended(run, known, report, mended.files)
+    if asked.stdin is not None:
+        mending.write_bytes(mended.files[0].after if mended.files else asked.stdin)
+    show(report, run, asked.seconds, beside=asked.stdin is not None)
+    mending.say_fixed(mended, run)
+    return _ended(run, known, report, report.findings)
+
+
+def _part(asked: _Asked, shard: Shard, name: str) -> int:
+    """Check the part of a shared run. What it finds is told, and judged, where all parts are; `name` stands for what
+    they were all asked for."""
+    run = asked.run
+    with asked.looking():
+        finder = asked.finder()
+        report = asked.checker(finder, asked.known())(store=open_store(run, finder), shard=shard)
+    return _write_part(report, shard, run, name)
+
+
+def _ended(run: RunOptions, known: Known, report: Report, found: Sequence[object]) -> int:
+    """Keep what is known from now on, and say how the run has ended: with something `found`, or nothing."""
     if report.errors:
         if run.write_baseline:
             say("error: the baseline is not written: the run has failed")
         return FAILED
     _keep_baseline(known, run)
-    found = mended.files if mended is not None and run.diff else report.findings
+    return _status(run, found)
+
+
+def _status(run: RunOptions, found: Sequence[object]) -> int:
     return FINDINGS if found and not run.exit_zero else CLEAN
 
 
 def _refuse(run: RunOptions, paths: tuple[str, ...]) -> None:
     """Refuse options that do not go together."""
-    from cancelcheck.model.source import STDIN
-
     if STDIN in paths and len(paths) > 1:
         raise click.UsageError("`-` reads one file from standard input: it cannot stand beside other paths")
     if run.stdin_filename is not None and STDIN not in paths:
@@ -210,7 +289,6 @@ def _write_part(report: Report, shard: Shard, run: RunOptions, asked: str) -> in
 def _since(run: RunOptions, paths: tuple[str, ...]) -> Since:
     """What tells the changed lines, in the repositories of all paths. Raises `ConfigError`."""
     from cancelcheck.engine.since import Since
-    from cancelcheck.model.source import STDIN
 
     assert run.since is not None
     names = [(run.stdin_filename or "") if path == STDIN else path for path in paths]

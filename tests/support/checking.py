@@ -16,7 +16,15 @@ from cancelcheck.engine.pipeline import Engine
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.source import SourceFile
-from tests.support.fixtures import Place
+from tests.support.fixtures import (
+    Place,
+    expected_in,
+    expected_in_project,
+    fixture_settings,
+    project_settings,
+    read_fixture,
+    settings_in,
+)
 
 
 class Alone(Engine):
@@ -63,6 +71,23 @@ def check_folder(
             findings.append(msgspec.structs.replace(finding, path=shown))
         assert running.errors == []
         return sorted(findings, key=lambda finding: finding.sort_key)
+
+
+def check_fixture(path: Path, text: str | None = None, *, strict: bool) -> list[Finding]:
+    """The findings of a fixture of one file, with its settings; or of another text in its place."""
+    return check_text(path, text, fixture_settings(settings_in(read_fixture(path)), path.parent, strict=strict))
+
+
+def file_problems(path: Path, *, strict: bool) -> str:
+    """Where a fixture of one file is not reported as its lines say; empty if it is."""
+    wanted = expected_in(path.name, read_fixture(path)).of(strict=strict)
+    return difference(places(check_fixture(path, strict=strict)), wanted)
+
+
+def project_problems(case: Path, *, strict: bool) -> str:
+    """The same of a project case."""
+    found = check_folder(case, project_settings(case, strict=strict))
+    return difference(places(found, case), expected_in_project(case).of(strict=strict))
 
 
 def project_files(folder: Path, loaded: LoadedSettings) -> list[InputFile]:

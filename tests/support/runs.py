@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from cancelcheck import cli
 from cancelcheck.config import LoadedSettings, Settings, SettingsFinder
 from cancelcheck.engine.pipeline import check
 from cancelcheck.engine.report import Report
@@ -38,6 +39,11 @@ def run(*paths: str, settings: Settings | None = None, rules: Sequence[Rule] = R
 def places(report: Report) -> list[tuple[str, int, int, str]]:
     """Path, line, column and code of each finding."""
     return [(finding.path, finding.line, finding.column, finding.code) for finding in report.findings]
+
+
+def status(*arguments: str) -> int:
+    """How the command ends that is run in this process; `capsys` has what it says."""
+    return cli.main(arguments)
 
 
 def command(*arguments: str, cwd: Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Done:

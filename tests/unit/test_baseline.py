@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cancelcheck import cli
 from cancelcheck.engine.baseline import Baseline, BaselineError, Entry, load
 from cancelcheck.model.finding import Finding
-from tests.support.runs import LOST, command, flake8, write
+from tests.support.runs import LOST, command, flake8, status, write
 
 FILE = "cancelcheck-baseline.json"
 SWALLOWS = """\
@@ -33,10 +32,6 @@ async def wait(event):
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def status(*arguments: str) -> int:
-    return cli.main(arguments)
 
 
 def entries(file: str = FILE) -> list[dict[str, object]]:

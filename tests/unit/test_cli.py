@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cancelcheck import __version__, cli
+from cancelcheck import __version__
 from cancelcheck.config import FORMATS
 from cancelcheck.rules import RULES
-from tests.support.runs import LOST, command, write
+from tests.support.runs import LOST, command, status, write
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +26,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 no_terminals = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-
-
-def status(*arguments: str) -> int:
-    return cli.main(arguments)
 
 
 CONCISE = "a.py:5:5: CAN101 task `main()` is not kept: it can vanish before it is done, and nothing can cancel it\n"

@@ -8,19 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cancelcheck import cli
 from cancelcheck.config import Settings, parse_settings
-from tests.support.runs import write
+from tests.support.runs import status, write
 
 
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def status(*arguments: str) -> int:
-    return cli.main(arguments)
 
 
 SETTINGS = """\

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cancelcheck import cli
 from cancelcheck.cli.recipes import Origin, github_job, gitlab_job, pre_commit
 from cancelcheck.config import SettingsFinder
 from cancelcheck.engine.survey import look_at
 from cancelcheck.engine.toml import rendered, with_table
 from tests.support.repositories import needs_git, repository
-from tests.support.runs import LOST, write
+from tests.support.runs import LOST, status, write
 
 SERVICE = """\
 import asyncio
@@ -45,10 +44,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
-
-
-def status(*arguments: str) -> int:
-    return cli.main(arguments)
 
 
 def files(root: Path) -> set[str]:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cancelcheck import cli
 from cancelcheck.engine.report import Report
 from cancelcheck.fixing.files import fix_files, write_files
 from cancelcheck.model.edit import Edit, Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.source import SourceFile
-from tests.support.runs import LOST, command, write
+from tests.support.runs import LOST, command, status, write
 
 SLEEPS = "import time\n\n\nasync def main():\n    time.sleep(1)\n"
 FIXED = "import asyncio\nimport time\n\n\nasync def main():\n    await asyncio.sleep(1)\n"
@@ -26,10 +25,6 @@ FIXED = "import asyncio\nimport time\n\n\nasync def main():\n    await asyncio.s
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def status(*arguments: str) -> int:
-    return cli.main(arguments)
 
 
 def test_safe_fixes_are_applied_and_the_rest_is_reported(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

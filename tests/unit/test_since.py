@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cancelcheck import cli
 from cancelcheck.config import SettingsFinder
 from cancelcheck.engine.git import GitError, changes_since, root_of
 from cancelcheck.engine.pipeline import Engine
@@ -16,7 +15,7 @@ from cancelcheck.engine.report import Report
 from cancelcheck.engine.since import Since
 from cancelcheck.model.finding import Finding, Step
 from tests.support.repositories import commit, git, needs_git, repository
-from tests.support.runs import LOST, write
+from tests.support.runs import LOST, status, write
 
 pytestmark = needs_git
 
@@ -28,10 +27,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = repository(tmp_path / "repo")
     monkeypatch.chdir(folder)
     return folder
-
-
-def status(*arguments: str) -> int:
-    return cli.main(arguments)
 
 
 def reported(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
