@@ -28,7 +28,8 @@ project whose name says that it is one for such calls goes before it.
 ## Known limits
 Sockets and streams are reported with `--strict` only: they often stand in a loop that waits by design; so is what is
 done on a connection that stands. The accept and read loops of a server are left alone, unless a handler around them
-catches a timeout: whoever wrote it counts on one that never comes.
+catches a timeout: whoever wrote it counts on one that never comes. So is what a stream of the project's own does in
+its `read` or `send`: how long is for those who call it to say.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         found = open_wait(call)
         if found is not None:
             kind = found.entry.kind
-            if kind in _ERRANDS or (kind in _STREAMS and not _waits_by_design(call)):
+            if kind in _ERRANDS or (kind in _STREAMS and not _waits_by_design(call) and not _is_stream_itself(call)):
                 edits = passed(call, found.entry, ctx.settings.default_timeout)
                 yield ctx.report(
                     fn,
@@ -78,6 +79,17 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         endless = next((at for at in endless_calls(call) if at.api.kind in _ERRANDS and not at.given), None)
         if endless is not None:
             yield left_endless(call, endless, ctx)
+
+
+_TRANSFERS = frozenset({"read", "readline", "readexactly", "receive", "recv", "send", "send_all", "sendall", "write"})
+
+
+def _is_stream_itself(call: CallSite) -> bool:
+    """Whether a method that reads or writes does so on what its object wraps: how long is for those who call it to
+    say."""
+    return (
+        call.fn.owner is not None and call.fn.name.strip("_") in _TRANSFERS and not expects_timeout(call.fn, call.index)
+    )
 
 
 def _waits_by_design(call: CallSite) -> bool:

@@ -16,6 +16,7 @@ from cancelcheck.model.facts import (
     FunctionKind,
     Name,
     RegionKind,
+    Return,
     StoreAttr,
     Yield,
 )
@@ -231,8 +232,9 @@ def is_bounded(view: FunctionView, index: int, depth: int = 3) -> bool:
 
 
 def _may_bound(view: FunctionView, index: int) -> bool:
-    """Whether a `with` that makes no scope of the catalogue enters one all the same: one that was made elsewhere, the
-    project's own context manager that yields inside one, or what says by its name that it is one."""
+    """Whether a `with` that makes no scope of the catalogue enters one all the same: one that was made elsewhere, also
+    by a function of the project, the project's own context manager that yields inside one, or what says by its name
+    that it is one."""
     enter = view.nodes[index]
     assert isinstance(enter, Enter)
     catalog = view.module.project.catalog
@@ -243,11 +245,16 @@ def _may_bound(view: FunctionView, index: int) -> bool:
     callee = call.callee
     if callee is None:
         return not call.target and any(word in call.member.lower() for word in ("timeout", "deadline", "fail_after"))
-    return any(
-        isinstance(node, Yield)
-        and any(bound_of_scope(*found) is not Bound.FOREVER for found in scopes_around(callee, at))
-        for at, node in enumerate(callee.nodes)
-    )
+    for at, node in enumerate(callee.nodes):
+        if isinstance(node, Return) and node.value >= 0:
+            made = callee.call_at(node.value)
+            scope = catalog.scope(made.target) if made is not None else None
+            if made is not None and scope is not None and bound_of_scope(scope, made) is not Bound.FOREVER:
+                return True
+        elif isinstance(node, Yield):
+            if any(bound_of_scope(*found) is not Bound.FOREVER for found in scopes_around(callee, at)):
+                return True
+    return False
 
 
 def _every_caller_bounds(view: FunctionView, depth: int) -> bool:
