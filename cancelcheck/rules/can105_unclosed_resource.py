@@ -33,13 +33,13 @@ to say who gives it back.
 ## Known limits
 What is returned, stored, put into a container, or passed to anything that the catalogue does not know to keep nothing
 counts as handed over. A client or a pool that is given back without a word when the last reference goes, and that the
-function closes on no way, is left alone; so is what a test leaves open where it fails, or until the last reference
-goes, and what fails between the call that takes a resource and the `try` whose `finally` gives it back, and waits for
-nothing. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a file, a
-socket; not a connection in a `with` that ends no more than a transaction), what only an error out of a call that waits
-for nothing leaves open, what a whole program or process holds, something unknown that the function closes by hand, but
-not in a `finally`; and two releases in a row where the second is not run if the first is cancelled, or fails in a
-`try` that goes on.
+function closes on no way, is left alone; so is what a test leaves open where it fails, on one of its ways, or until the
+last reference goes, and what fails between the call that takes a resource and the `try` whose `finally` gives it back,
+and waits for nothing. Reported with `--strict` only: what Python gives back by itself when the last reference goes (a
+file, a socket; not a connection in a `with` that ends no more than a transaction), what only an error out of a call
+that waits for nothing leaves open, what a whole program or process holds, something unknown that the function closes by
+hand, but not in a `finally`; and two releases in a row where the second is not run if the first is cancelled, or fails
+in a `try` that goes on.
 
 A generator that closes what it was given at its end, and not in a `finally`, is reported at that `close`: by default
 where the catalogue knows what it was given.
@@ -54,7 +54,7 @@ from cancelcheck.link.cleanup.bracketing import bracketing_edits
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
 from cancelcheck.link.cleanup.resources import closed_on_some_ways, forgotten
 from cancelcheck.link.cleanup.skipping import released_at_end, skipped_releases
-from cancelcheck.link.paths.flow import FAILURES
+from cancelcheck.link.paths.flow import FAILURES, Leak
 from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.threads.programs import is_process
@@ -66,7 +66,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each resource in a local that a path to an exit does not give back."""
     for held, leak, released, doubtful in forgotten(fn):
-        strict = doubtful or is_program(fn) or is_process(fn) or (fn.module.is_test and leak.kind in FAILURES)
+        # a test that gives it back on one way knows which way it takes
+        strict = doubtful or is_program(fn) or is_process(fn) or (fn.module.is_test and (released or _fails(leak)))
         if is_left_by_cleanup(fn, leak, held.name) or (strict and fn.module.is_test):
             continue
         edits = bracketing_edits(fn, held) if not held.entered else None
@@ -128,6 +129,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             ),
             strict=not ending.known,
         )
+
+
+def _fails(leak: Leak) -> bool:
+    return leak.kind in FAILURES
 
 
 RULE = Rule(

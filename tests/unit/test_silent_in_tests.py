@@ -59,6 +59,25 @@ async def work(url):
 """
 
 
+DELETED = """
+import aiohttp
+
+async def work(url):
+    session = aiohttp.ClientSession()
+    del session
+"""
+
+ON_ONE_WAY = """
+import aiohttp
+
+async def work(urls):
+    session = aiohttp.ClientSession()
+    for number, url in enumerate(urls):
+        if number == 5:
+            await session.close()
+"""
+
+
 def reported(folder: Path, name: str, code: str, text: str) -> list[bool]:
     """Of each finding of a rule in a file of this name: whether it is strict."""
     engine = Engine(SettingsFinder(fixed=LoadedSettings(Settings(select=(code,)), folder, None)))
@@ -77,6 +96,8 @@ def reported(folder: Path, name: str, code: str, text: str) -> list[bool]:
         ("CAN102", TASK, 1, []),
         ("CAN105", SESSION, 1, []),
         ("CAN105", FORGOTTEN, 1, [False]),
+        ("CAN105", DELETED, 1, []),
+        ("CAN105", ON_ONE_WAY, 1, []),
     ],
 )
 def test_of_a_test(tmp_path: Path, code: str, text: str, elsewhere: int, in_a_test: list[bool]) -> None:

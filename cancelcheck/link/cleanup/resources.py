@@ -14,6 +14,7 @@ from cancelcheck.model.facts import (
     Await,
     Call,
     Const,
+    Delete,
     Enter,
     FunctionKind,
     Name,
@@ -139,7 +140,7 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
             continue
         kept = known.get((held.name, id(held.entry)))
         if kept is None:
-            kept = known[held.name, id(held.entry)] = _settlings(view, reads, held.entry)
+            kept = known[held.name, id(held.entry)] = _settlings(view, held.name, reads, held.entry)
         released, handed, quiet, sharp = kept
         searches = ((Raising.NONE, quiet), (Raising.WAITS, quiet), (Raising.ALL, quiet), (Raising.CANCEL, sharp))
         for raising, settles in searches:
@@ -169,13 +170,16 @@ def _is_before_try(view: FunctionView, held: Held, reads: list[int], leak: Leak)
     return False
 
 
-def _settlings(view: FunctionView, reads: list[int], entry: schema.Resource) -> tuple[bool, bool, Settling, Settling]:
+def _settlings(
+    view: FunctionView, name: str, reads: list[int], entry: schema.Resource
+) -> tuple[bool, bool, Settling, Settling]:
     """Whether any read gives a resource back, whether any hands it over, and which ones settle it; also where a wait
     does so only once it is over."""
     stops = stops_of(entry)
     fates = {read_of(view, at, stops).fate for at in reads}
-    quiet = _with_tests(view, reads, settled_by(view, reads, stops))
-    sharp = _with_tests(view, reads, settled_by(view, reads, stops_of(entry, sharp=True)))
+    dropped = _dropped(view, name)
+    quiet = _with_tests(view, reads, settled_by(view, reads, stops), dropped)
+    sharp = _with_tests(view, reads, settled_by(view, reads, stops_of(entry, sharp=True)), dropped)
     return not fates.isdisjoint((Fate.STOPPED, Fate.ENTERED)), Fate.HANDED_OVER in fates, quiet, sharp
 
 
@@ -281,9 +285,18 @@ def _counts(entry: schema.Resource, leak: Leak) -> bool:
             return leak.kind == "cancel"
 
 
-def _with_tests(view: FunctionView, reads: list[int], settles: Settling) -> Settling:
+def _dropped(view: FunctionView, name: str) -> frozenset[int]:
+    """Where a test deletes a local, to see what comes of what was in it."""
+    if not view.module.is_test:
+        return frozenset()
+    return frozenset(at for at, node in enumerate(view.nodes) if isinstance(node, Delete) and name in node.names)
+
+
+def _with_tests(
+    view: FunctionView, reads: list[int], settles: Settling, dropped: frozenset[int] = frozenset()
+) -> Settling:
     """The same, and what asks the thing about itself before it gives it back (`if not writer.is_closing():`)."""
-    asked: set[int] = set()
+    asked: set[int] = set(dropped)
     for at in reads:
         node = at
         member = False
