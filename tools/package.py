@@ -26,6 +26,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools.run import pythons  # noqa: E402
 
 BUILD_TOOLS = ("build", "twine")
 TEST_TOOLS = ("hypothesis", "jsonschema", "pytest", "pyyaml")
@@ -246,9 +249,11 @@ def use(work: Path, wheel: Path, version: str) -> None:
 
 def check_bounds(work: Path, python: str, which: Sequence[str], tests: Sequence[str]) -> None:
     """Run the tests with the lowest and the newest dependencies that are claimed."""
-    found = shutil.which(f"python{python}") or (sys.executable if python in sys.version else None)
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    places = {f"3.{minor}": place for minor, (place, _) in pythons().items()}
+    found = sys.executable if python == here else places.get(python)
     if found is None:
-        raise PackageError(f"there is no python{python}")
+        raise PackageError(f"there is no Python {python}")
     claims = dependencies()
     for name in which:
         asked = lowest(claims) if name == "lowest" else list(claims)
