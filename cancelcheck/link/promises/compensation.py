@@ -68,7 +68,7 @@ def _resolved(view: FunctionView, parent: FunctionView, index: int) -> tuple[Fun
 
 
 _OWN = "cancelcheck.markers."
-"""Markers of which it is known what they give the handler: the same arguments."""
+"""Markers of which it is known what they give the handler: the same arguments. They leave what they mark as it is."""
 
 
 def _of_handler(view: FunctionView, handler: FunctionView, *, gives_all: bool) -> Iterator[Problem]:
@@ -105,7 +105,7 @@ def _in_cancelled_task(view: FunctionView, index: int) -> bool:
 def _refused(view: FunctionView, handler: FunctionView) -> str:
     """Why a handler does not accept the arguments of a function; "" where it may. A method's handler outside the class
     may or may not be given the instance."""
-    if handler.facts.decorators or len(handler.alternatives) > 1:
+    if any(not name.startswith(_OWN) for name, _ in handler.decorators) or len(handler.alternatives) > 1:
         return ""
     mine, its = list(view.facts.params), list(handler.facts.params)
     if view.self_name and handler.self_name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cancelcheck.link.promises.marking import is_named, marker_of
 from cancelcheck.link.promises.routes import routes_of
 from cancelcheck.model.facts import FunctionKind
 
@@ -19,7 +20,7 @@ _PARAMETER = re.compile(r"\{[^}]*\}|<[^>]*>|(?<=/):\w+")
 def operation_of(view: FunctionView) -> Operation | None:
     """The operation that a function serves: by the operationId, which is the name that its route gives it, its own
     name, or its whole qualified name; else by its route's method and path, of which a router may hold back the
-    beginning."""
+    beginning. One with no route in sight has to be an SLA function for its own name to say so."""
     operations = view.module.project.operations
     if not operations or view.facts.kind is not FunctionKind.DEF:
         return None
@@ -27,7 +28,7 @@ def operation_of(view: FunctionView) -> Operation | None:
     for operation in operations:
         if operation.operation_id and "." in operation.operation_id and operation.operation_id == view.qualname:
             return operation
-    if not routes:
+    if not routes and marker_of(view) < 0 and not is_named(view):
         return None
     named = {route.operation for route in routes} - {""}
     for operation in operations:

@@ -12,7 +12,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import handlers_of
 from cancelcheck.link.paths.flow import escapes, meets, passes
 from cancelcheck.link.promises.calls import wrappers_of
-from cancelcheck.link.promises.sla import matches
+from cancelcheck.link.promises.marking import matches
 from cancelcheck.model.facts import (
     Attr,
     Const,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.paths.scopes import bound_of_scope, scope_of
 from cancelcheck.link.promises.contracts import operation_of
+from cancelcheck.link.promises.marking import is_named, marker_of, matches, spelled
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate
 from cancelcheck.model.facts import Await, Call, Const, Enter, Exit, FunctionKind, RegionKind
 
@@ -55,17 +55,6 @@ class Promise(NamedTuple):
     idempotent: bool = False
 
 
-def matches(pattern: str, name: str) -> bool:
-    """Whether a name of the settings means this qualified name: a bare one its last part, a dotted one the whole."""
-    return name == pattern if "." in pattern else name.rpartition(".")[2] == pattern
-
-
-@lru_cache(maxsize=256)
-def _pattern(text: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*|\*)", text)
-    return re.compile("".join({"**": r".*", "*": r"[^.]*"}.get(part, re.escape(part)) for part in parts))
-
-
 def promise_of(view: FunctionView) -> Promise | None:
     """The promise of an SLA function; None for any other function."""
     if view.facts.kind is not FunctionKind.DEF:
@@ -75,26 +64,21 @@ def promise_of(view: FunctionView) -> Promise | None:
         return None
     parent = view.parent
     assert parent is not None
-    marker = -1
-    for name, index in view.decorators:
-        if any(matches(pattern, name or _spelled(parent, index)) for pattern in sla.decorators):
-            marker = index
-            break
+    marker = marker_of(view)
     operation = operation_of(view)
-    if marker < 0 and operation is None:
-        if not any(_pattern(pattern).fullmatch(view.qualname) for pattern in sla.functions):
-            return None
+    if marker < 0 and operation is None and not is_named(view):
+        return None
     timeout: Value | None = None
     timeout_name = ""
     compensated = read_only = opaque = retried = idempotent = False
     handlers: list[int] = []
     for name, index in view.decorators:
-        spelled = name or _spelled(parent, index)
+        called = name or spelled(parent, index)
         call = parent.call_at(index)
-        if any(matches(pattern, spelled) for pattern in sla.compensation_decorators):
+        if any(matches(pattern, called) for pattern in sla.compensation_decorators):
             compensated = True
             handlers += call.positional[:1] if call is not None else []
-        if any(matches(pattern, spelled) for pattern in sla.idempotent_decorators):
+        if any(matches(pattern, called) for pattern in sla.idempotent_decorators):
             idempotent = True
         if call is None:
             continue
@@ -120,12 +104,6 @@ def promise_of(view: FunctionView) -> Promise | None:
         timeout = Value(ValueKind.NUMBER, view, -1, number=operation.timeout_ms / 1000)
         timeout_name = operation.field
     return Promise(marker, timeout, timeout_name, compensated, read_only, opaque, tuple(handlers), retried, idempotent)
-
-
-def _spelled(view: FunctionView, index: int) -> str:
-    """A decorator as it is written, where it cannot be resolved."""
-    node = view.nodes[index]
-    return view.key(node.func if isinstance(node, Call) else index)
 
 
 def _is_set(call: CallSite, keyword: str) -> bool:
@@ -166,7 +144,7 @@ def declares_timeout(view: FunctionView, promise: Promise) -> bool:
     parent = view.parent
     assert parent is not None
     for name, index in view.decorators:
-        if index != promise.marker and "timeout" in (name or _spelled(parent, index)).lower():
+        if index != promise.marker and "timeout" in (name or spelled(parent, index)).lower():
             return True
     return body_scope(view) is not None
 

@@ -21,8 +21,8 @@ _LOOPS = ("trio", "anyio", "asyncio")
 def _framework(view: FunctionView) -> str:
     """The module that runs the coroutines of a file: the one that it imports, asyncio where it imports none."""
     used = [name for name in _LOOPS if name in view.module.facts.libraries]
-    if "asyncio" in used and len(used) > 1:
-        used.remove("asyncio")
+    if used == ["anyio", "asyncio"]:
+        return "anyio"  # which runs on the other
     return used[0] if len(used) == 1 else "" if used else "asyncio"
 
 
