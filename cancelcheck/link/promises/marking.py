@@ -21,8 +21,8 @@ def marker_of(view: FunctionView) -> int:
     """The decorator that makes a function an SLA function, as its node in the enclosing one; -1 if there is none."""
     parent = view.parent
     patterns = view.module.project.settings.sla.decorators
-    for name, index in view.decorators if parent is not None else ():
-        if any(matches(pattern, name or spelled(parent, index)) for pattern in patterns):
+    for name, index in view.decorators:
+        if parent is not None and any(matches(pattern, name or spelled(parent, index)) for pattern in patterns):
             return index
     return -1
 
