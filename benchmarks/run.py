@@ -1,11 +1,13 @@
 """Compares cancelcheck with other linters and the bare LibCST parse: whole processes, on the same pinned packages, on
 one core, in turn.
 
-    python benchmarks/run.py                       download once, measure, print
-    python benchmarks/run.py --write               write benchmarks/RESULTS.md too
-    python benchmarks/run.py --only mixed,growth   some of its sections
-    python benchmarks/run.py --from DIR            measure on folders of one's own
+    python benchmarks/run.py --write                     all sections, one after the other; write benchmarks/RESULTS.md
+    python benchmarks/run.py --only mixed,growth         some of them, and print
+    python benchmarks/run.py --only mixed --write        one anew, beside what is kept of the others
+    python benchmarks/run.py --merge --write             what is kept of all of them
+    python benchmarks/run.py --from DIR                  measure on a folder of one's own
 
+What came of a section is kept in the cache folder, so that they can be measured one by one: each takes some minutes.
 Standard library only; see README.md beside it. Needs `os.wait4`: Linux or macOS.
 """
 
@@ -27,13 +29,17 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PACKAGES = HERE / "packages.txt"
 MIXED = HERE / "packages-mixed.txt"
 TOOLS = HERE / "tools.txt"
-SECTIONS = ("asyncio", "mixed", "growth", "linking", "markers")
+RUNS = {"linters": 1, "flake8": 2, "asyncio": 5, "mixed": 2, "growth": 1, "linking": 1, "markers": 1}
+"""The sections, and how many runs of each process are measured in one: of what takes minutes, one."""
+ASYNCIO = ("linters", "flake8", "asyncio")
+"""Those on the same packages, which make one table."""
 GROWTH = (1_000, 3_000, 10_000, 30_000)
 """Files of the trees that show what growing costs."""
 LINKED = 10_000
@@ -53,7 +59,7 @@ class Sample:
 @dataclass
 class Case:
     """Something to measure. `prepare` is run before each process, and not measured. `all_cores`: the process is not
-    kept to one; `long`: it needs no run to warm up."""
+    kept to one; `long`: it needs no run to warm up. `part`: it looks at some of the files only, or at none."""
 
     name: str
     command: list[str]
@@ -61,6 +67,7 @@ class Case:
     prepare: Sequence[_Step] = ()
     all_cores: bool = False
     long: bool = False
+    part: bool = False
     samples: list[Sample] = field(default_factory=list)
 
     @property
@@ -89,7 +96,7 @@ class Case:
                 self.command,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env={**os.environ, "PYTHONHASHSEED": "0", **self.environment},
+                env={**_environment(), "PYTHONHASHSEED": "0", **self.environment},
             )
             _, status, usage = os.wait4(process.pid, 0)
             wall = time.perf_counter() - started
@@ -100,6 +107,11 @@ class Case:
                 raise SystemExit(f"{self.name}: ended with {process.returncode}: {' '.join(self.command)}\n{shown}")
         scale = 1 if sys.platform == "darwin" else 1024
         return Sample(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * scale)
+
+
+def _environment() -> dict[str, str]:
+    # as a user's: with it every start would compile some hundred modules
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True)
@@ -128,31 +140,67 @@ def main() -> int:
     if cache.is_relative_to(ROOT):
         print("error: --cache has to lie outside of the repository", file=sys.stderr)
         return 2
-    cache.mkdir(parents=True, exist_ok=True)
-    compares = not {"asyncio", "mixed"}.isdisjoint(options.only)
-    tools = tools_python(cache) if compares else Path()
-    given = options.source.resolve() if options.source else None
-    parts = [head(options.runs)]
-    for section in options.only:
-        if section == "markers":
-            parts.append(marked())
-            continue
-        source = given or unpacked(cache, MIXED if section == "mixed" else PACKAGES)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            if section == "growth":
-                parts.append(grown(source, Path(scratch)))
-                continue
-            if section == "linking":
-                parts.append(linked(source, Path(scratch)))
-                continue
-            cases = make_cases(source, tools, Path(scratch), mixed=section == "mixed")
-            measure(cases, options.runs)
-            parts.append(describe(section, cases, source))
-    report = "\n\n".join(parts)
+    kept = cache / "results"
+    kept.mkdir(parents=True, exist_ok=True)
+    for section in () if options.merge else options.only:
+        started = time.perf_counter()
+        found = measured(section, cache, options.source, options.runs or RUNS[section])
+        (kept / f"{section}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+        print(f"{section}: {(time.perf_counter() - started) / 60:.1f} minutes", file=sys.stderr)
+    wanted = RUNS if options.write or options.merge else options.only
+    known = {
+        section: json.loads((kept / f"{section}.json").read_text("utf-8"))
+        for section in wanted
+        if (kept / f"{section}.json").exists()
+    }
+    report = reported(known)
     print(report)
     if options.write:
         RESULTS.write_text(report + "\n", encoding="utf-8")
+        missing = [section for section in RUNS if section not in known]
+        if missing:
+            print(f"not measured yet: {', '.join(missing)}", file=sys.stderr)
     return 0
+
+
+Found = dict[str, Any]
+"""What came of a section, as it is kept: JSON."""
+
+
+def measured(section: str, cache: Path, given: Path | None, runs: int) -> Found:
+    """Measure one section."""
+    source = given.resolve() if given else unpacked(cache, MIXED if section == "mixed" else PACKAGES)
+    files = python_files(source)
+    found: Found = {
+        "files": len(files),
+        "lines": count_lines(files),
+        "packages": given.name if given else ", ".join((MIXED if section == "mixed" else PACKAGES).read_text().split()),
+        "runs": runs,
+        "on": f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}",
+        "checkout": checkout(),
+    }
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        if section == "growth":
+            return {**found, "rows": grown(source, Path(scratch))}
+        if section == "linking":
+            return {**found, "text": linked(source, Path(scratch))}
+        if section == "markers":
+            return {**found, "text": marked()}
+        cases = make_cases(section, source, tools_python(cache), Path(scratch))
+        measure(cases, runs)
+    found["cases"] = [
+        {"name": case.name, "part": case.part, "samples": [[one.cpu, one.wall, one.memory] for one in case.samples]}
+        for case in cases
+    ]
+    return found
+
+
+def checkout() -> str:
+    """Which commit is measured, as git says it."""
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()
 
 
 def _options() -> argparse.Namespace:
@@ -162,14 +210,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--from", dest="source", type=Path, help="measure on this folder, download no packages")
     parser.add_argument(
         "--only",
-        type=lambda text: [section for section in SECTIONS if section in text.split(",")],
-        default=SECTIONS,
+        type=lambda text: text.split(","),
+        default=list(RUNS),
         metavar="SECTIONS",
-        help=f"of {', '.join(SECTIONS)}: some, between commas",
+        help=f"of {', '.join(RUNS)}: some, between commas",
     )
-    parser.add_argument("--runs", type=int, default=5, help="runs of each, after one to warm up (%(default)s)")
-    parser.add_argument("--write", action="store_true", help=f"write the report to {RESULTS.name}")
-    return parser.parse_args()
+    parser.add_argument("--runs", type=int, help="runs of each, after one to warm up (as many as the section says)")
+    parser.add_argument("--merge", action="store_true", help="measure nothing: tell what is kept of all sections")
+    parser.add_argument("--write", action="store_true", help=f"write the report of all sections to {RESULTS.name}")
+    options = parser.parse_args()
+    unknown = [section for section in options.only if section not in RUNS]
+    if unknown:
+        parser.error(f"no section: {', '.join(unknown)}")
+    return options
 
 
 # --- what is measured on, and with -----------------------------------------------------------------------------------
@@ -231,11 +284,43 @@ _CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 # --- the cases -------------------------------------------------------------------------------------------------------
 
 
-def make_cases(source: Path, tools: Path, scratch: Path, *, mixed: bool) -> list[Case]:
-    """Everything to measure on the files of `source`; `scratch` is a folder to be changed at will. On the `mixed` code
-    base the linters that take minutes are left out."""
+def make_cases(section: str, source: Path, tools: Path, scratch: Path) -> list[Case]:
+    """What a section measures on the files of `source`; `scratch` is a folder to be changed at will."""
     tree = str(source)
-    checkout = {"PYTHONPATH": str(ROOT)}
+    flake8 = [str(tools), "-m", "flake8", "--isolated", "--exit-zero", "-j1"]
+    own_flake8 = [sys.executable, "-m", "flake8", "--isolated", "--exit-zero", "-j1"]
+    lint = ["-m", "pylint", "--rcfile=", "--persistent=n", "--exit-zero", "-j1", "--recursive=y", tree]
+    if section == "linters":
+        return [
+            Case(FLAKE8_ASYNC, [*flake8, "--select=ASYNC", tree], long=True),
+            Case("pylint", [str(tools), *lint], long=True),
+            Case("bandit", [str(tools), "-m", "bandit", "-q", "-r", "--exit-zero", tree], long=True),
+        ]
+    if section == "flake8":
+        # the same flake8, in the same environment, without the plugin and with it
+        select = "--select=E,F,W,C90"
+        return [
+            Case(FLAKE8, [sys.executable, "-c", _WITHOUT, *own_flake8[3:], select, tree], CHECKOUT, long=True),
+            Case(PLUGIN, [*own_flake8, f"{select},CAN", tree], CHECKOUT, long=True),
+        ]
+    return own_cases(source, tools, scratch, mixed=section == "mixed")
+
+
+CHECKOUT = {"PYTHONPATH": str(ROOT)}
+
+_WITHOUT = """
+import importlib.metadata as metadata, sys
+real = metadata.distributions
+metadata.distributions = lambda: [one for one in real() if one.metadata["name"] != "cancelcheck"]
+from flake8.main.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def own_cases(source: Path, tools: Path, scratch: Path, *, mixed: bool) -> list[Case]:
+    """The command in every state of its cache, beside LibCST's parse and ruff. On the `mixed` code base nothing that
+    takes long is warmed up."""
+    tree = str(source)
     command = [sys.executable, "-m", "cancelcheck"]
     check = [*command, "check", "--isolated", "--strict", "--exit-zero", "--quiet", "--format=json"]
     kept, fresh, edited, shared = scratch / "kept", scratch / "fresh", scratch / "edited", scratch / "shared"
@@ -248,74 +333,56 @@ def make_cases(source: Path, tools: Path, scratch: Path, *, mixed: bool) -> list
     changed = max(files, key=lambda file: file.stat().st_size)
     three = [str(file) for file in files[:: max(1, len(files) // 3)][:3]]
     one = "--jobs=1"
-    flake8 = [str(tools), "-m", "flake8", "--isolated", "--exit-zero", "-j1"]
-    own_flake8 = [sys.executable, "-m", "flake8", "--isolated", "--exit-zero", "-j1"]
-    others = [
-        Case("flake8 with flake8-async", [*flake8, "--select=ASYNC", tree], long=True),
-        Case(
-            "pylint",
-            [str(tools), "-m", "pylint", "--rcfile=", "--persistent=n", "--exit-zero", "-j1", "--recursive=y", tree],
-            long=True,
-        ),
-        Case("bandit", [str(tools), "-m", "bandit", "-q", "-r", "--exit-zero", tree], long=True),
-        Case("flake8 alone", [*flake8, "--select=E,F,W,C90", tree], long=True),
-        Case("flake8 with cancelcheck", [*own_flake8, "--select=E,F,W,C90,CAN", tree], checkout, long=True),
-    ]
+    ruff = [str(tools.parent / "ruff"), "check", "--isolated", "--select=ASYNC", "--exit-zero"]
     return [
-        *(() if mixed else others),
-        Case(PARSE, [sys.executable, "-c", _PARSE, tree]),
+        Case(PARSE, [sys.executable, "-c", _PARSE, tree], long=mixed),
+        Case("ruff, ASYNC rules, no cache", [*ruff, "--no-cache", tree]),
+        Case("ruff, ASYNC rules, unchanged tree", [*ruff, f"--cache-dir={scratch / 'ruff'}", tree]),
+        Case(COLD, [*check, one, f"--cache-dir={fresh}", tree], CHECKOUT, [_Step(remove=fresh)], long=mixed),
         Case(
-            "ruff, ASYNC rules, no cache",
-            [str(tools.parent / "ruff"), "check", "--isolated", "--no-cache", "--select=ASYNC", "--exit-zero", tree],
+            ALL_CORES,
+            [*check, f"--cache-dir={shared}", tree],
+            CHECKOUT,
+            [_Step(remove=shared)],
+            all_cores=True,
+            long=mixed,
         ),
-        Case(
-            "ruff, ASYNC rules, unchanged tree",
-            [
-                *(str(tools.parent / "ruff"), "check", "--isolated", f"--cache-dir={scratch / 'ruff'}"),
-                *("--select=ASYNC", "--exit-zero", tree),
-            ],
-        ),
-        Case(COLD, [*check, one, f"--cache-dir={fresh}", tree], checkout, [_Step(remove=fresh)]),
-        Case(ALL_CORES, [*check, f"--cache-dir={shared}", tree], checkout, [_Step(remove=shared)], all_cores=True),
-        Case("cancelcheck, without a cache", [*check, one, "--no-cache", tree], checkout),
-        Case("cancelcheck, unchanged tree", [*check, one, f"--cache-dir={kept}", tree], checkout),
+        Case("cancelcheck, without a cache", [*check, one, "--no-cache", tree], CHECKOUT, long=mixed),
+        Case("cancelcheck, unchanged tree", [*check, one, f"--cache-dir={kept}", tree], CHECKOUT),
         Case(
             "cancelcheck, one changed file",
             [*check, one, f"--cache-dir={edited}", str(copy)],
-            checkout,
+            CHECKOUT,
             [_Step(change=changed)],
+            part=True,
         ),
         Case(
             "cancelcheck, three files, one of them changed",
             [*check, one, f"--cache-dir={edited}", *three],
-            checkout,
+            CHECKOUT,
             [_Step(change=Path(three[1]))],
+            part=True,
         ),
-        Case("cancelcheck, three files, without a cache", [*check, one, "--no-cache", *three], checkout),
+        Case("cancelcheck, three files, without a cache", [*check, one, "--no-cache", *three], CHECKOUT, part=True),
         *(
             ()
             if mixed
             else (
-                Case(TWICE, [*check, one, f"--cache-dir={fresh}", str(twice)], checkout, [_Step(remove=fresh)]),
-                Case("cancelcheck --version", [*command, "--version"], checkout),
-                Case("python -c pass", [sys.executable, "-c", "pass"], checkout),
+                Case(
+                    TWICE, [*check, one, f"--cache-dir={fresh}", str(twice)], CHECKOUT, [_Step(remove=fresh)], part=True
+                ),
+                Case("cancelcheck --version", [*command, "--version"], CHECKOUT, part=True),
+                Case("python -c pass", [sys.executable, "-c", "pass"], CHECKOUT, part=True),
             )
         ),
     ]
 
 
-def grown(source: Path, scratch: Path) -> str:
-    """What trees of more and more copies of the same files take, with an empty cache, on all cores: Markdown."""
+def grown(source: Path, scratch: Path) -> list[list[float]]:
+    """What trees of more and more copies of the same files take, with an empty cache, on all cores: how many files,
+    seconds of CPU and of the clock, and the highest peak of any process, in bytes."""
     files = len(python_files(source))
-    rows = [
-        "## Growth",
-        "",
-        "Copies of the same packages, empty cache, all cores; the highest peak of any process. Once each.",
-        "",
-        "| files | CPU s | wall s | peak MB | µs CPU per file, first = 1 |",
-        "|---:|---:|---:|---:|---:|",
-    ]
-    first = 0.0
+    rows: list[list[float]] = []
     tree, cache = scratch / "tree", scratch / "cache"
     copies = 0
     for wanted in GROWTH:
@@ -333,14 +400,9 @@ def grown(source: Path, scratch: Path) -> str:
             all_cores=True,
         )
         sample = case.measure()
-        each = sample.cpu / (copies * files)
-        first = first or each
-        rows.append(
-            f"| {copies * files:,} | {sample.cpu:.1f} | {sample.wall:.1f} | {sample.memory / 1e6:.0f} "
-            f"| {each / first:.2f} |"
-        )
-        print(rows[-1], file=sys.stderr)
-    return "\n".join(rows)
+        rows.append([copies * files, sample.cpu, sample.wall, sample.memory])
+        print(f"{copies * files} files: {sample.cpu:.1f} s of CPU, {sample.wall:.1f} s", file=sys.stderr)
+    return rows
 
 
 def linked(source: Path, scratch: Path) -> str:
@@ -395,7 +457,7 @@ def _json_of(command: list[str]) -> dict[str, float]:
     pin(one_core=True)
     run = subprocess.run(
         command,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
+        env={**_environment(), "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
         capture_output=True,
         check=True,
         text=True,
@@ -404,6 +466,9 @@ def _json_of(command: list[str]) -> dict[str, float]:
     return found
 
 
+FLAKE8_ASYNC = "flake8 with flake8-async"
+FLAKE8 = "flake8 alone"
+PLUGIN = "flake8 with cancelcheck"
 PARSE = "LibCST's parse of all files, and nothing else"
 COLD = "cancelcheck, empty cache"
 ALL_CORES = "cancelcheck, empty cache, all cores"
@@ -438,50 +503,90 @@ def measure(cases: Sequence[Case], runs: int) -> None:
 # --- the report ------------------------------------------------------------------------------------------------------
 
 
-def head(runs: int) -> str:
-    """How it was measured, in Markdown."""
-    system = f"{os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}"
-    return "\n".join(
-        (
-            "# Results",
-            "",
-            f"Measured by `python benchmarks/run.py --write`: medians of {runs} runs of each process, in turn, pinned",
-            "to one core but where it says all. Read the ratios: the machine may be shared.",
-            "",
-            f"- against: {', '.join(TOOLS.read_text('utf-8').split())}",
-            f"- machine: {cpu_model()}, {system}",
+def reported(known: dict[str, Found]) -> str:
+    """What was measured, in Markdown."""
+    parts = [
+        "\n".join(
+            (
+                "# Results",
+                "",
+                "Measured by `python benchmarks/run.py --write`: medians of some runs of each process, in turn, pinned",
+                "to one core but where it says all. Read the ratios: the machine may be shared.",
+                "",
+                f"- against: {', '.join(TOOLS.read_text('utf-8').split())}",
+                *(f"- on: {machine}" for machine in dict.fromkeys(found["on"] for found in known.values())),
+                *(
+                    f"- {section}: commit {found['checkout'] or 'unknown'}, runs: {found['runs']}"
+                    for section, found in known.items()
+                ),
+            )
         )
-    )
+    ]
+    tables = {
+        "Code that is full of asyncio": [known[section] for section in ASYNCIO if section in known],
+        "A mixed code base": [known["mixed"]] if "mixed" in known else [],
+    }
+    parts += [table(title, found) for title, found in tables.items() if found]
+    if "growth" in known:
+        parts.append(growth_table(known["growth"]["rows"]))
+    parts += [known[section]["text"] for section in ("linking", "markers") if section in known]
+    return "\n\n".join(parts)
 
 
-def describe(section: str, cases: Sequence[Case], source: Path) -> str:
-    """One section in Markdown: how long each process took, and how many times as long as the first one, and as the
+def table(title: str, found: Sequence[Found]) -> str:
+    """One table in Markdown: how long each process took, and how many times as long as the first one, and as the
     parse."""
-    files = python_files(source)
-    lines = count_lines(files)
+    cases = [
+        (Case(case["name"], [], part=case["part"], samples=[Sample(*sample) for sample in case["samples"]]))
+        for section in found
+        for case in section["cases"]
+    ]
+    known = {case.name: case for case in cases}
     base = cases[0]
-    parse = next(case for case in cases if case.name == PARSE)
-    packages = MIXED if section == "mixed" else PACKAGES
-    pinned = ", ".join(packages.read_text("utf-8").split()) if source.name.startswith("packages-") else source.name
+    parse = known.get(PARSE)
+    lines = found[-1]["lines"]
     rows = [
-        f"## {'A mixed code base' if section == 'mixed' else 'Code that is full of asyncio'}",
+        f"## {title}",
         "",
-        f"{pinned}: {len(files):,} files, {lines:,} lines.",
+        f"{found[-1]['packages']}: {found[-1]['files']:,} files, {lines:,} lines.",
         "",
         f"| process | CPU s | wall s | peak MB | µs CPU per line | CPU, {base.name} = 1 | CPU, parse = 1 |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for case in cases:
-        per_line = f"{case.cpu / lines * 1e6:.1f}" if base.command[-1] == case.command[-1] else ""
+        per_line = "" if case.part else f"{case.cpu / lines * 1e6:.1f}"
+        to_parse = f"{case.cpu / parse.cpu:.2f}" if parse is not None else ""
         rows.append(
             f"| {case.name} | {case.cpu:.3f} | {case.wall:.3f} | {case.memory / 1e6:.0f} | {per_line} "
-            f"| {_ratio(case.cpu / base.cpu)} | {case.cpu / parse.cpu:.2f} |"
+            f"| {_ratio(case.cpu / base.cpu)} | {to_parse} |"
         )
-    known = {case.name: case for case in cases}
     if TWICE in known:
         rows += ["", f"Twice the files: {known[TWICE].cpu / known[COLD].cpu:.2f} times the CPU time."]
-    rows += ["", f"All cores: {known[ALL_CORES].wall / known[COLD].wall:.2f} of the wall time of one."]
+    if ALL_CORES in known:
+        rows += ["", f"All cores: {known[ALL_CORES].wall / known[COLD].wall:.2f} of the wall time of one."]
+    if PLUGIN in known:
+        added = known[PLUGIN].cpu - known[FLAKE8].cpu
+        rows += ["", f"In flake8: the plugin adds {added / known[FLAKE8].cpu:.2f} of flake8's own CPU time."]
     return "\n".join(rows)
+
+
+def growth_table(rows: Sequence[Sequence[float]]) -> str:
+    """What growing costs, in Markdown."""
+    first = rows[0][1] / rows[0][0]
+    return "\n".join(
+        (
+            "## Growth",
+            "",
+            "Copies of the same packages, empty cache, all cores; the highest peak of any process. Once each.",
+            "",
+            "| files | CPU s | wall s | peak MB | CPU per file, first = 1 |",
+            "|---:|---:|---:|---:|---:|",
+            *(
+                f"| {files:,.0f} | {cpu:.1f} | {wall:.1f} | {memory / 1e6:.0f} | {cpu / files / first:.2f} |"
+                for files, cpu, wall, memory in rows
+            ),
+        )
+    )
 
 
 def _ratio(ratio: float) -> str:

@@ -77,13 +77,24 @@ class Use(NamedTuple):
 class CallSite:
     """A call in a function."""
 
-    __slots__ = ("_target", "fn", "index", "node")
+    __slots__ = ("_callee", "_has_callee", "_target", "fn", "index", "member", "node", "receiver")
 
     def __init__(self, fn: FunctionView, index: int, node: Call) -> None:
         self.fn = fn
         self.index = index
         self.node = node
+        func = fn.nodes[node.func]
+        self.member = ""
+        """The last part of what is called: the method's name."""
+        self.receiver = -1
+        """The node that the method is called on, -1 where it is no method call."""
+        if isinstance(func, Attr):
+            self.member, self.receiver = func.attr, func.value
+        elif isinstance(func, Name):
+            self.member = func.id
         self._target: str | None = None
+        self._callee: FunctionView | None = None
+        self._has_callee = False
 
     @property
     def target(self) -> str:
@@ -112,27 +123,20 @@ class CallSite:
     @property
     def callee(self) -> FunctionView | None:
         """The project's function, or class, that is called."""
+        if self._has_callee:
+            return self._callee
         found = self.fn.definition_of(self.node.func)
         instance = self._called_instance if found is None else None
-        return instance.member("__call__")[1] if instance is not None else found
+        found = instance.member("__call__")[1] if instance is not None else found
+        if self.fn.module.project.guard.is_settled:
+            self._callee, self._has_callee = found, True
+        return found
 
     @property
     def called_on(self) -> Instance | None:
         """The instance whose method is called, also by another name of the method (`get = session.get`), or a partial
         of it; the one that is called itself."""
         return self._called_instance or self.fn.bound_to(self.node.func)
-
-    @property
-    def member(self) -> str:
-        """The last part of what is called: the method's name."""
-        func = self.fn.nodes[self.node.func]
-        return func.attr if isinstance(func, Attr) else func.id if isinstance(func, Name) else ""
-
-    @property
-    def receiver(self) -> int:
-        """The node that the method is called on, -1 where it is no method call."""
-        func = self.fn.nodes[self.node.func]
-        return func.value if isinstance(func, Attr) else -1
 
     @property
     def text(self) -> str:
