@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from cancelcheck.model.standard import STANDARD
-from tests.support.runs import command, write
-from tools import run
+from tests.support.runs import LOST, command, write
+from tools import agree, run
 
 NEWER = """\
 import asyncio
@@ -98,3 +101,26 @@ def test_this_python_is_found_where_it_has_a_name_of_its_own() -> None:
     assert all(minor >= run.OLDEST[1] and version.startswith(f"3.{minor}.") for minor, (_, version) in found.items())
     assert run.version_of("no-such-python") == ""
     assert run.version_of(sys.executable) == sys.version
+
+
+def test_what_a_python_says_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {"a.py": LOST, "b.py": "def f(:\n", "site-packages/c.py": ""})
+    files = agree.python_files([tmp_path])
+    assert [file.name for file in files] == ["a.py", "b.py"]
+    said = agree.answers(sys.executable, files)
+    good, bad = (said[str(file)] for file in files)
+    assert len(good["facts"]) == 64
+    assert [finding["code"] for finding in json.loads(good["report"])["findings"]] == ["CAN101"]
+    assert bad["facts"].startswith("line 1: cannot be parsed")
+    agree.show(files[0], ("one", good), ("other", {**good, "report": good["report"].replace("CAN101", "CAN102")}))
+    shown = capsys.readouterr().out
+    assert "facts" not in shown
+    assert '-      "code": "CAN101",' in shown
+    assert '+      "code": "CAN102",' in shown
+
+
+def test_files_are_drawn_over_all_of_a_library(tmp_path: Path) -> None:
+    write(tmp_path, {f"{name}.py": "" for name in ("a", "b", "c", "d", "test_fstring")} | {"large.py": "#" * 300_000})
+    files = agree.python_files([tmp_path])
+    assert [file.stem for file in agree.drawn(files, 2)] == ["a", "c", "test_fstring"]
+    assert [file.stem for file in agree.drawn(files, 0)] == ["test_fstring"]
