@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cancelcheck.catalog import Catalog
 from cancelcheck.config import Settings
-from cancelcheck.link.function import FunctionView
+from cancelcheck.link.function import CallSite, FunctionView
 from cancelcheck.link.project import ModuleView
 from cancelcheck.model.edit import Edit, Fix, Safety
 from cancelcheck.model.facts import FunctionKind
@@ -62,6 +64,14 @@ class Context:
         source = fn.module.source
         line, column = source.position(fn.nodes[at].start)
         return Step(source.path, line, column, note)
+
+    def steps(self, fn: FunctionView, *steps: tuple[int, str]) -> tuple[Step, ...]:
+        """Steps of a trace in one function: at which node, and what happens there."""
+        return tuple(self.step(fn, at, note) for at, note in steps)
+
+    def calls(self, chain: Iterable[CallSite]) -> tuple[Step, ...]:
+        """Calls, one inside the other, as steps of a trace."""
+        return tuple(self.step(call.fn, call.index, f"`{call.text}(…)`") for call in chain)
 
     def fix(self, title: str, safety: Safety, *edits: tuple[int, int, str]) -> Fix:
         """A fix of `(start, end, text)` edits in this module's file."""

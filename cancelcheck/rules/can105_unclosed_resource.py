@@ -81,10 +81,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             held.call.index,
             f"{left}: {then}",
             help=f"Hold it in a `{holder}`, or call `{close}` in a `finally`.",
-            trace=(
-                ctx.step(fn, held.call.index, f"the {held.entry.holds} is taken"),
-                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
-            ),
+            trace=ctx.steps(fn, (held.call.index, f"the {held.entry.holds} is taken"), *steps_to_exit(fn, leak)),
             fix=ctx.fix("give it back on every path", Safety.UNSAFE, *edits) if edits is not None else None,
             strict=strict,
         )
@@ -96,10 +93,11 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             unsure.release.index,
             f"`{unsure.release.text}()` is passed over {when_it_leaves(fn, unsure.leak)}: nothing else closes it",
             help=f"Call `{unsure.release.text}()` in a `finally`.",
-            trace=(
-                ctx.step(fn, unsure.call.index, f"`{unsure.name}` is made"),
-                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, unsure.leak)),
-                ctx.step(fn, unsure.release.index, "this is then passed over"),
+            trace=ctx.steps(
+                fn,
+                (unsure.call.index, f"`{unsure.name}` is made"),
+                *steps_to_exit(fn, unsure.leak),
+                (unsure.release.index, "this is then passed over"),
             ),
             strict=True,
         )
@@ -111,9 +109,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             skipped.past,
             f"`{skipped.release.text}(…)` is not run where `{past}` {goes}",
             help=f"Call `{skipped.release.text}()` in a `finally`.",
-            trace=(
-                ctx.step(fn, skipped.past, f"this can {'raise' if skipped.handled else 'be cancelled'}"),
-                ctx.step(fn, skipped.release.index, "this is then passed over"),
+            trace=ctx.steps(
+                fn,
+                (skipped.past, f"this can {'raise' if skipped.handled else 'be cancelled'}"),
+                (skipped.release.index, "this is then passed over"),
             ),
             strict=True,
         )
@@ -123,10 +122,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             ending.release.index,
             f"`{ending.param}` is given back at the generator's end only, not {when_it_leaves(fn, ending.leak)}",
             help=f"Call `{ending.release.text}()` in a `finally`.",
-            trace=(
-                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, ending.leak)),
-                ctx.step(fn, ending.release.index, "this is then passed over"),
-            ),
+            trace=ctx.steps(fn, *steps_to_exit(fn, ending.leak), (ending.release.index, "this is then passed over")),
             strict=not ending.known,
         )
 

@@ -73,10 +73,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             taking.call.index,
             f"`{taking.key}` is not released {when_it_leaves(fn, leak)}: whoever wants it next waits forever",
             help=f"Hold it with `{held} {taking.key}:`, or release it in a `finally`.",
-            trace=(
-                ctx.step(fn, taking.call.index, f"`{taking.key}` is taken"),
-                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, leak)),
-            ),
+            trace=ctx.steps(fn, (taking.call.index, f"`{taking.key}` is taken"), *steps_to_exit(fn, leak)),
             fix=_fix(fn, taking, held, ctx),
             strict=strict or is_own(fn, taking.call),
         )
@@ -88,10 +85,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"`{count.key}` is not counted down {when_it_leaves(fn, count.leak)}: "
             f"nobody calls `{count.release.name}` for what `{fn.name}` has not returned",
             help="Give it back where the wait is cancelled: in an `except BaseException` that raises again.",
-            trace=(
-                ctx.step(fn, count.node, f"`{count.key}` is counted up"),
-                *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, count.leak)),
-            ),
+            trace=ctx.steps(fn, (count.node, f"`{count.key}` is counted up"), *steps_to_exit(fn, count.leak)),
             strict=count.by_block,
         )
 

@@ -42,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.promises.outside import external_calls, is_guarded
+from cancelcheck.link.promises.outside import external_calls, is_guarded, seen_from
 from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -57,15 +57,13 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     for chain, call in external_calls(fn):
         if is_guarded(fn, chain, call, patterns):
             continue
-        here = call.fn.module is fn.module
-        at = call if here else chain[0]
-        through = "" if here else f" through `{call.text}(…)`"
+        at, through = seen_from(fn, chain, call)
         yield ctx.report(
             at.fn,
             at.index,
             f"no circuit breaker guards `{at.text}(…)`{through}, which an SLA function waits for",
             help="Put it behind one of the breakers that `sla.breakers` names.",
-            trace=tuple(ctx.step(step.fn, step.index, f"`{step.text}(…)`") for step in (*chain, call)) if chain else (),
+            trace=ctx.calls((*chain, call)) if chain else (),
         )
 
 

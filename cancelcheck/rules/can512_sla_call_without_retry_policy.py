@@ -44,7 +44,7 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.promises.lasting import has_end
-from cancelcheck.link.promises.outside import external_calls, is_guarded, tries_again
+from cancelcheck.link.promises.outside import external_calls, is_guarded, seen_from, tries_again
 from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -59,15 +59,13 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     for chain, call in external_calls(fn):
         if is_guarded(fn, chain, call, patterns) or tries_again(fn, chain, call) or not has_end(call):
             continue
-        here = call.fn.module is fn.module
-        at = call if here else chain[0]
-        through = "" if here else f" through `{call.text}(…)`"
+        at, through = seen_from(fn, chain, call)
         yield ctx.report(
             at.fn,
             at.index,
             f"no retry policy is declared for `{at.text}(…)`{through}, which an SLA function waits for",
             help="Declare a policy, one that tries nothing again included.",
-            trace=tuple(ctx.step(step.fn, step.index, f"`{step.text}(…)`") for step in (*chain, call)) if chain else (),
+            trace=ctx.calls((*chain, call)) if chain else (),
         )
 
 

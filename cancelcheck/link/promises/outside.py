@@ -78,6 +78,14 @@ def external_calls(view: FunctionView) -> Iterator[tuple[Chain, CallSite]]:
                 yield chain, call
 
 
+def seen_from(view: FunctionView, chain: Chain, call: CallSite) -> tuple[CallSite, str]:
+    """Where a call is reported that a function leads to: itself, in the same file, else the call that leads there; and
+    in words, through which."""
+    if call.fn.module is view.module:
+        return call, ""
+    return chain[0], f" through `{call.text}(…)`"
+
+
 def is_external(call: CallSite) -> bool:
     """Whether a call asks another machine for something, or may change something there."""
     api = call.fn.module.project.catalog.api(call.target)
