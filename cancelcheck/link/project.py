@@ -119,6 +119,10 @@ class Guard:
         return not self._cut
 
 
+_HARNESSES = frozenset({"test", "testing"})
+"""Packages that hold what tests share."""
+
+
 class ModuleView:
     """One file of the project. `is_test` is set on a file that is checked: whether the settings call it a test file."""
 
@@ -173,6 +177,11 @@ class ModuleView:
     def name(self) -> str:
         """The dotted name under which other files import it."""
         return self.facts.module
+
+    @property
+    def is_harness(self) -> bool:
+        """Whether it lies in a package that bears the name of tests (`shop.testing`), and so holds what these share."""
+        return any(part in _HARNESSES or part.endswith("_test") for part in self.name.split(".")[:-1])
 
     @property
     def body(self) -> FunctionView:

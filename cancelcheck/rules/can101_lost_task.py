@@ -48,7 +48,8 @@ A local that is read once, only to log it or to add a callback, counts as kept. 
 callback is told of, which nobody keeps until then; `executor.submit`, for many jobs are meant to be forgotten, and the
 pool's shutdown waits for them; a coroutine that never waits, for it is done in one step; one that does one thing after
 a delay, and expects that to fail; a sleep of zero; a callable in a thread that sees to its own failures; what `__del__`
-starts; what a function hands out that only tells how something ends that runs anyway. `# noqa: RUF006` counts.
+starts; what only closes another object, where a function closes (`close`, `__exit__`); what a function hands out that
+only tells how something ends that runs anyway. `# noqa: RUF006` counts.
 """
 
 from __future__ import annotations

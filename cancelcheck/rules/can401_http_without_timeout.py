@@ -28,7 +28,8 @@ A timeout in `**kwargs` that is not a literal dict, in a transport adapter or in
 session is followed within the project's files, through fields, factories, partials and what a framework injects; one
 that arrives as an untyped parameter is not guessed. A function or class of the project that hands its `timeout` on is
 reported where it is called without one. A default set by `socket.setdefaulttimeout` is looked for in the file, in what
-it imports, and in what that imports.
+it imports, and in what that imports. A library is left its own clients. In a package named for tests (`shop.testing`),
+with `--strict` only.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from cancelcheck.catalog.schema import Api, Client, Kind
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
+from cancelcheck.link.timeouts.connecting import is_its_own
 from cancelcheck.link.timeouts.giving import passed
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge, judge_client
@@ -62,6 +64,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 f"`{call.text}(…)` has no timeout: {library_of(call.target)} waits forever by default",
                 help=timeout_to_pass(call, entry),
                 fix=ctx.fix("pass a timeout", Safety.UNSAFE, *edits) if edits else None,
+                strict=fn.module.is_harness,
             )
             continue
         endless = next(
@@ -72,7 +75,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
 
 
 def _untimed(call: CallSite, ctx: Context) -> Api | Client | None:
-    """What the catalogue says of a call that can wait forever."""
+    """What the catalogue says of a call that can wait forever. A library is left its own clients: how long they wait is
+    for those to say who use it."""
+    if is_its_own(call):
+        return None
     api = ctx.catalog.api(call.target)
     if api is not None:
         return api if api.kind is Kind.HTTP and judge(call, api).verdict is Verdict.UNTIMED else None

@@ -11,6 +11,7 @@ from cancelcheck.link.paths.exceptions import handlers_of, is_cancellation_point
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.paths.ownership import TASK, Fate, read_of
 from cancelcheck.link.timeouts.passing import matched
+from cancelcheck.link.undoing import says_undoing, undoes
 from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import (
     Assign,
@@ -312,8 +313,8 @@ def _is_callback(view: FunctionView) -> bool:
 def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether work is such that its handle may well be dropped on purpose: a callable in a thread that sees to its own
     failures, a coroutine that does one thing after a delay and expects that to fail, or what an object starts that is
-    about to go away, and has no place to keep it; a sleep of zero, too, which only wakes the loop up. (A coroutine that
-    sees to its failures can vanish like any other.)"""
+    about to go away, and has no place to keep it; a sleep of zero, too, which only wakes the loop up; and the close of
+    another object, where all is being closed. (A coroutine that sees to its failures can vanish like any other.)"""
     if call.fn.name == "__del__" and call.fn.owner is not None:
         return True
     work = _work(call, entry)
@@ -321,12 +322,20 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
         callee = call.fn.definition_of(work) if work >= 0 else None
     else:
         made = call.fn.call_at(work) if work >= 0 else None
-        if made is not None and _sleeps(made) and _is_zero(made):
+        if made is not None and ((_sleeps(made) and _is_zero(made)) or _closes_as_well(made)):
             return True
         callee = made.callee if made is not None else None
     if callee is None or len(callee.alternatives) > 1:
         return False
     return _is_delayed(callee) if callee.is_async else _sees_to_its_failures(callee)
+
+
+def _closes_as_well(made: CallSite) -> bool:
+    """Whether a call only closes what another object is, in a function that closes: nobody waits for that, and nothing
+    is left that could."""
+    view = made.fn
+    is_other = made.receiver >= 0 and view.key(made.receiver) != view.self_name
+    return is_other and undoes(made) and says_undoing(view.name)
 
 
 def _sees_to_its_failures(view: FunctionView) -> bool:

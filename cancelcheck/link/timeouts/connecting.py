@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
@@ -42,9 +43,10 @@ def open_wait(call: CallSite) -> Open | None:
 
 def is_its_own(call: CallSite) -> bool:
     """Whether a call stands in the very library that it calls: what that waits for is its own choice, and for those who
-    use it to say."""
+    use it to say. (A file `http.py` is not the standard library.)"""
     library = call.target.partition(".")[0]
-    return bool(library) and call.fn.module.name.partition(".")[0] == library
+    own = bool(library) and call.fn.module.name.partition(".")[0] == library
+    return own and library not in sys.stdlib_module_names
 
 
 _THIS_MACHINE = re.compile(r"(?:^|//|@|host=)(?:localhost|127\.0\.0\.1|\[?::1\]?)(?=$|[:/,\s])")
