@@ -3,6 +3,7 @@
     # noqa                                   everything that is reported on this line
     # noqa: CAN101,CAN2                      these codes, or codes that begin so
     # noqa: RUF006                           another linter's code for the same defect
+    # ruff: ignore[asyncio-dangling-task]    ruff's name for it
     # type: ignore[unused-coroutine]         mypy's
     # cancelcheck: ignore[lost-task] reason  these rules: codes, prefixes, names, families
     # cancelcheck: ignore-file               everything in this file
@@ -25,7 +26,7 @@ from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
 from cancelcheck.model.source import SourceFile
 
-_WORDS = re.compile(r"noqa|cancelcheck:|unused-coroutine", re.IGNORECASE)
+_WORDS = re.compile(r"noqa|cancelcheck:|ruff:|unused-coroutine", re.IGNORECASE)
 
 # A string that has no end stops at its line's end (or, with three quotes, at the file's), so that one mistake in a file
 # does not hide the comments below it.
@@ -46,6 +47,7 @@ _NOQA = re.compile(r"# noqa(?::\s?(?P<codes>(?:[A-Z]+[0-9]+(?:[,\s]+)?)+))?", re
 _OURS = re.compile(r"#\s*cancelcheck:\s*(?P<word>[\w-]+)\s*(?P<rules>\[[^\]]*\])?", re.IGNORECASE)
 _CODE = re.compile(r"CAN\d{0,3}")
 
+_RUFF = re.compile(r"#\s*ruff:\s*ignore\[(?P<rules>[^\]]*)\]")
 _UNUSED_COROUTINE = re.compile(r"#\s*type:\s*ignore\[[^\]]*\bunused-coroutine\b")
 
 _SAME_DEFECT = {
@@ -64,6 +66,16 @@ _SAME_DEFECT = {
 }
 """Codes of flake8 and its plugins, pylint and ruff that report the same defect: who silences one
 of them has looked at it."""
+
+_NAMED = {
+    "asyncio-dangling-task": "RUF006",
+    "jump-statement-in-finally": "B012",
+    "request-without-timeout": "S113",
+    "unused-function-argument": "ARG001",
+    "unused-method-argument": "ARG002",
+    "unused-variable": "F841",
+}
+"""Ruff's names of these codes."""
 
 
 _HEARD = ("CAN000", "CAN001", "CAN002")
@@ -192,7 +204,8 @@ class Suppressions:
                 foreign={code: frozenset(_SAME_DEFECT[code]) for code in codes if code in _SAME_DEFECT},
                 problems=[f"`{code}` is no rule" for code, found in ours.items() if not found],
             )
-        if noqa and _UNUSED_COROUTINE.search(comment):
+        foreign = self._named_elsewhere(comment) if noqa else {}
+        if foreign:
             yield Directive(
                 place.line,
                 place.column,
@@ -201,7 +214,7 @@ class Suppressions:
                 place.last,
                 place.comment,
                 is_noqa=True,
-                foreign={"unused-coroutine": frozenset({"CAN112"})},
+                foreign=foreign,
             )
         match = _OURS.search(comment)
         if match is None:
@@ -225,6 +238,18 @@ class Suppressions:
         else:
             self._take_selectors(directive, match["rules"][1:-1])
         yield directive
+
+    def _named_elsewhere(self, comment: str) -> dict[str, frozenset[str]]:
+        """What comments of other tools in their own forms silence, by their names and codes."""
+        found: dict[str, frozenset[str]] = {}
+        if _UNUSED_COROUTINE.search(comment):
+            found["unused-coroutine"] = frozenset({"CAN112"})
+        match = _RUFF.search(comment)
+        for name in (part.strip() for part in match["rules"].split(",")) if match is not None else ():
+            codes = _SAME_DEFECT.get(_NAMED.get(name, name))
+            if codes is not None:
+                found[name] = frozenset(codes)
+        return found
 
     def _take_selectors(self, directive: Directive, text: str) -> None:
         selectors = [selector.strip() for selector in text.split(",") if selector.strip()]

@@ -28,8 +28,9 @@ Safe: `await` makes the call do what it says. Offered only in an async function.
 
 ## Known limits
 A decorated `async def` is left alone unless its decorators are known to keep it a coroutine function, and so is a name
-that several imports bind to different things, and one of which the function asks whether it is a coroutine function.
-With `--strict` only: in `__enter__` and `__exit__`, where the asynchronous twin awaits the same.
+that several imports bind to different things, one of which the function asks whether it is a coroutine function, and
+one on a receiver that `isinstance` says is something else. With `--strict` only: in `__enter__` and `__exit__`, where
+the asynchronous twin awaits the same.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Entering
 from cancelcheck.link import CallSite, Context, FunctionView
+from cancelcheck.link.paths.flow import is_of_another_type
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -50,6 +52,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each call of a coroutine function that stands alone as a statement."""
     for call in fn.calls:
         if fn.use(call.index).kind != "dropped" or not _is_coroutine(call, ctx) or _is_asked(fn, call):
+            continue
+        if call.receiver >= 0 and is_of_another_type(fn, call.index, call.receiver):
             continue
         fix = None
         if fn.is_async:

@@ -32,7 +32,7 @@ There is no fix: which wait is meant is for the author to say.
 
 ## Known limits
 A call that cannot be resolved is taken to wait, and a loop that looks at a flag, an event or a clock on its way to be
-bounded by it.
+bounded by it. In test files with `--strict` only: what spins there may be what is tested.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, call.index, f"`{call.text}(…)` says not yet"),
                 ctx.step(fn, region.node, "and the loop asks again at once"),
             ),
+            strict=fn.module.is_test,
         )
 
 

@@ -35,7 +35,8 @@ no fix where a value leaves the function, or comes from `datetime`.
 
 ## Known limits
 A point in time that is stored on an attribute is followed within its class only. Time stamps that are logged, stored,
-compared with other time stamps or sent to another process are left alone.
+compared with other time stamps or sent to another process are left alone. What a test, or a package named for tests,
+waits for is reported with `--strict` only.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             fix=ctx.fix("use the monotonic clock", Safety.SAFE, *edits)
             if (edits := monotonic_edits(fn, deadline))
             else None,
+            strict=fn.module.is_test or fn.module.is_harness,
         )
 
 

@@ -165,6 +165,18 @@ def test_an_unused_argument_is_an_unused_timeout() -> None:
     assert not suppressions.silence(finding(2, code="CAN101"))
 
 
+def test_ruffs_names_are_heard_too() -> None:
+    text = "f()  # ruff: ignore[asyncio-dangling-task]\ng()  # ruff:ignore[print, S113]\nh()  # ruff: ignore[print]\n"
+    suppressions = read(text)
+    assert suppressions.silence(finding(1))
+    assert not suppressions.silence(finding(1, code="CAN401"))
+    assert suppressions.silence(finding(2, code="CAN401"))
+    assert not suppressions.silence(finding(2))
+    assert not suppressions.silence(finding(3))
+    assert not list(suppressions.unused(CODES))
+    assert not read(text, noqa=False).silence(finding(1))
+
+
 def test_mypy_is_heard_too() -> None:
     suppressions = read("f()  # type: ignore[unused-coroutine]\ng()  # type: ignore[arg-type]\n")
     assert suppressions.silence(finding(1, code="CAN112"))

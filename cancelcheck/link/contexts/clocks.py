@@ -263,14 +263,26 @@ def _elapsed(view: FunctionView, call: CallSite, assign: Assign) -> list[Deadlin
 
 
 def _added(view: FunctionView, total: int) -> Deadline | None:
-    """`start + timeout`, compared with now in place or through a local."""
+    """`start + timeout`, compared with now in place or through a local. Where it is compared with another point in the
+    future (`now + delay < deadline`), that one is the deadline."""
     direct = _against_now(view, total)
     if direct is not None:
-        if not bounds_wait(view, direct.at):
+        compared = view.nodes[direct.at]
+        assert isinstance(compared, Operation)
+        other = compared.operands[1] if compared.operands[0] == total else compared.operands[0]
+        if not bounds_wait(view, direct.at) or not (_wall_reads(view, other) or _holds_now(view, other)):
             return None
         return Deadline(total, ((view, direct.at),), tuple(direct.reads), direct.whole)
     use = view.use(total)
     return _kept(view, total, use.name) if use.kind == "bound" else None
+
+
+def _holds_now(view: FunctionView, index: int) -> bool:
+    """Whether a local is bound once, to the wall clock's now."""
+    node = view.nodes[index]
+    scope, bound = view.bindings(node.id) if isinstance(node, Name) else (None, ())
+    value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 and bound[0][1] >= 0 else None
+    return value is not None and _reads_wall(view, value)
 
 
 def _since_attribute(view: FunctionView, difference: int) -> Deadline | None:

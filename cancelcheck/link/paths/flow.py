@@ -1133,6 +1133,45 @@ def _known_at(view: FunctionView, block: int, watched: frozenset[str]) -> frozen
     return frozenset(found)
 
 
+def holding_at(view: FunctionView, index: int) -> set[str]:
+    """The places that tests on all ways to a node have found to hold."""
+    above = _dominators(view)
+    found: set[str] = set()
+    at = view.block_of(index)
+    while above[at] >= 0:
+        before = above[at]
+        test = _test_of(view, before)
+        if test is not None and view.came_from.get(at) == [before]:
+            branch = view.blocks[before].next[0] == at
+            found |= {
+                key
+                for key, positive in conditions(view, test, branch)
+                if positive is branch and not _is_bound_below(view, key, at, above)
+            }
+        at = before
+    return found
+
+
+def is_of_another_type(view: FunctionView, index: int, place: int) -> bool:
+    """Whether all ways to a node come by a test that says that what stands at a place is not of some type: what is
+    known of it may not hold there."""
+    key = view.key(place)
+    above = _dominators(view)
+    at = view.block_of(index)
+    while key and above[at] >= 0:
+        before = above[at]
+        test = _test_of(view, before)
+        if test is not None and view.came_from.get(at) == [before]:
+            for clause, outcome in _told(view, test, view.blocks[before].next[0] == at):
+                call = view.call_at(clause)
+                if outcome or call is None or call.target != "builtins.isinstance" or len(call.positional) != 2:
+                    continue
+                if view.key(call.positional[0]) == key and not _is_bound_below(view, key, at, above):
+                    return True
+        at = before
+    return False
+
+
 def _is_bound_below(view: FunctionView, key: str, block: int, above: list[int]) -> bool:
     """Whether a place that a condition is about is bound in a block to which all ways lead through another one."""
     for store in _bound_of(view, key):

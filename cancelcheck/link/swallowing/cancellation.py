@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import Handler, caught_by, exception_types, handlers_of, is_cancellation_point
-from cancelcheck.link.paths.flow import Escape, Place, innermost, reaches, reaches_after, start_at
+from cancelcheck.link.paths.flow import Escape, Place, holding_at, innermost, reaches, reaches_after, start_at
 from cancelcheck.link.paths.scopes import references, scope_of, scopes_around
 from cancelcheck.link.swallowing.catching import decides_unseen, escapes_of, is_exit, is_raised_anyway
+from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.link.undoing import undoes
 from cancelcheck.model.facts import (
     Assign,
@@ -413,16 +414,26 @@ def _parameter_awaited(view: FunctionView, index: int) -> str:
 def is_task_root(view: FunctionView) -> bool:
     """Whether this module hands the function to something that runs it as a task of its own: its coroutine is an
     argument of a call that is no plain wrapper (`create_task(self._run())`, `asyncio.run(main())`), or it is itself
-    (`start_soon(self._run)`); or the settings' `allow-cancelled-return` names it."""
+    (`start_soon(self._run)`, `@nursery.start_soon`); or the settings' `allow-cancelled-return` names it."""
     name = f"{view.module.name}:{view.facts.qualname}"
     if any(fnmatchcase(name, pattern) for pattern in view.module.project.settings.allow_cancelled_return):
         return True
     if view.name.startswith("test_"):
         return True  # a test runner runs it
+    if view.decorators and any(_is_spawner(view, node) for _, node in view.decorators):
+        return True
     known = view.module.roots.get(view.index)
     if known is None:
         known = view.module.roots[view.index] = any(_hands_over(user, call) for user, call in _mentions(view))
     return known
+
+
+def _is_spawner(view: FunctionView, decorator: int) -> bool:
+    """Whether a decorator starts what it is put on: `@nursery.start_soon`."""
+    parent = view.parent
+    target = parent.target_of(decorator) if parent is not None else ""
+    entry = view.module.project.catalog.spawner(target) if target else None
+    return entry is not None and entry.work is schema.Work.CALLABLE
 
 
 def _mentions(view: FunctionView) -> Iterator[tuple[FunctionView, int]]:
@@ -478,7 +489,7 @@ def _ends_from(view: FunctionView, place: Place, *, at_root: bool = True) -> boo
         gives_back = call is not None and undoes(call)
         if loop >= 0:
             return not gives_back or not isinstance(view.nodes[view.regions[loop].node], Iterate)
-        if gives_back:
+        if gives_back or joins_own_cancel(view, [index]):
             return False
         return not at_root or (call is not None and call.callee is not None and _loops(call.callee))
 
@@ -529,6 +540,7 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
             _loops_on(user, call.index)
             or (call.callee is view and (_goes_on(user, call.node.parent) or (answers and _uses_result(user, call))))
         )
+        and not _stays_clear(call, handler)
         for user, call in references(view)
     )
 
@@ -551,6 +563,21 @@ def _goes_on(view: FunctionView, index: int) -> bool:
         return innermost(view, at, *cleanup) < 0
 
     return innermost(view, index, *cleanup) < 0 and reaches_after(view, index, waits) >= 0
+
+
+def _stays_clear(call: CallSite, handler: Handler) -> bool:
+    """Whether a call leaves a parameter at a false default without which its function does not come to a handler."""
+    callee = call.callee
+    scope = callee.parent if callee is not None else None
+    if callee is None or scope is None:
+        return False
+    needed = holding_at(callee, handler.node)
+    for param, argument in matched(call, callee) if needed else ():
+        default = scope.nodes[param.default] if param.default >= 0 else None
+        if argument is None and param.name in needed and callee.facts.bound.get(param.name) == [-1]:
+            if isinstance(default, Const) and default.kind in ("none", "bool") and not default.value:
+                return True
+    return False
 
 
 def _gives_value(view: FunctionView) -> bool:
@@ -629,7 +656,11 @@ def _takes_for_failure(view: FunctionView, handler: Handler, points: list[int]) 
     return not all(_gives_back(view, index) for index in points)
 
 
-_NO_FAILURES = frozenset({"builtins.TimeoutError", "builtins.StopAsyncIteration", "builtins.GeneratorExit"})
+_NO_FAILURES = frozenset(
+    {"builtins.TimeoutError", "builtins.StopAsyncIteration", "builtins.GeneratorExit", "builtins.RuntimeError"}
+)
+"""What says that waiting is over: by its time, by the end of what is waited for, or by that of the event loop."""
+
 _ALL_FAILURES = frozenset({"builtins.Exception", "builtins.BaseException"})
 
 
