@@ -1162,7 +1162,7 @@ def is_of_another_type(view: FunctionView, index: int, place: int) -> bool:
         before = above[at]
         test = _test_of(view, before)
         if test is not None and view.came_from.get(at) == [before]:
-            for clause, outcome in _told(view, test, view.blocks[before].next[0] == at):
+            for clause, outcome in _told(view, test, view.blocks[before].next[0] == at, frozenset()):
                 call = view.call_at(clause)
                 if outcome or call is None or call.target != "builtins.isinstance" or len(call.positional) != 2:
                     continue
