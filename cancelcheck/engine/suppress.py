@@ -53,10 +53,15 @@ _UNUSED_COROUTINE = re.compile(r"#\s*type:\s*ignore\[[^\]]*\bunused-coroutine\b"
 _SAME_DEFECT = {
     "ARG001": ("CAN309",),  # on a parameter that carries a bound: it is not used
     "ARG002": ("CAN309",),
+    "ASYNC100": ("CAN114",),  # a scope with no checkpoint in it
     "ASYNC102": ("CAN107",),  # await in a finally or in a handler for cancellations
     "ASYNC103": ("CAN201", "CAN202"),  # a handler that takes a cancellation, and does not raise it again
     "ASYNC104": ("CAN201", "CAN202"),  # the same, where it returns or goes on
+    "ASYNC110": ("CAN206",),  # a loop that sleeps until something is so
     "ASYNC119": ("CAN111",),  # yield in a scope of an asynchronous generator
+    # what blocks the event loop: requests, clients, processes, files, paths, prompts, sleeps
+    **dict.fromkeys(("ASYNC210", "ASYNC211", "ASYNC212", "ASYNC220", "ASYNC221", "ASYNC222"), ("CAN406",)),
+    **dict.fromkeys(("ASYNC230", "ASYNC231", "ASYNC232", "ASYNC240", "ASYNC250", "ASYNC251"), ("CAN406",)),
     "B012": ("CAN204",),
     "F841": ("CAN101",),  # on such a line: a task in a local that nothing reads
     "PLW0150": ("CAN204",),
@@ -68,12 +73,22 @@ _SAME_DEFECT = {
 of them has looked at it."""
 
 _NAMED = {
+    "async-busy-wait": "ASYNC110",
     "asyncio-dangling-task": "RUF006",
+    "blocking-http-call-in-async-function": "ASYNC210",
+    "blocking-input-in-async-function": "ASYNC250",
+    "blocking-open-call-in-async-function": "ASYNC230",
+    "blocking-path-method-in-async-function": "ASYNC240",
+    "blocking-sleep-in-async-function": "ASYNC251",
+    "cancel-scope-no-checkpoint": "ASYNC100",
+    "create-subprocess-in-async-function": "ASYNC220",
     "jump-statement-in-finally": "B012",
     "request-without-timeout": "S113",
+    "run-process-in-async-function": "ASYNC221",
     "unused-function-argument": "ARG001",
     "unused-method-argument": "ARG002",
     "unused-variable": "F841",
+    "wait-for-process-in-async-function": "ASYNC222",
 }
 """Ruff's names of these codes."""
 

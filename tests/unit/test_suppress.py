@@ -165,6 +165,13 @@ def test_an_unused_argument_is_an_unused_timeout() -> None:
     assert not suppressions.silence(finding(2, code="CAN101"))
 
 
+@pytest.mark.parametrize("code", ["ASYNC210", "ASYNC222", "ASYNC230", "ASYNC251"])
+def test_what_others_say_of_blocking_calls_is_about_the_same_defect(code: str) -> None:
+    suppressions = read(f"async def f():\n    g()  # noqa: {code}\n")
+    assert suppressions.silence(finding(2, code="CAN406"))
+    assert not suppressions.silence(finding(2, code="CAN401"))
+
+
 def test_ruffs_names_are_heard_too() -> None:
     text = "f()  # ruff: ignore[asyncio-dangling-task]\ng()  # ruff:ignore[print, S113]\nh()  # ruff: ignore[print]\n"
     suppressions = read(text)
