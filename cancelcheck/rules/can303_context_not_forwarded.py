@@ -32,9 +32,9 @@ context of its own, or may mean to wait as long as its own default says.
 One context of a kind, one slot of that kind: where there are several, none is guessed. An explicit `None` is somebody's
 choice. What is made from the parameter carries it: an object, a client, an attribute, a scope around the call. A
 `timeout` counts where without it the call can wait forever, or where the function reads it nowhere. With `--strict`
-also where what is called has an end of its own, so that only the caller's wish is lost, for waits of one thread for
-another, and where a call leaves out the timeout that its object keeps and that most other calls of the same method are
-given. A function that measures its timeout against a clock sees to it by itself. Cleanup has a time of its own.
+also where what is called has an end of its own, so that only the caller's wish is lost (CAN309 tells of it where
+nothing at all reads the parameter), for waits of one thread for another, and where a call leaves out the timeout that
+its object keeps and that most other calls of the same method are given. A function that measures its timeout against a clock sees to it by itself. Cleanup has a time of its own.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from cancelcheck.link.contexts.forwarding import Unforwarded, forwarding_edit, s
 from cancelcheck.link.contexts.habits import forgotten
 from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.promises.sla import promise_of
+from cancelcheck.link.promises.unused import unused
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule
@@ -56,7 +57,12 @@ MAX_STEPS = 3
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each call that could take the function's context and is not given it."""
-    for found in unforwarded(fn):
+    missing = unforwarded(fn)
+    ends = any(found.ends for found in missing)
+    told = {each.param.name for each in unused(fn) if not each.doubt} if ends else set()
+    for found in missing:
+        if found.ends and found.carrier.name in told:
+            continue  # it ends all the same: what is wrong is said of the parameter, with this call
         if found.doubt and found.waits and (serving_of(fn) is not None or promise_of(fn) is not None):
             continue  # that it waits without an end is said of each wait in a function that serves
         edit = forwarding_edit(found)

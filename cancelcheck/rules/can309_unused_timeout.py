@@ -31,27 +31,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cleanup.signatures import may_be_shared, signature_is_free
 from cancelcheck.link.contexts.forwarding import unforwarded
-from cancelcheck.link.contexts.making import detached
-from cancelcheck.link.contexts.parameters import context_params, says_bound
-from cancelcheck.link.promises.relaying import unrelayed
-from cancelcheck.link.tasks.detaching import strays
+from cancelcheck.link.promises.unused import unused
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each context parameter that nothing reads."""
-    if any(not found.doubt for found in unforwarded(fn)) or any(True for _ in detached(fn)):
-        return  # which call it should go to is said there
-    if unrelayed(fn) or strays(fn):
-        return
-    for param in context_params(fn):
-        if param.name.startswith("_") or fn.reads(param.name) or fn.uses_locals:
-            continue
-        if not signature_is_free(fn, param.name):
-            return
+    for param, doubt in unused(fn):
         yield ctx.report(
             fn,
             (param.start, param.end),
@@ -62,7 +50,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 for found in unforwarded(fn)
                 if found.carrier.name == param.name
             ),
-            strict=not says_bound(fn, param) or may_be_shared(fn, param.name),
+            strict=doubt,
         )
 
 

@@ -19,7 +19,7 @@ from cancelcheck.link.loops.polling import is_poll
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scopes_around
 from cancelcheck.link.timeouts.passing import endless_calls, matched
 from cancelcheck.link.timeouts.waits import Verdict, judge
-from cancelcheck.link.values import Bound, ValueKind, evaluate
+from cancelcheck.link.values import Bound, ValueKind, bound_of, evaluate
 from cancelcheck.model.facts import (
     AnyNode,
     Comprehension,
@@ -41,7 +41,8 @@ class Unforwarded(NamedTuple):
 
     `slot` is the keyword that would take it, "" where there is none; `chain` the calls through which it would reach
     what waits, the library's last, or those that lead to one that makes a context of its own, which is then `made`.
-    `waits`: without it the call may wait forever. `doubt`: it is worth a look, and no more.
+    `waits`: without it the call may wait forever; `ends`: it ends by a number that is written as the default. `doubt`:
+    it is worth a look, and no more.
     """
 
     call: CallSite
@@ -51,6 +52,7 @@ class Unforwarded(NamedTuple):
     waits: bool = False
     doubt: bool = False
     made: CallSite | None = None
+    ends: bool = False
 
 
 def unforwarded(view: FunctionView) -> tuple[Unforwarded, ...]:
@@ -217,7 +219,8 @@ def _judged(call: CallSite, carrier: Carrier, slot: _Slot, derived: Derived, can
             if endless.param == slot.keyword and not endless.given:
                 return Unforwarded(call, carrier, slot.keyword, endless.chain, True)
         # what has an end of its own is a matter of when, and what hands it on out of sight is not known
-        return Unforwarded(call, carrier, slot.keyword, doubt=own) if own or unread else None
+        ends = own and _ends(slot.callee, slot.carrier)
+        return Unforwarded(call, carrier, slot.keyword, doubt=own, ends=ends) if own or unread else None
     if carrier.is_time and own:
         return Unforwarded(call, carrier, slot.keyword, doubt=True) if unread else None
     if carrier.type.rpartition(".")[2] == _SCOPE and _is_in_scope(call):
@@ -234,6 +237,13 @@ A point in time, or an object, is right for everything that takes one."""
 
 _SCOPE = "CancelScope"
 """What is a context for all that runs inside it, passed or not."""
+
+
+def _ends(callee: FunctionView, carrier: Carrier) -> bool:
+    """Whether a function's default for its parameter is a time that ends."""
+    parent = callee.parent
+    assert parent is not None
+    return bound_of(evaluate(parent, carrier.param.default), (schema.Value.NONE, schema.Value.INFINITY)) is Bound.FINITE
 
 
 def _own_default(callee: FunctionView, carrier: Carrier) -> bool:

@@ -78,7 +78,7 @@ def of_library(call: CallSite, found: Lasting, *, blocks: bool) -> Sum:
     limit = found.limit
     hop = Hop(call.fn, call.index, call.text)
     if limit.seconds is None:
-        trail = Trail((hop,), "how long it waits is not known")
+        trail = Trail((hop,), _why_unknown(call))
         return Sum(open=Open(unknown_blocking=trail) if blocks else Open(unknown=trail), blocks=blocks)
     if math.isinf(limit.seconds):
         trail = Trail((hop,), f"it has {limit.how}" if limit.how.startswith("no ") else limit.how)
@@ -90,6 +90,13 @@ def of_library(call: CallSite, found: Lasting, *, blocks: bool) -> Sum:
     many = repeated(one, found.course, call.fn, call.index, blocks=blocks)
     text = f"{call.text}(…)"
     return many._replace(lines=(Line(call.fn, call.index, text, many.seconds, "", False, many.lines),))
+
+
+def _why_unknown(call: CallSite) -> str:
+    """What the catalogue says of a wait that something else decides."""
+    api = call.fn.module.project.catalog.api(call.target)
+    note = api.note if api is not None and api.default == "unknown" else ""
+    return f"how long it waits is not known: {note}" if note else "how long it waits is not known"
 
 
 def overrun(course: Course, one: float) -> float | None:

@@ -354,6 +354,9 @@ class Reckoner:
             return behind(returned, Hop(view, index, call.text))
         if catalog.api(target) is not None or catalog.is_coroutine(target) or catalog.immediate(target) is not None:
             return ZERO
+        defined = call.callee
+        if defined is not None and (defined.facts.is_stub or defined.has_role("abstract")):
+            return unknown(view, index, "which of its overrides is awaited is not known")
         return unknown(view, index, "what is awaited is not resolved")
 
     def _each(
