@@ -34,7 +34,8 @@ choice. What is made from the parameter carries it: an object, a client, an attr
 `timeout` counts where without it the call can wait forever, or where the function reads it nowhere. With `--strict`
 also where what is called has an end of its own, so that only the caller's wish is lost (CAN309 tells of it where
 nothing at all reads the parameter), for waits of one thread for another, and where a call leaves out the timeout that
-its object keeps and that most other calls of the same method are given. A function that measures its timeout against a clock sees to it by itself. Cleanup has a time of its own.
+its object keeps and that most other calls of the same method are given. A function that measures its timeout against
+a clock sees to it by itself. Cleanup has a time of its own.
 """
 
 from __future__ import annotations
