@@ -63,6 +63,8 @@ from collections.abc import Iterator
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.paths.exceptions import Handler, handlers
 from cancelcheck.link.paths.flow import Escape
+from cancelcheck.link.promises.silence import ends_quietly
+from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.link.swallowing.cancellation import eating_escapes, is_quiet_root, may_be_meant
 from cancelcheck.link.swallowing.catching import points_reaching
 from cancelcheck.link.swallowing.mending import let_through, raised_at_end
@@ -91,6 +93,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         }[escape.kind]
         at = points[0]
         strict = is_quiet_root(fn, handler) or may_be_meant(fn, handler, points, lost)
+        if strict and promise_of(fn) is not None and ends_quietly(fn, handler):
+            continue  # that nobody hears of it is told
         yield ctx.report(
             fn,
             handler.node,

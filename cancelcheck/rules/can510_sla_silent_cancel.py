@@ -43,7 +43,8 @@ There is no fix: whom to tell, and how, is for the project to say.
 
 ## Known limits
 A handler that tries again, raises, or hands on what it has caught is left alone, and so is one that calls anything
-whose name says that it logs, counts or records.
+whose name says that it logs, counts or records. A cancellation that is caught by name counts in the SLA function
+itself, where it may be meant to end there: any other one is swallowed, which is told as that.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         yield ctx.report(
             inner if here else fn,
             handler.node if here else place_of(fn, promise),
-            f"`{caught}`{'' if here else f' in `{inner.name}`'} ends a timeout of an SLA function without a word: "
+            f"`{caught}`{'' if here else f' in `{inner.name}`'} ends a "
+            f"{'cancellation' if handler.catch.cancels else 'timeout'} of an SLA function without a word: "
             "nobody will know that it happened",
             help="Log it, count it, or raise it again.",
             trace=(

@@ -10,6 +10,8 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import Handler, exception_types, handlers
 from cancelcheck.link.paths.flow import escapes
 from cancelcheck.link.promises.outside import below
+from cancelcheck.link.swallowing.cancellation import eating_escapes, is_quiet_root, may_be_meant
+from cancelcheck.link.swallowing.catching import points_reaching
 from cancelcheck.model.facts import FunctionKind, Name, RegionKind
 
 if TYPE_CHECKING:
@@ -29,8 +31,21 @@ def silent_handlers(view: FunctionView) -> Iterator[tuple[Chain, FunctionView, H
     """The handlers, each with the calls that lead to its function."""
     for chain, inner in below(view):
         for handler in handlers(inner):
-            if _catches_timeout(inner, handler) and _ends_there(inner, handler) and not _tells(inner, handler):
+            if inner is view and ends_quietly(view, handler):
                 yield chain, inner, handler
+            elif _catches_timeout(inner, handler) and _ends_there(inner, handler) and not _tells(inner, handler):
+                yield chain, inner, handler
+
+
+def ends_quietly(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler that names a cancellation ends it without a word, in a way that somebody may have meant. One
+    that surely was not is another rule's."""
+    if not view.is_async or not any(entry.framework != "threads" for entry in handler.catch.named):
+        return False
+    points = points_reaching(view, handler)
+    lost = eating_escapes(view, handler, points)
+    meant = bool(lost) and (is_quiet_root(view, handler) or may_be_meant(view, handler, points, lost))
+    return meant and _ends_there(view, handler) and not _tells(view, handler)
 
 
 def _catches_timeout(view: FunctionView, handler: Handler) -> bool:
