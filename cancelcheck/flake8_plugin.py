@@ -18,7 +18,10 @@ from cancelcheck import __version__, files
 from cancelcheck.config import ConfigError, Door, Overrides, SettingsFinder, options
 from cancelcheck.engine.baseline import Known
 from cancelcheck.engine.decode import DecodeError, decode
+from cancelcheck.engine.discover import InputFile
 from cancelcheck.engine.pipeline import Engine
+from cancelcheck.engine.store import FOLDER, Store
+from cancelcheck.model.finding import Finding
 from cancelcheck.reporting.printable import printable
 from cancelcheck.rules import RULES
 
@@ -85,7 +88,7 @@ class Plugin:
             finder.for_folder(Path.cwd())
         except ConfigError as error:
             raise ExecutionError(f"cancelcheck: {error}") from None
-        cls._engine = Engine(finder, noqa=not given.disable_noqa)
+        cls._engine = Engine(finder, noqa=not given.disable_noqa, store=_store(finder), recalls=True)
         cls._known = Known()
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
@@ -99,13 +102,35 @@ class Plugin:
             text = "".join(self._lines)
             if not _is_on_disk(file.absolute, text):
                 engine.give(file, text)
-            findings = self._known.new(file, engine.check_file(file))
+            findings = self._known.new(file, _found(engine, file))
         except ConfigError as error:
             raise ExecutionError(f"cancelcheck: {error}") from None
         for failure in engine.errors[failures:]:
             _log.error("%s: %s\n%s", failure.path, failure.message, failure.trace)
         for finding in findings:
             yield finding.line, finding.column - 1, f"{finding.code} {printable(finding.message)}", Plugin
+
+
+def _store(finder: SettingsFinder) -> Store | None:
+    """Where what is known of files is kept: where the command keeps it."""
+    if os.environ.get("CANCELCHECK_NO_CACHE", "") not in ("", "0", "false"):
+        return None
+    given = os.environ.get("CANCELCHECK_CACHE_DIR")
+    return Store(Path(os.path.realpath(given)) if given else finder.project_folder() / FOLDER)
+
+
+def _found(engine: Engine, file: InputFile) -> list[Finding]:
+    """The findings of a file that are to be reported: known ones, if they still hold."""
+    findings = engine.recall(file)
+    if findings is None:
+        findings = engine.examine(file)
+        engine.remember(file, findings)
+        if engine.is_heavy:
+            engine.forget()
+        if engine.store is not None and not engine.store.problem:
+            # nobody says when the last file is done, and a process of `-j` is ended without a word
+            engine.close()
+    return [finding for finding in findings if finding.silenced is None]
 
 
 def _is_on_disk(absolute: str, text: str) -> bool:

@@ -51,9 +51,9 @@ def command(*arguments: str, cwd: Path, stdin: bytes = b"", env: Mapping[str, st
     return _call([sys.executable, "-m", "cancelcheck", *arguments], cwd, stdin, env)
 
 
-def flake8(*arguments: str, cwd: Path, stdin: bytes = b"") -> Done:
+def flake8(*arguments: str, cwd: Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
     """Run flake8 in a process of its own, for our codes."""
-    return _call([sys.executable, "-m", "flake8", "--select=CAN", *arguments], cwd, stdin, None)
+    return _call([sys.executable, "-m", "flake8", "--select=CAN", *arguments], cwd, stdin, env)
 
 
 class Done:

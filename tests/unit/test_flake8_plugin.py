@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +126,38 @@ def test_syntax_errors_are_left_to_flake8(root: Path) -> None:
     done = flake8("--extend-select=E9", "broken.py", cwd=root)
     assert "E999" in done.out
     assert "CAN" not in done.out
+
+
+CACHE = {"CANCELCHECK_NO_CACHE": ""}
+
+
+@pytest.mark.parametrize("options", [(), ("-j1",), ("-j2",)], ids=["as it is", "one process", "two"])
+def test_it_keeps_what_it_knows_where_the_command_does(root: Path, options: tuple[str, ...]) -> None:
+    fresh = flake8(".", cwd=root)
+    assert not (root / ".cancelcheck_cache").exists()
+    assert flake8(*options, ".", cwd=root, env=CACHE).out == fresh.out
+    assert (root / ".cancelcheck_cache" / "cancelcheck.db").is_file()
+    assert flake8(*options, ".", cwd=root, env=CACHE).out == fresh.out
+    write(root, {"src/app/jobs.py": "def poll():\n    pass\n"})
+    changed = flake8(*options, ".", cwd=root, env=CACHE)
+    assert "src/app/main.py" not in changed.out
+    assert changed.out == flake8(".", cwd=root).out
+
+
+def test_what_it_knows_is_not_parsed_again(root: Path) -> None:
+    flake8("src", cwd=root, env=CACHE)
+    code = (
+        "import sys\nfrom flake8.main.cli import main\nmain(['--select=CAN', '-j1', 'src'])\n"
+        "sys.exit('cancelcheck.lower' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env={**os.environ, **CACHE}, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"CAN101" in done.stdout
+    # the command knows it too
+    code = "import sys; from cancelcheck.cli import main; main(['src']); sys.exit('cancelcheck.lower' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env={**os.environ, **CACHE}, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
