@@ -301,7 +301,12 @@ def make_cases(section: str, source: Path, tools: Path, scratch: Path) -> list[C
         select = "--select=E,F,W,C90"
         return [
             Case(FLAKE8, [sys.executable, "-c", _WITHOUT, *own_flake8[3:], select, tree], CHECKOUT, long=True),
-            Case(PLUGIN, [*own_flake8, f"{select},CAN", tree], CHECKOUT, long=True),
+            Case(PLUGIN, [*own_flake8, f"{select},CAN", tree], {**CHECKOUT, "CANCELCHECK_NO_CACHE": "1"}, long=True),
+            Case(
+                "flake8 with cancelcheck, unchanged tree",
+                [*own_flake8, f"{select},CAN", tree],
+                {**CHECKOUT, "CANCELCHECK_CACHE_DIR": str(scratch / "flake8")},
+            ),
         ]
     return own_cases(source, tools, scratch, mixed=section == "mixed")
 
