@@ -27,7 +27,7 @@ STAMP = "cancelcheck-installed"
 ELSEWHERE = (
     "tests/test_limits.py",
     "tests/test_security.py",
-    *(f"tests/unit/test_{name}.py" for name in ("decode", "discover", "flake8_plugin", "markers")),
+    *(f"tests/unit/test_{name}.py" for name in ("decode", "discover", "markers")),
 )
 """The tests for which it matters which Python runs them. What it makes of a file, `agree.py` compares."""
 
