@@ -1119,37 +1119,36 @@ def _known_at(view: FunctionView, block: int, watched: frozenset[str]) -> frozen
     where nothing has been bound anew behind them."""
     above = _dominators(view)
     found: set[tuple[str, bool]] = set()
+    for at, test, branch in _tests_above(view, block):
+        for key, positive in conditions(view, test, branch):
+            if key in watched and not _is_bound_below(view, key, at, above):
+                found.add((key, positive is branch))
+            found |= {item for item in _implied(view, key, positive is branch, test) if item[0] in watched}
+    return frozenset(found)
+
+
+def _tests_above(view: FunctionView, block: int) -> Iterator[tuple[int, int, bool]]:
+    """The tests of which all ways to a block took the same side, from below: the block where that side begins, what is
+    asked, and the side."""
+    above = _dominators(view)
     at = block
     while above[at] >= 0:
         before = above[at]
         test = _test_of(view, before)
         if test is not None and view.came_from.get(at) == [before]:
-            branch = view.blocks[before].next[0] == at
-            for key, positive in conditions(view, test, branch):
-                if key in watched and not _is_bound_below(view, key, at, above):
-                    found.add((key, positive is branch))
-                found |= {item for item in _implied(view, key, positive is branch, test) if item[0] in watched}
+            yield at, test, view.blocks[before].next[0] == at
         at = before
-    return frozenset(found)
 
 
 def holding_at(view: FunctionView, index: int) -> set[str]:
     """The places that tests on all ways to a node have found to hold."""
     above = _dominators(view)
-    found: set[str] = set()
-    at = view.block_of(index)
-    while above[at] >= 0:
-        before = above[at]
-        test = _test_of(view, before)
-        if test is not None and view.came_from.get(at) == [before]:
-            branch = view.blocks[before].next[0] == at
-            found |= {
-                key
-                for key, positive in conditions(view, test, branch)
-                if positive is branch and not _is_bound_below(view, key, at, above)
-            }
-        at = before
-    return found
+    return {
+        key
+        for at, test, branch in _tests_above(view, view.block_of(index))
+        for key, positive in conditions(view, test, branch)
+        if positive is branch and not _is_bound_below(view, key, at, above)
+    }
 
 
 def is_of_another_type(view: FunctionView, index: int, place: int) -> bool:
@@ -1157,18 +1156,13 @@ def is_of_another_type(view: FunctionView, index: int, place: int) -> bool:
     known of it may not hold there."""
     key = view.key(place)
     above = _dominators(view)
-    at = view.block_of(index)
-    while key and above[at] >= 0:
-        before = above[at]
-        test = _test_of(view, before)
-        if test is not None and view.came_from.get(at) == [before]:
-            for clause, outcome in _told(view, test, view.blocks[before].next[0] == at, frozenset()):
-                call = view.call_at(clause)
-                if outcome or call is None or call.target != "builtins.isinstance" or len(call.positional) != 2:
-                    continue
-                if view.key(call.positional[0]) == key and not _is_bound_below(view, key, at, above):
-                    return True
-        at = before
+    for at, test, branch in _tests_above(view, view.block_of(index)) if key else ():
+        for clause, outcome in _told(view, test, branch, frozenset()):
+            call = view.call_at(clause)
+            if outcome or call is None or call.target != "builtins.isinstance" or len(call.positional) != 2:
+                continue
+            if view.key(call.positional[0]) == key and not _is_bound_below(view, key, at, above):
+                return True
     return False
 
 
