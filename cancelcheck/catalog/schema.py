@@ -110,6 +110,10 @@ class Api(_Entry, frozen=True, kw_only=True):
     it may go on for as long as the program does, by design (a stream of events).
     `refuses_none`: None as the timeout is an error.
     `local_schemes`: URLs, as its first argument, that it opens without a network (`data`, `file`).
+    `set_by`: methods that tell its instance how long to wait (`settimeout`), and `set_by_options` constants that do so
+    among the arguments of another method: `default` is then that of an instance which was told nothing since it was
+    made. `unless_made_with`: constants that among the arguments of its instance's constructor make it return without
+    waiting (`socket.SOCK_DGRAM`).
     """
 
     call: Names
@@ -135,6 +139,9 @@ class Api(_Entry, frozen=True, kw_only=True):
     whole: bool = False
     refuses_none: bool = False
     local_schemes: tuple[str, ...] = ()
+    set_by: tuple[str, ...] = ()
+    set_by_options: tuple[str, ...] = ()
+    unless_made_with: tuple[str, ...] = ()
     streams: bool = False
     until: tuple[Until, ...] = ()
 

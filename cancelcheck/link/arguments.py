@@ -1,11 +1,11 @@
-"""Edits that give a call one more argument, laid out as its other ones are."""
+"""The arguments of a call: which constants stand among them, and how one more is written, as the others are."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from cancelcheck.model.facts import Comprehension
+from cancelcheck.model.facts import Attr, Comprehension, Name, Store
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite
@@ -14,6 +14,32 @@ Edits = tuple[tuple[int, int, str], ...]
 
 _COMMENT = re.compile(r"#[^\r\n]*")
 _INDENT = re.compile(r"[ \t]*")
+
+
+def mentions(call: CallSite, constants: tuple[str, ...]) -> bool:
+    """Whether one of these constants, or a call of one, stands among the arguments: alone, or in a sum of flags, or in
+    one that a name stands for."""
+    pending = [(call.fn, arg.value) for arg in call.node.args]
+    for _ in range(MAX_NAMES):
+        if not pending:
+            break
+        fn, whole = pending.pop(0)
+        for index in fn.operands_within(whole):
+            node = fn.nodes[index]
+            if isinstance(node, (Name, Attr)) and fn.path_of(index) in constants:
+                return True
+            if isinstance(node, Name):
+                # flags may be added to one that has a name: `ONLY |= …`
+                for holder, at in fn.bindings(node.id).nodes:
+                    stored = at >= 0 and isinstance(holder.nodes[at], Store)
+                    value = holder.assigned_value(at) if stored else None
+                    if value is not None:
+                        pending.append((holder, value))
+    return False
+
+
+MAX_NAMES = 20
+"""Arguments, and what names among them stand for, that are looked at for a constant."""
 
 
 def added_argument(call: CallSite, keyword: str, value: str) -> Edits | None:

@@ -27,9 +27,11 @@ project whose name says that it is one for such calls goes before it.
 
 ## Known limits
 Sockets and streams are reported with `--strict` only: they often stand in a loop that waits by design; so is what is
-done on a connection that stands. The accept and read loops of a server are left alone, unless a handler around them
-catches a timeout: whoever wrote it counts on one that never comes. So is what a stream of the project's own does in
-its `read` or `send`: how long is for those who call it to say.
+done on a connection that stands. A socket is reported where it first waits, if it is seen how it was made and that
+nobody sets its timeout after that; one that is handed to code which is not seen is left alone. The accept and read
+loops of a server are left alone, unless a handler around them catches a timeout: whoever wrote it counts on one that
+never comes. So is what a stream of the project's own does in its `read` or `send`: how long is for those who call it to
+say.
 """
 
 from __future__ import annotations
@@ -42,9 +44,10 @@ from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.paths.exceptions import expects_timeout
 from cancelcheck.link.promises.serving import handles_connection
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
-from cancelcheck.link.timeouts.connecting import open_wait
+from cancelcheck.link.timeouts.connecting import is_on_this_machine, open_wait
 from cancelcheck.link.timeouts.giving import passed
 from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.telling import earlier_waits
 from cancelcheck.link.timeouts.wrappers import left_endless
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
@@ -65,7 +68,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         found = open_wait(call)
         if found is not None:
             kind = found.entry.kind
-            if kind in _ERRANDS or (kind in _STREAMS and not _waits_by_design(call) and not _is_stream_itself(call)):
+            if kind in _ERRANDS or (kind in _STREAMS and _is_worth_a_look(call) and not _is_told_before(call)):
                 edits = passed(call, found.entry, ctx.settings.default_timeout)
                 yield ctx.report(
                     fn,
@@ -79,6 +82,21 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         endless = next((at for at in endless_calls(call) if at.api.kind in _ERRANDS and not at.given), None)
         if endless is not None:
             yield left_endless(call, endless, ctx)
+
+
+def _is_worth_a_look(call: CallSite) -> bool:
+    """Whether a wait on a socket or a stream is one that its author may not have meant: not by design, not for this
+    very machine to take a connection, not what a stream of the project's own passes on."""
+    here = call.member in _OPENS and is_on_this_machine(call)
+    return not here and not _waits_by_design(call) and not _is_stream_itself(call)
+
+
+_OPENS = frozenset({"connect", "create_connection", "open_connection"})
+
+
+def _is_told_before(call: CallSite) -> bool:
+    """Whether an earlier wait on the same socket is reported: a socket that is given no time is one defect."""
+    return any(open_wait(earlier) is not None and _is_worth_a_look(earlier) for earlier in earlier_waits(call))
 
 
 _TRANSFERS = frozenset({"read", "readline", "readexactly", "receive", "recv", "send", "send_all", "sendall", "write"})

@@ -12,7 +12,7 @@ from cancelcheck.link.promises.attempts import Course, course_of, policy_of
 from cancelcheck.link.promises.known import NOTHING, Func, Known, Later, Limit, Thing, thing_of
 from cancelcheck.link.tasks.spawning import never_waits
 from cancelcheck.link.threads.blocking import hold_of, was_asked_before, was_ended_before
-from cancelcheck.link.timeouts.waits import defers, is_plain, sets_default_timeout
+from cancelcheck.link.timeouts.waits import defers, is_plain, sets_default_timeout, waits_as_made
 from cancelcheck.link.values import Value, ValueKind
 from cancelcheck.model.facts import Call, Const, Name
 
@@ -112,6 +112,8 @@ def _limit(call: CallSite, api: schema.Api, known: Known) -> Limit:
     if api.socket_default and sets_default_timeout(view.module):
         return UNKNOWN
     if instance is not None and not is_plain(call, instance):
+        return UNKNOWN
+    if api.set_by and not waits_as_made(call, api):
         return UNKNOWN
     return FOREVER
 

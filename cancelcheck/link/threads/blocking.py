@@ -9,7 +9,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.loops.polling import is_poll, not_yet_handler
 from cancelcheck.link.timeouts.waits import asks_nobody
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Attr, Await, Const, Name, Store, StoreAttr
+from cancelcheck.model.facts import Await, Const, StoreAttr
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -75,8 +75,6 @@ def _only_asks(call: CallSite, api: schema.Api) -> bool:
     for entry in catalog.polls(call.target):
         if is_poll(call, entry) and (not entry.named or not_yet_handler(call.fn, call.index, entry) is not None):
             return True
-    if api.at_once and mentions(call, api.at_once):
-        return True
     if asks_nobody(call, api):
         return True
     if api.kind is schema.Kind.DNS and _is_given_address(call):
@@ -103,32 +101,6 @@ def _is_blink(call: CallSite, api: schema.Api) -> bool:
     argument = call.argument(api.timeout, api.timeout_position)
     value = evaluate(call.fn, argument) if argument is not None and argument >= 0 else None
     return value is not None and value.kind is ValueKind.NUMBER and 0 < value.number <= BLINK
-
-
-def mentions(call: CallSite, constants: tuple[str, ...]) -> bool:
-    """Whether one of these constants, or a call of one, stands among the arguments: alone, or in a sum of flags, or in
-    one that a name stands for."""
-    pending = [(call.fn, arg.value) for arg in call.node.args]
-    for _ in range(MAX_NAMES):
-        if not pending:
-            break
-        fn, whole = pending.pop(0)
-        for index in fn.operands_within(whole):
-            node = fn.nodes[index]
-            if isinstance(node, (Name, Attr)) and fn.path_of(index) in constants:
-                return True
-            if isinstance(node, Name):
-                # flags may be added to one that has a name: `ONLY |= …`
-                for holder, at in fn.bindings(node.id).nodes:
-                    stored = at >= 0 and isinstance(holder.nodes[at], Store)
-                    value = holder.assigned_value(at) if stored else None
-                    if value is not None:
-                        pending.append((holder, value))
-    return False
-
-
-MAX_NAMES = 20
-"""Arguments, and what names among them stand for, that are looked at for a constant."""
 
 
 def was_asked_before(call: CallSite) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.arguments import mentions
 from cancelcheck.link.tasks.spawning import spawner_of
-from cancelcheck.link.threads.blocking import mentions
 from cancelcheck.link.threads.threads import thread_type
 from cancelcheck.model.facts import Attr, Await, Call, FunctionKind, Name, Operation
 

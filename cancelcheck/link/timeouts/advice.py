@@ -68,6 +68,10 @@ def timeout_to_pass(call: CallSite, api: schema.Api | schema.Client, keyword: st
     """What to do about a call that is given no timeout: which argument to pass, and a constant that is in reach."""
     keyword = keyword or next(iter(names_of(api.timeout)), "")
     unit = _SPELLED[api.unit]
+    if not keyword and isinstance(api, schema.Api) and api.set_by:
+        constant = constant_in_reach(call.fn, api.kind, api.unit, library_of(call.target))
+        told = f"{call.fn.text(call.receiver)}.{api.set_by[0]}({constant.name if constant else '…'})"
+        return f"Tell it before: `{told}`, {f'{constant.number:g}' if constant else 'in'} {unit}."
     if not keyword:
         return f"Bound it from outside: `{call.text}(…)` takes no timeout."
     constant = constant_in_reach(call.fn, api.kind, api.unit, library_of(call.target))

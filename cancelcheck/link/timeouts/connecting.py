@@ -54,8 +54,9 @@ _THIS_MACHINE = re.compile(r"(?:^|//|@|host=)(?:localhost|127\.0\.0\.1|\[?::1\]?
 
 def is_on_this_machine(call: CallSite) -> bool:
     """Whether a client is told to connect to this very machine: it takes the connection at once, or refuses it."""
-    values = (evaluate(call.fn, argument.value) for argument in call.node.args if not argument.star)
-    return any(value.kind is ValueKind.TEXT and _THIS_MACHINE.search(value.text) is not None for value in values)
+    values = [evaluate(call.fn, argument.value) for argument in call.node.args if not argument.star]
+    addresses = [item for value in values for item in (value, *value.items[:1])]  # a socket's is a pair
+    return any(value.kind is ValueKind.TEXT and _THIS_MACHINE.search(value.text) is not None for value in addresses)
 
 
 def _word(api: schema.Api, call: CallSite) -> str:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.adapters import is_customised
+from cancelcheck.link.arguments import mentions
 from cancelcheck.link.paths.scopes import is_bounded
+from cancelcheck.link.timeouts.telling import may_be_told
 from cancelcheck.link.values import Bound, Value, bound_of, evaluate
+from cancelcheck.model.facts import Const
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite
@@ -92,12 +95,16 @@ def judge(call: CallSite, api: schema.Api, *, given_none: bool = False) -> Wait:
         return _TIMED
     if instance is not None and not is_plain(call, instance):
         return _TIMED
+    if api.set_by and not waits_as_made(call, api):
+        return _TIMED
     return Wait(Verdict.UNTIMED)
 
 
 def asks_nobody(call: CallSite, api: schema.Api) -> bool:
     """Whether a call, as it is made here, waits for nobody: what it would ask is not named, its answer is handed over,
-    or its URL needs no network."""
+    its URL needs no network, or it is told to come back at once."""
+    if api.at_once and mentions(call, api.at_once):
+        return True
     if api.only_if and call.argument(api.only_if, api.only_if_position) is None:
         return True
     if any(call.argument(name) is not None for name in api.unless):
@@ -166,6 +173,36 @@ def is_plain(call: CallSite, instance: Instance) -> bool:
         if client is not None and defers(origin, client):
             return False
     return not is_customised(view, instance)
+
+
+def waits_as_made(call: CallSite, api: schema.Api) -> bool:
+    """Whether what a call is made on still waits as it did when it was made, which is seen, without an end: nobody has
+    told it how long since."""
+    instance = call.called_on
+    if instance is None or instance.view is not None or not instance.complete or not instance.origins:
+        return False
+    if api.socket_default and sets_default_timeout(call.fn.module):
+        return False
+    return all(_is_made_endless(origin, api) for origin in instance.origins) and not may_be_told(call, instance, api)
+
+
+def _is_made_endless(origin: CallSite, api: schema.Api) -> bool:
+    """Whether a call makes something that waits without an end: a constructor, which is given nothing that makes it not
+    wait at all, or a call that could bound it and does not."""
+    catalog = origin.fn.module.project.catalog
+    maker = catalog.api(origin.target)
+    if maker is not None:
+        return bool(maker.timeout) and judge(origin, maker).verdict is Verdict.UNTIMED
+    if not catalog.knows_type(origin.target):
+        return False
+    if not api.unless_made_with:
+        return True
+    library = f"{origin.target.partition('.')[0]}."
+    known = all(
+        isinstance(origin.fn.nodes[arg.value], Const) or origin.fn.path_of(arg.value).startswith(library)
+        for arg in origin.node.args
+    )
+    return known and not mentions(origin, api.unless_made_with)
 
 
 _SETS_DEFAULT = "socket.setdefaulttimeout"
