@@ -29,19 +29,29 @@ Only a lock that the same function releases too: one that is released elsewhere,
 lock that a project has made itself is seen where one coroutine counts an attribute up, another function counts it down,
 and both are called as a pair: in front of a `try` and in its `finally`, or (with `--strict`) as the two ends of a
 `with`. What only an error out of a call that waits for nothing leads to is reported with `--strict`, unless the two
-bracket a block; likewise a lock that this function has made for itself. What a test leaves taken where it fails ends
-with it.
+bracket a block; likewise a lock that this function has made for itself. That making an instance fails, or a call in a
+handler, does not count there. What a test leaves taken where it fails ends with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
-from cancelcheck.link.cleanup.locks import Taking, bracket, counted, is_own, is_released_elsewhere, takings
+from cancelcheck.link.cleanup.locks import (
+    Taking,
+    bracket,
+    counted,
+    is_held_around,
+    is_own,
+    is_released_elsewhere,
+    is_spared,
+    takings,
+)
 from cancelcheck.link.layout import begins_line, indent_edits, lines_of
-from cancelcheck.link.paths.flow import FAILURES, Leak, Raising, innermost, leak_of, settled_at
+from cancelcheck.link.paths.flow import ENDS, FAILURES, RAISED, Leak, Raising, innermost, leak_of, settled_at
 from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import FunctionKind, RegionKind
@@ -57,16 +67,20 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         # what only a handler gives back is meant to be held when the function has done its work
         if all(at < taking.at or innermost(fn, at, RegionKind.HANDLER) >= 0 for at in taking.released):
             continue
-        leak = _leak(fn, taking, Raising.CANCEL) or _leak(fn, taking, Raising.WAITS)
-        # an error out of any call counts where the two bracket a block, which is what a `with` is for
-        strict = leak is None and bracket(fn, taking) is None
-        leak = leak or _leak(fn, taking, Raising.ALL)
+        if is_held_around(fn, taking.call, taking.key):
+            continue
+        if is_released_elsewhere(fn, taking.key) and _leak(fn, taking, Raising.NONE, ENDS) is not None:
+            # the lock outlives this function by design; whoever is told that it failed may not know that it is held
+            leak, strict = _leak(fn, taking, Raising.NONE, RAISED), True
+        else:
+            leak = _leak(fn, taking, Raising.CANCEL) or _leak(fn, taking, Raising.WAITS)
+            # an error out of any call counts where the two bracket a block, which is what a `with` is for
+            strict = leak is None and bracket(fn, taking) is None
+            leak = leak or _leak(fn, taking, Raising.ALL)
         if leak is None or is_left_by_cleanup(fn, leak, taking.key):
             continue
-        if fn.module.is_test and leak.kind in FAILURES:
+        if (fn.module.is_test or fn.module.is_harness) and leak.kind in FAILURES:
             continue  # a test that fails is over, and its locks with it
-        if leak.kind in ("return", "end") and is_released_elsewhere(fn, taking.key, taking.released):
-            continue  # the lock outlives this function by design
         held = "async with" if taking.call.is_awaited else "with"
         yield ctx.report(
             fn,
@@ -90,7 +104,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         )
 
 
-def _leak(fn: FunctionView, taking: Taking, raising: Raising) -> Leak | None:
+def _leak(fn: FunctionView, taking: Taking, raising: Raising, kinds: frozenset[str] = frozenset()) -> Leak | None:
     return leak_of(
         fn,
         taking.at,
@@ -99,6 +113,8 @@ def _leak(fn: FunctionView, taking: Taking, raising: Raising) -> Leak | None:
         name=taking.name,
         holds=frozenset({taking.key}),
         branch=taking.branch,
+        kinds=kinds,
+        spared=partial(is_spared, fn),
     )
 
 

@@ -128,15 +128,34 @@ def _waits(view: FunctionView, call: CallSite) -> bool:
 
 
 def _handed_on(view: FunctionView, key: str) -> tuple[int, ...]:
-    """Where the lock itself is given to something that may give it back (`MaybeUnlock(lock)`)."""
-    return tuple(use.node for at in view.places_read.get(key, ()) if (use := view.use(at)).kind == "argument")
+    """Where the lock itself is given to something that may give it back (`MaybeUnlock(lock)`), or a method of the same
+    instance is called, or started, that gives it back."""
+    given = [use.node for at in view.places_read.get(key, ()) if (use := view.use(at)).kind in _HANDING]
+    releasing = [method for method in _releasing_methods(view, key) if not _takes(method, key)]
+    return (*given, *(call.index for call in view.calls if releasing and call.callee in releasing))
+
+
+_HANDING = frozenset({"argument", "element", "stored", "returned", "yielded"})
+"""Uses of a lock by which somebody else may come to give it back."""
+
+
+def is_held_around(view: FunctionView, call: CallSite, key: str) -> bool:
+    """Whether a `with` around a call holds the same lock: what is taken again inside is what was given back inside."""
+    for region in view.regions_around(call.index):
+        node = view.regions[region].node
+        enter = view.nodes[node] if view.regions[region].kind is RegionKind.WITH else None
+        if isinstance(enter, Enter) and view.key(enter.context) == key:
+            return True
+    return False
 
 
 def _loops_over_the_same(view: FunctionView, call: CallSite, released: tuple[int, ...]) -> tuple[int, ...]:
-    """Where the loops begin that give back all of a collection of which a loop has taken each: there is one to give
-    back where there was one to take."""
-    taken = {key for key, _ in _collections_around(view, call.index)}
-    return tuple(header for at in released for key, header in _collections_around(view, at) if key in taken)
+    """Where the loops begin that give back all of a collection of which another loop has taken each: there is one to
+    give back where there was one to take."""
+    taken = dict(_collections_around(view, call.index))
+    own = taken.values()
+    around = (found for at in released for found in _collections_around(view, at))
+    return tuple(header for key, header in around if key in taken and header not in own)
 
 
 def _collections_around(view: FunctionView, index: int) -> Iterator[tuple[str, int]]:
@@ -163,19 +182,51 @@ def is_own(view: FunctionView, call: CallSite) -> bool:
     )
 
 
-def is_released_elsewhere(view: FunctionView, key: str, released: tuple[int, ...]) -> bool:
+def is_released_elsewhere(view: FunctionView, key: str) -> bool:
     """Whether another method of the class gives back the same lock."""
+    return bool(_releasing_methods(view, key))
+
+
+def _releasing_methods(view: FunctionView, key: str) -> list[FunctionView]:
+    """The other methods of a method's class that give back the lock which is at a place of the instance, by the same
+    name of the release."""
     owner = view.owner
     if owner is None or not view.self_name or not key.startswith(f"{view.self_name}."):
-        return False
-    names = {node.attr for node in (view.nodes[at] for at in released) if isinstance(node, Attr)}
+        return []
+    names = {
+        node.attr
+        for node in view.nodes
+        if isinstance(node, Attr) and view.key(node.value) == key and "release" in node.attr
+    }
     place = key.partition(".")[2]
-    return any(
-        isinstance(node, Attr) and node.attr in names and method.key(node.value) == f"{method.self_name}.{place}"
+    return [
+        method
         for method in owner.children
-        if method is not view and method.facts.kind is FunctionKind.DEF
-        for node in method.nodes
-    )
+        if method is not view
+        and method.facts.kind is FunctionKind.DEF
+        and any(
+            isinstance(node, Attr) and node.attr in names and method.key(node.value) == f"{method.self_name}.{place}"
+            for node in method.nodes
+        )
+    ]
+
+
+def _takes(method: FunctionView, key: str) -> bool:
+    """Whether a method takes the lock of its instance itself, by hand."""
+    place = f"{method.self_name}.{key.partition('.')[2]}"
+    return any("acquire" in call.member for call in method.calls_on.get(place, ()))
+
+
+def is_spared(view: FunctionView, index: int) -> bool:
+    """Whether an error out of a call is not what a lock is given back for: it makes an instance, which fails on its
+    author's mistake only, or stands in a handler, which is there because something has failed."""
+    call = view.call_at(index)
+    if call is None:
+        return False
+    cls = call.callee
+    if cls.facts.kind is FunctionKind.CLASS if cls is not None else call.member[:1].isupper():
+        return True
+    return innermost(view, index, RegionKind.HANDLER) >= 0
 
 
 def bracket(view: FunctionView, taking: Taking) -> tuple[int, int] | None:

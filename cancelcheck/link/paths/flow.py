@@ -585,6 +585,9 @@ FAILURES = frozenset({"raise", "error", "cancel", "closed"})
 ENDS = frozenset({"return", "end"})
 """Kinds of leaks where the function comes to its end."""
 
+RAISED = frozenset({"raise"})
+"""The kind of leaks where a `raise` in the text leaves the function."""
+
 CANCELLED = frozenset({"cancel"})
 """The kind of leaks where it is cancelled."""
 
@@ -614,6 +617,7 @@ def leak_of(
     over: Callable[[int], bool | None] | None = None,
     unwinding: bool = False,
     kinds: frozenset[str] = frozenset(),
+    spared: NodeTest | None = None,
 ) -> Leak | None:
     """The nearest way from behind the node `start` to an exit of the function that passes no node that settles; None
     if there is none, and where a function is too large to tell. With `branch` it begins with this block, into which
@@ -625,9 +629,11 @@ def leak_of(
     and binding it anew is an exit too; `holds` are other conditions that are true meanwhile. `over` says of the node of
     a plain condition with which outcome the thing is at its end: such a path ends quietly, as does one at a call that
     never returns. With `unwinding` an exception is in flight at the start, which lies in a `finally`. With `kinds` only
-    ways out of these kinds count.
+    ways out of these kinds count. Calls for which `spared` holds are taken not to fail.
     """
-    return _Search(view, settles, raising, name, holds, over).run(start, branch, "error" if unwinding else "", kinds)
+    return _Search(view, settles, raising, name, holds, over, spared).run(
+        start, branch, "error" if unwinding else "", kinds
+    )
 
 
 def _watched(view: FunctionView) -> frozenset[str]:
@@ -699,9 +705,11 @@ class _Search:
         name: str,
         holds: frozenset[str],
         over: Callable[[int], bool | None] | None,
+        spared: NodeTest | None,
     ) -> None:
         self.view = view
         self.over = over
+        self.spared = spared
         self.settles = settles
         self.raising = raising
         self.name = name
@@ -719,7 +727,7 @@ class _Search:
         if flight:
             first = Place(block, (*first.ways[:-1], "raise"))
         if self.watched:
-            held |= _known_at(view, block, self.watched)
+            held |= _known_at(view, block, self.watched) | frozenset(_set_before(view, start, self.watched))
         for known in _known_before(view, block, self.watched) if self.watched else [frozenset()]:
             if not _contradicts(known | held):
                 pending.append((_State(first, flight, -1, known | held), position))
@@ -789,7 +797,7 @@ class _Search:
         node = view.nodes[index]
         if isinstance(node, Yield):
             return ("closed",) if self.raising is not Raising.ERRORS else ()
-        if isinstance(node, Call):
+        if isinstance(node, Call) and not (self.spared is not None and self.spared(index)):
             # what is awaited at once fails there, what is made for a `raise` is raised there, what is started fails
             # elsewhere
             apart = node.parent >= 0 and isinstance(view.nodes[node.parent], (Await, Raise))
@@ -935,11 +943,22 @@ def _is_timeout(view: FunctionView, index: int) -> bool:
 
 
 def _frees(view: FunctionView, index: int) -> bool:
-    """Whether a lock is given back at a node, at the end of its `async with`: that waits for nothing."""
+    """Whether a lock is given back at a node, at the end of its `async with`, or that of a project's class which awaits
+    nothing there: that waits for nothing."""
     node = view.nodes[index]
     enter = view.nodes[node.enter] if isinstance(node, Exit) else None
     instance = view.instance(enter.context) if isinstance(enter, Enter) else None
-    return instance is not None and view.module.project.catalog.lock(instance.catalog_type()) is not None
+    if instance is None:
+        named = view.key(enter.context) if isinstance(enter, Enter) else ""
+        return named.lower().endswith(_LOCKS)
+    if view.module.project.catalog.lock(instance.catalog_type()) is not None:
+        return True
+    leaving = instance.view.inherited("__aexit__") if instance.view is not None else None
+    return leaving is not None and not any(is_cancellation_point(leaving, at) for at in range(len(leaving.nodes)))
+
+
+_LOCKS = ("lock", "mutex", "semaphore")
+"""How a lock is called whose type is not known."""
 
 
 def _is_started(view: FunctionView, index: int) -> bool:
@@ -994,7 +1013,11 @@ def _body_may_fail(view: FunctionView) -> bool:
     """The same of a project function: whether it raises, waits, or calls something that may fail."""
     if view.is_async:
         return False  # nothing of it runs yet
-    if view.facts.kind is not FunctionKind.DEF or view.facts.is_stub or view.decorators:
+    if view.has_role("contextmanager"):
+        return False  # nor of what a `with` runs
+    catalog = view.module.project.catalog
+    plain = all(catalog.decorator(name) in _PLAIN_ROLES for name, _ in view.decorators)
+    if view.facts.kind is not FunctionKind.DEF or view.facts.is_stub or not plain:
         return True
     if view.facts.is_generator:
         return False
@@ -1003,10 +1026,21 @@ def _body_may_fail(view: FunctionView) -> bool:
     if known is None:
         kept[view.index] = True  # a call of itself may fail
         known = kept[view.index] = any(
-            isinstance(node, (Raise, Await, Yield, Subscript)) or (isinstance(node, Call) and may_fail(view, index))
+            isinstance(node, (Raise, Await, Yield))
+            or (isinstance(node, Subscript) and not _is_slice(view, node.index))
+            or (isinstance(node, Call) and may_fail(view, index))
             for index, node in enumerate(view.nodes)
         )
     return known
+
+
+def _is_slice(view: FunctionView, index: int) -> bool:
+    """Whether an index is a slice: there is always one."""
+    return getattr(view.nodes[index], "op", "") == ":"
+
+
+_PLAIN_ROLES = frozenset({"staticmethod", "classmethod"})
+"""Roles of decorators that leave what runs as it is."""
 
 
 def conditions(view: FunctionView, index: int, branch: bool | None = None) -> Iterator[tuple[str, bool]]:
@@ -1125,6 +1159,37 @@ def _known_at(view: FunctionView, block: int, watched: frozenset[str]) -> frozen
                 found.add((key, positive is branch))
             found |= {item for item in _implied(view, key, positive is branch, test) if item[0] in watched}
     return frozenset(found)
+
+
+def _set_before(view: FunctionView, start: int, watched: frozenset[str]) -> Iterator[tuple[str, bool]]:
+    """What locals hold at a node that were bound to a constant on all ways to it (`done = False`), with nothing behind
+    that could bind them anew before it."""
+    if start < 0:
+        return
+    above = _dominators(view)
+    around = list(view.loops_around(start))
+    for name in watched:
+        bound = view.facts.bound.get(name, ())
+        before = [at for at in bound if at < start]
+        if not before or before[-1] < 0 or name in view.facts.global_names:
+            continue
+        value = _given(view, before[-1])
+        if not isinstance(value, Const) or not _dominates(above, view.block_of(before[-1]), view.block_of(start)):
+            continue
+        if any(name in child.facts.nonlocal_names for child in view.children):
+            continue
+        # what is bound behind the node comes round to it in a loop that does not begin with the constant
+        loops = [loop for loop in around if not view.is_inside(view.region_of(before[-1]), loop)]
+        later = (at for at in bound if at > start)
+        if not any(view.is_inside(view.region_of(at), loop) for at in later for loop in loops[-1:]):
+            yield name, bool(value.value)
+
+
+def _dominates(above: list[int], first: int, block: int) -> bool:
+    """Whether all ways to a block lead through another one."""
+    while block >= 0 and block != first:
+        block = above[block]
+    return block == first
 
 
 def _tests_above(view: FunctionView, block: int) -> Iterator[tuple[int, int, bool]]:
