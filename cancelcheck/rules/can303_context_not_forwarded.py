@@ -31,11 +31,14 @@ context of its own, or may mean to wait as long as its own default says.
 ## Known limits
 One context of a kind, one slot of that kind: where there are several, none is guessed. An explicit `None` is somebody's
 choice. What is made from the parameter carries it: an object, a client, an attribute, a scope around the call. A
-`timeout` counts where without it the call can wait forever, or where the function reads it nowhere. With `--strict`
-also where what is called has an end of its own, so that only the caller's wish is lost (CAN309 tells of it where
-nothing at all reads the parameter), for waits of one thread for another, and where a call leaves out the timeout that
-its object keeps and that most other calls of the same method are given. A function that measures its timeout against
-a clock sees to it by itself. Cleanup has a time of its own.
+`timeout` counts where without it the call can wait forever, or where the function reads it nowhere. Where what is
+called has an end of its own, only the caller's wish is lost: CAN309 tells of it where nothing at all reads the
+parameter, and else `--strict`. By default it is told where more shows that it was forgotten, and nothing reads the
+parameter on any way through the call: it is read on another way; the function takes more of what the callee takes by
+the same names, and passes on none of it; both have the same default; or the callee is the method that it overrides.
+With `--strict` also for waits of one thread for another, and where a call leaves out the timeout that its object keeps
+and that most other calls of the same method are given: by default where at least six are, and four for each that is
+not. A function that measures its timeout against a clock sees to it by itself. Cleanup has a time of its own.
 """
 
 from __future__ import annotations
@@ -74,7 +77,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             help=_help(found),
             trace=_trace(fn, found, ctx),
             fix=ctx.fix(f"pass `{found.carrier.name}`", Safety.SAFE, edit) if edit is not None else None,
-            strict=found.doubt,
+            strict=found.doubt and not found.mirrored,
         )
     for left in forgotten(fn):
         if speaks_at(left.call, doubt=True):
@@ -85,7 +88,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"`{left.call.text}(…)` is not given `{left.place}`, as {left.others} other calls of it in this class are: "
             "it takes as long as its own default says",
             help=f"Pass `{left.slot}={left.place}`.",
-            strict=True,
+            strict=not left.sure,
         )
 
 

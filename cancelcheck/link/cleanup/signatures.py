@@ -87,11 +87,11 @@ def _is_value(view: FunctionView) -> bool:
 
 def may_be_shared(view: FunctionView, name: str) -> bool:
     """Whether a signature may be another's all the same: its docstring or a comment says that the parameter is ignored,
-    deprecated or there for compatibility; a method of its class takes just the same parameters and reads this one, or
-    it is called by a name that is put together, so that one caller may choose between them; another class has such a
-    method too, is a protocol in sight, or a type of a library that its own class is named after; its class leaves other
-    methods to its subclasses, which may have one of their own."""
-    if _says_ignored(view, name) or _is_called_by_name(view):
+    deprecated or there for compatibility; three others are not read either; a method of its class takes just the same
+    parameters and reads this one, or it is called by a name that is put together, so that one caller may choose between
+    them; another class has such a method too, is a protocol in sight, or a type of a library that its own class is
+    named after; its class leaves other methods to its subclasses, which may have one of their own."""
+    if _says_ignored(view, name) or _reads_little(view) or _is_called_by_name(view):
         return True
     if view.owner is None:
         return False
@@ -153,6 +153,12 @@ def _leaves_to_subclasses(method: FunctionView) -> bool:
         and all("NotImplementedError" in method.text(node.exc) for node in raised if node.exc >= 0)
         and (method.facts.is_stub or always_raises(method))
     )
+
+
+def _reads_little(view: FunctionView) -> bool:
+    """Whether a function leaves so many of its parameters unread that it takes what somebody else has asked for."""
+    names = [param.name for param in view.facts.params if param.name != view.self_name and param.name[:1] != "_"]
+    return sum(not view.reads(name) for name in names) >= MANY
 
 
 def _parameters(view: FunctionView) -> list[str]:
@@ -241,7 +247,7 @@ def _is_named_after(view: FunctionView, name: str) -> bool:
 
 
 MANY = 4
-"""Parameters, `self` among them, that two methods do not share by chance."""
+"""Parameters, `self` among them, that two methods do not share by chance, and that nobody leaves unread by mistake."""
 
 _DOCSTRING = re.compile(r"(?:\s++|#[^\r\n]*+)*+[rRuU]?(?P<quote>\"{3}|'{3}|\"|')(?P<text>.*?)(?P=quote)", re.DOTALL)
 

@@ -16,6 +16,7 @@ from cancelcheck.link.contexts.deriving import Derived, is_held_in, meets_later
 from cancelcheck.link.contexts.making import Remade, remade_behind
 from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one, same_kind
 from cancelcheck.link.loops.polling import is_poll
+from cancelcheck.link.paths.flow import always_raises
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scopes_around
 from cancelcheck.link.timeouts.passing import endless_calls, matched
 from cancelcheck.link.timeouts.waits import Verdict, judge
@@ -41,8 +42,9 @@ class Unforwarded(NamedTuple):
 
     `slot` is the keyword that would take it, "" where there is none; `chain` the calls through which it would reach
     what waits, the library's last, or those that lead to one that makes a context of its own, which is then `made`.
-    `waits`: without it the call may wait forever; `ends`: it ends by a number that is written as the default. `doubt`:
-    it is worth a look, and no more.
+    `waits`: without it the call may wait forever; `ends`: it ends by a number that is written as the default.
+    `mirrored`: that number is the function's own default too, and nothing reads the parameter. `doubt`: it is worth a
+    look, and no more.
     """
 
     call: CallSite
@@ -53,6 +55,7 @@ class Unforwarded(NamedTuple):
     doubt: bool = False
     made: CallSite | None = None
     ends: bool = False
+    mirrored: bool = False
 
 
 def unforwarded(view: FunctionView) -> tuple[Unforwarded, ...]:
@@ -94,7 +97,7 @@ def _unforwarded(view: FunctionView) -> Iterator[Unforwarded]:
         if remade is not None:
             yield Unforwarded(call, carrier, "", remade.chain[1:], made=remade.fresh.made)
         elif slot is not None:
-            judged = _judged(call, carrier, slot, derived[carrier.name], len(found))
+            judged = _judged(call, carrier, slot, derived[carrier.name], [each[0] for each in found])
             if judged is not None:
                 yield judged
 
@@ -200,7 +203,9 @@ def _shields(scope: schema.Scope, call: CallSite) -> bool:
     return scope.kind is schema.ScopeKind.SHIELD or (isinstance(node, Const) and node.value is True)
 
 
-def _judged(call: CallSite, carrier: Carrier, slot: _Slot, derived: Derived, candidates: int) -> Unforwarded | None:
+def _judged(
+    call: CallSite, carrier: Carrier, slot: _Slot, derived: Derived, candidates: list[CallSite]
+) -> Unforwarded | None:
     """What a call that is not given a context comes to; None where that is right."""
     if slot.api is not None:
         if _is_scoped(call) or derived.is_measured:
@@ -211,7 +216,7 @@ def _judged(call: CallSite, carrier: Carrier, slot: _Slot, derived: Derived, can
     assert slot.callee is not None
     assert slot.carrier is not None
     own = _own_default(slot.callee, slot.carrier)
-    unread = candidates == 1 and not call.fn.reads(carrier.name)
+    unread = len(candidates) == 1 and not call.fn.reads(carrier.name)
     if carrier.name == _DURATION:
         if _is_scoped(call) or derived.is_measured:
             return None
@@ -220,7 +225,13 @@ def _judged(call: CallSite, carrier: Carrier, slot: _Slot, derived: Derived, can
                 return Unforwarded(call, carrier, slot.keyword, endless.chain, True)
         # what has an end of its own is a matter of when, and what hands it on out of sight is not known
         ends = own and _ends(slot.callee, slot.carrier)
-        return Unforwarded(call, carrier, slot.keyword, doubt=own, ends=ends) if own or unread else None
+        lost = ends and not _is_for_subclasses(slot.callee) and _is_lost(call, carrier.name, candidates)
+        if lost and _takes_after(call, slot.callee, carrier):
+            return Unforwarded(call, carrier, slot.keyword)
+        default = _default_number(call.fn, carrier)
+        mirrored = lost and default is not None and default == _default_number(slot.callee, slot.carrier)
+        found = Unforwarded(call, carrier, slot.keyword, doubt=own, ends=ends, mirrored=mirrored)
+        return found if own or unread else None
     if carrier.is_time and own:
         return Unforwarded(call, carrier, slot.keyword, doubt=True) if unread else None
     if carrier.type.rpartition(".")[2] == _SCOPE and _is_in_scope(call):
@@ -237,6 +248,63 @@ A point in time, or an object, is right for everything that takes one."""
 
 _SCOPE = "CancelScope"
 """What is a context for all that runs inside it, passed or not."""
+
+
+def _is_for_subclasses(callee: FunctionView) -> bool:
+    """Whether what runs is a subclass's, which need not take the same."""
+    return callee.facts.is_stub or callee.has_role("abstract") or always_raises(callee)
+
+
+def _takes_after(call: CallSite, callee: FunctionView, carrier: Carrier) -> bool:
+    """Whether more is lost than a time: other ways through the function read it, what is called is what the function
+    overrides, or the function takes another parameter of the callee by its name and passes on neither."""
+    view = call.fn
+    if view.reads(carrier.name):
+        return True
+    if view.owner is not None and callee.owner is not None and callee.name == view.name:
+        return callee.owner in view.owner.ancestry[0]
+    given = {param.name for param, argument in matched(call, callee) if argument is not None}
+    own = {param.name for param in view.facts.params if not param.name.startswith("_") and not view.reads(param.name)}
+    return any(
+        param.name in own and param.name not in given and param.default >= 0 and bool(callee.reads(param.name))
+        for param in callee.facts.params
+        if param.name != carrier.name
+    )
+
+
+def _default_number(view: FunctionView, carrier: Carrier) -> float | None:
+    """The number that a function has for a parameter that is left out; None for anything else."""
+    if view.parent is None or carrier.param.default < 0:
+        return None
+    value = evaluate(view.parent, carrier.param.default)
+    return value.number if value.kind is ValueKind.NUMBER else None
+
+
+def _is_lost(call: CallSite, name: str, candidates: list[CallSite]) -> bool:
+    """Whether on no way through a call anything reads a parameter, and nothing else there could take it."""
+    view = call.fn
+    reads = view.reads(name)
+    if any(user is not view for user, _ in reads):
+        return False
+    here = view.block_of(call.index)
+    others = {view.block_of(at) for _, at in reads}
+    others |= {view.block_of(other.index) for other in candidates if other is not call}
+    return not any(here == other or _leads(view, here, other) or _leads(view, other, here) for other in others)
+
+
+def _leads(view: FunctionView, start: int, end: int) -> bool:
+    """Whether a path leads from one block to another."""
+    seen: set[int] = set()
+    pending = [start]
+    while pending:
+        block = view.blocks[pending.pop()]
+        for target in (*block.next, block.on_error):
+            if target == end:
+                return True
+            if target >= 0 and target not in seen:
+                seen.add(target)
+                pending.append(target)
+    return False
 
 
 def _ends(callee: FunctionView, carrier: Carrier) -> bool:

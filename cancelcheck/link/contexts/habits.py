@@ -24,16 +24,21 @@ class Habit(NamedTuple):
 
 
 class Forgotten(NamedTuple):
-    """A call that leaves out what others give: the parameter's name, the place that holds it, and how many do."""
+    """A call that leaves out what others give: the parameter's name, the place that holds it, and how many do. `sure`:
+    so many that it is no choice."""
 
     call: CallSite
     slot: str
     place: str
     others: int
+    sure: bool
 
 
 MANY = 3
 """Calls that make a habit, and how many times as many they have to be as those that leave it out."""
+
+SURE = 6
+"""Calls beside which one that leaves it out is no choice; there are four of them for each that does."""
 
 _WORDS = ("timeout", "deadline")
 """Words in the name of an attribute that holds one."""
@@ -53,7 +58,8 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
             continue
         habit = _habits(owner).get((call.callee.qualname, slot.name))
         if habit is not None and habit.given >= MANY * max(1, habit.left_out):
-            yield Forgotten(call, slot.name, f"{view.self_name}.{habit.attribute}", habit.given)
+            sure = habit.given >= max(SURE, (MANY + 1) * habit.left_out)
+            yield Forgotten(call, slot.name, f"{view.self_name}.{habit.attribute}", habit.given, sure)
 
 
 def _keeps_one(cls: FunctionView) -> bool:
