@@ -31,7 +31,9 @@ There is no fix: what undoes the function is for the author to say.
 
 ## Known limits
 What a call does is known for the catalogue's calls and for SQL that is written in the call. Any other call outside the
-project may write: mark the function `read_only=True` where it does not.
+project may write: mark the function `read_only=True` where it does not. A decorator of the project's own that is called
+`transactional`, says nothing of a promise, and does nothing but run the function in a database transaction makes no SLA
+function of it, unless the settings name it.
 """
 
 from __future__ import annotations

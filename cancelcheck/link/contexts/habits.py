@@ -38,7 +38,7 @@ MANY = 3
 """Calls that make a habit, and how many times as many they have to be as those that leave it out."""
 
 SURE = 6
-"""Calls beside which one that leaves it out is no choice; there are four of them for each that does."""
+"""Calls beside which one that leaves it out is no choice."""
 
 _WORDS = ("timeout", "deadline")
 """Words in the name of an attribute that holds one."""
@@ -58,7 +58,7 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
             continue
         habit = _habits(owner).get((call.callee.qualname, slot.name))
         if habit is not None and habit.given >= MANY * max(1, habit.left_out):
-            sure = habit.given >= max(SURE, (MANY + 1) * habit.left_out)
+            sure = habit.given >= SURE
             yield Forgotten(call, slot.name, f"{view.self_name}.{habit.attribute}", habit.given, sure)
 
 

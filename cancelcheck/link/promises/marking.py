@@ -1,4 +1,8 @@
-"""Which functions the settings mean: by a decorator, or by their name."""
+"""Which functions the settings mean: by a decorator, or by their name.
+
+A decorator that bears one of the names that are there without any setting, says nothing of a promise, and does nothing
+but end a database transaction, as can be seen where it is defined, is not meant: what it has begun is rolled back.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from cancelcheck.model.facts import Call
+from cancelcheck.config import SlaSettings
+from cancelcheck.model.facts import Call, Enter
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -23,8 +28,34 @@ def marker_of(view: FunctionView) -> int:
     patterns = view.module.project.settings.sla.decorators
     for name, index in view.decorators:
         if parent is not None and any(matches(pattern, name or spelled(parent, index)) for pattern in patterns):
+            if patterns == SlaSettings().decorators and _only_transacts(parent, index):
+                continue
             return index
     return -1
+
+
+def _only_transacts(view: FunctionView, decorator: int) -> bool:
+    """Whether a decorator is given nothing, and its definition is in sight and wraps what it decorates in a database
+    transaction: it enters one, or commits, and takes back what has failed."""
+    node = view.nodes[decorator]
+    if isinstance(node, Call) and node.args:
+        return False
+    definition = view.definition_of(node.func if isinstance(node, Call) else decorator)
+    pending = [definition] if definition is not None else []
+    while pending:
+        inner = pending.pop()
+        pending += inner.children
+        entered = [inner.text(each.context) for each in inner.nodes if isinstance(each, Enter)]
+        members = {call.member for call in inner.calls}
+        if any("transaction" in text.lower() for text in entered) or (
+            any(name.startswith("commit") for name in members) and bool(members & _TAKING_BACK)
+        ):
+            return True
+    return False
+
+
+_TAKING_BACK = frozenset({"rollback", "abort", "roll_back"})
+"""What ends a transaction that has failed."""
 
 
 def is_named(view: FunctionView) -> bool:
