@@ -110,6 +110,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     it may go on for as long as the program does, by design (a stream of events).
     `refuses_none`: None as the timeout is an error.
     `local_schemes`: URLs, as its first argument, that it opens without a network (`data`, `file`).
+    `given_url`: its first argument may be a text or a file as well, which it reads: it asks somebody only for a URL.
     `set_by`: methods that tell its instance how long to wait (`settimeout`), and `set_by_options` constants that do so
     among the arguments of another method: `default` is then that of an instance which was told nothing since it was
     made. `unless_made_with`: constants that among the arguments of its instance's constructor make it return without
@@ -139,6 +140,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     whole: bool = False
     refuses_none: bool = False
     local_schemes: tuple[str, ...] = ()
+    given_url: bool = False
     set_by: tuple[str, ...] = ()
     set_by_options: tuple[str, ...] = ()
     unless_made_with: tuple[str, ...] = ()
@@ -611,7 +613,7 @@ class Lock(_Entry, frozen=True, kw_only=True):
     """A type that is acquired and released: locks, semaphores, conditions, limiters.
 
     `acquire` and `release` are its methods, the usual one first. `awaited`: acquiring is a coroutine. `thread`: it
-    holds up threads, and blocks the one that waits for it.
+    holds up threads, and blocks the one that waits for it. `reentrant`: the thread that holds it gets it again.
     """
 
     type: Names
@@ -619,6 +621,7 @@ class Lock(_Entry, frozen=True, kw_only=True):
     release: tuple[str, ...] = ("release",)
     awaited: bool = False
     thread: bool = False
+    reentrant: bool = False
 
 
 class Waiter(_Entry, frozen=True, kw_only=True):

@@ -107,7 +107,7 @@ def _may_time(cls: FunctionView) -> bool:
         return True
     parts = list(classes)
     for part in parts:
-        if len(parts) > MAX_PARTS or _speaks_of_timeouts(part):
+        if len(parts) > MAX_PARTS or speaks_of_timeouts(part):
             return True
         for view in (part, *part.children):
             called = (call.callee for call in view.calls)
@@ -115,7 +115,8 @@ def _may_time(cls: FunctionView) -> bool:
     return False
 
 
-def _speaks_of_timeouts(view: FunctionView) -> bool:
+def speaks_of_timeouts(view: FunctionView) -> bool:
+    """Whether the text of a function or class has the word in it."""
     return "timeout" in view.module.source.text[view.facts.start : view.facts.end].lower()
 
 

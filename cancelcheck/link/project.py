@@ -33,6 +33,7 @@ from cancelcheck.model.facts import (
 from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
+    from cancelcheck.catalog.schema import Kind
     from cancelcheck.link.cleanup.cleanup import Missed
     from cancelcheck.link.contexts.forwarding import Unforwarded
     from cancelcheck.link.contexts.habits import Habit
@@ -167,6 +168,7 @@ class ModuleView:
         self.carriers: dict[int, tuple[Carrier, ...]] = {}
         self.unforwarded: dict[int, tuple[Unforwarded, ...]] = {}
         self.default_timeout: bool | None = None
+        self.first_commands: dict[tuple[str, Kind], tuple[int, int]] | None = None
         self.only_runs: bool | None = None
         self.values: dict[tuple[int, int], Value | None] = {}
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}

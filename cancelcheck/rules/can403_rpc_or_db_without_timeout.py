@@ -26,9 +26,10 @@ project whose name says that it is one for such calls goes before it.
 ## Known limits
 A client is reported once, where it is made, when the library takes the bound there; at the call when only the call
 takes it. Connections without a bound are reported by default, those to this very machine (`localhost`) and commands
-without one with `--strict`, and so are remote calls that answer with a stream, which may stay open by design. A bound
-in a URL that is no literal is trusted. Where a library's default changed, that of the release counts that the project
-asks for, else of the newest.
+without one with `--strict` (where a command takes no timeout of its own, the first one in a file that asks through that
+library: the bound belongs to the connection), and so are remote calls that answer with a stream, which may stay open by
+design. A bound in a URL that is no literal is trusted. Where a library's default changed, that of the release counts
+that the project asks for, else of the newest.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.promises.relaying import is_unrelayed
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
-from cancelcheck.link.timeouts.connecting import is_on_this_machine, open_wait
+from cancelcheck.link.timeouts.connecting import is_on_this_machine, is_one_of_many, open_wait
 from cancelcheck.link.timeouts.giving import passed
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.wrappers import left_endless
@@ -61,7 +62,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             continue  # the caller's own timeout is not passed: that is said there
         found = open_wait(call)
         if found is not None:
-            if found.entry.kind not in _KINDS:
+            if found.entry.kind not in _KINDS or is_one_of_many(call, found):
                 continue
             command = found.what == "command"
             keyword = next(iter(getattr(found.entry, "command", ())), "") if command else ""
@@ -75,7 +76,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 fix=ctx.fix("pass a timeout", Safety.UNSAFE, *edits) if edits else None,
                 strict=(command and found.entry.kind in _ASKS)
                 or getattr(found.entry, "streams", False)
-                or (found.what == "connection" and is_on_this_machine(call)),
+                or (found.what == "connection" and is_on_this_machine(call))
+                or fn.module.is_harness,
             )
             continue
         endless = next((at for at in endless_calls(call) if at.api.kind in _KINDS and not at.given), None)

@@ -76,7 +76,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     f"`{call.text}(…)` has no timeout: {library_of(call.target)} waits forever by default",
                     help=timeout_to_pass(call, found.entry),
                     fix=ctx.fix("pass a timeout", Safety.UNSAFE, *edits) if edits else None,
-                    strict=kind in _STREAMS or (found.what == "command" and call.member not in _CONNECTS),
+                    strict=kind in _STREAMS
+                    or (found.what == "command" and call.member not in _CONNECTS)
+                    or is_on_this_machine(call)
+                    or fn.module.is_harness,
                 )
             continue
         endless = next((at for at in endless_calls(call) if at.api.kind in _ERRANDS and not at.given), None)

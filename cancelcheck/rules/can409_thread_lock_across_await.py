@@ -32,7 +32,8 @@ class Account:
 There is no fix: the lock's type has to change where it is made, and with it every use.
 
 ## Known limits
-A lock that is acquired and released by hand is not looked at, nor one whose type cannot be resolved.
+A lock that is acquired and released by hand is not looked at, nor one whose type cannot be resolved. One that its
+thread gets again (`RLock`) is reported with `--strict` only: the next task gets it, too, and does not block the loop.
 """
 
 from __future__ import annotations
@@ -58,17 +59,21 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if held is None:
             continue
         waits = fn.text(held.wait)
+        harm = (
+            "other threads wait as long, and it keeps no other task out"
+            if held.reentrant
+            else ("the next task that takes it blocks the event loop")
+        )
         yield ctx.report(
             fn,
             node.context,
-            f"thread lock `{fn.text(node.context)}` is held while line {fn.line(held.wait)} waits: "
-            "the next task that takes it blocks the event loop",
+            f"thread lock `{fn.text(node.context)}` is held while line {fn.line(held.wait)} waits: {harm}",
             help="Use the framework's own lock, or give this one back before the await.",
             trace=(
                 *((ctx.step(held.lock[0], held.lock[1], "the lock is taken here"),) if held.lock else ()),
                 ctx.step(fn, held.wait, f"`{waits}` gives the event loop away"),
             ),
-            strict=may_be_alone(fn),
+            strict=held.reentrant or may_be_alone(fn),
         )
 
 

@@ -337,10 +337,11 @@ def _is_pair(taker: FunctionView, giver: FunctionView) -> bool:
 
 class WaitUnderLock(NamedTuple):
     """A wait that is made while a thread's lock is held. `lock` is where a context manager of the project takes it,
-    None where the `with` itself does."""
+    None where the `with` itself does; `reentrant`: its thread gets it again, and so does every other task of it."""
 
     wait: int
     lock: tuple[FunctionView, int] | None
+    reentrant: bool
 
 
 def wait_under_lock(view: FunctionView, index: int) -> WaitUnderLock | None:
@@ -366,7 +367,10 @@ def wait_under_lock(view: FunctionView, index: int) -> WaitUnderLock | None:
         return bool(key) and call.member in release and view.key(call.receiver) == key
 
     wait = reaches(view, start_at(view, view.regions[enter.region].entry), waits, gives_back)
-    return WaitUnderLock(wait, lock) if wait >= 0 else None
+    if wait < 0:
+        return None
+    held = entry if lock is None else _thread_lock(*lock)
+    return WaitUnderLock(wait, lock, held is not None and held.reentrant)
 
 
 def _thread_lock(view: FunctionView, index: int) -> schema.Lock | None:

@@ -41,7 +41,7 @@ from cancelcheck.model.facts import (
 )
 
 if TYPE_CHECKING:
-    from cancelcheck.link.function import FunctionView
+    from cancelcheck.link.function import CallSite, FunctionView
 
 NodeTest = Callable[[int], bool]
 
@@ -1214,6 +1214,19 @@ def holding_at(view: FunctionView, index: int) -> set[str]:
         for key, positive in conditions(view, test, branch)
         if positive is branch and not _is_bound_below(view, key, at, above)
     }
+
+
+def found_true(view: FunctionView, index: int, place: int) -> Iterator[CallSite]:
+    """The questions that all ways to a node have asked of what stands at a place, by a method of it, and that were
+    answered yes (`url.startswith("data:")`)."""
+    key = view.key(place)
+    above = _dominators(view) if key else []
+    for at, test, branch in _tests_above(view, view.block_of(index)) if key else ():
+        for clause, outcome in _told(view, test, branch, frozenset()):
+            call = view.call_at(clause)
+            if outcome and call is not None and call.receiver >= 0 and view.key(call.receiver) == key:
+                if not _is_bound_below(view, key, at, above):
+                    yield call
 
 
 def is_of_another_type(view: FunctionView, index: int, place: int) -> bool:

@@ -12,6 +12,7 @@ from cancelcheck.model.facts import (
     Assign,
     Attr,
     Call,
+    Const,
     Enter,
     FunctionKind,
     Name,
@@ -213,6 +214,11 @@ def is_bounded(view: FunctionView, index: int, depth: int = 3) -> bool:
         for region in view.regions_around(index)
     ):
         return True
+    return _is_wrapped(view, index) or (depth > 0 and _every_caller_bounds(view, depth))
+
+
+def _is_wrapped(view: FunctionView, index: int) -> bool:
+    """Whether an awaitable is handed to something that bounds it: directly, in a collection, or by a local."""
     at = index
     while at >= 0:
         use = view.use(at)
@@ -223,12 +229,37 @@ def is_bounded(view: FunctionView, index: int, depth: int = 3) -> bool:
             if entry is not None and entry.entering is schema.Entering.AWAIT:
                 if bound_of_scope(entry, wrapper) is not Bound.FOREVER:
                     return True
+            elif entry is None and _is_given_time(wrapper, at):
+                return True
             at = use.node
         elif use.kind in ("awaited", "element"):
             at = use.node
+        elif use.kind == "bound" and view.call_at(index) is not None and at == index:
+            return any(user is view and _is_wrapped(view, read) for user, read in view.reads(use.name))
         else:
             break
-    return depth > 0 and _every_caller_bounds(view, depth)
+    return False
+
+
+_TIMES = ("timeout", "deadline")
+
+
+def _is_given_time(wrapper: CallSite, awaitable: int) -> bool:
+    """Whether a call that is handed an awaitable is handed a time for it, too: by a keyword, or a parameter of the
+    project's function, that says so, and not None."""
+    if wrapper.target and wrapper.fn.module.project.catalog.has(wrapper.target):
+        return False  # the catalogue says what it does with it
+    fn = wrapper.fn
+    params = [param.name for param in wrapper.callee.facts.params] if wrapper.callee is not None else []
+    if wrapper.callee is not None and params[:1] == [wrapper.callee.self_name]:
+        params = params[1:]
+    for at, arg in enumerate(wrapper.node.args):
+        name = arg.keyword or (params[at] if at < len(params) and not arg.star else "")
+        node = fn.nodes[arg.value]
+        none = isinstance(node, Const) and node.kind == "none"
+        if arg.value != awaitable and not none and any(word in name.lower() for word in _TIMES):
+            return True
+    return False
 
 
 def _may_bound(view: FunctionView, index: int) -> bool:

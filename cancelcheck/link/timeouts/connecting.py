@@ -11,9 +11,11 @@ from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.waits import Verdict, client_of, defers, every_call_timed, judge, judge_client
 from cancelcheck.link.values import Bound, ValueKind, bound_of, evaluate
+from cancelcheck.model.facts import Attr, Name, Operation
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite
+    from cancelcheck.link.project import ModuleView
 
 
 class Open(NamedTuple):
@@ -41,6 +43,32 @@ def open_wait(call: CallSite) -> Open | None:
     return Open(api, _word(api, call))
 
 
+def is_one_of_many(call: CallSite, found: Open) -> bool:
+    """Whether a command takes no timeout, so that only the connection could bound it, and another one through the same
+    library stands before it in the file: it is one defect."""
+    if found.what != "command" or not isinstance(found.entry, schema.Api) or found.entry.timeout:
+        return False
+    first = _first_commands(call.fn.module).get((call.target.partition(".")[0], found.entry.kind))
+    return first is not None and first != (call.fn.index, call.index)
+
+
+def _first_commands(module: ModuleView) -> dict[tuple[str, schema.Kind], tuple[int, int]]:
+    """The first command of a file, for each library and kind, that waits forever and takes no timeout; looked up
+    once."""
+    if module.first_commands is None:
+        module.first_commands = {}
+        for view in module.functions:
+            for call in view.calls:
+                api = module.project.catalog.api(call.target)
+                key = (call.target.partition(".")[0], api.kind) if api is not None and not api.timeout else None
+                if key is None or key in module.first_commands:
+                    continue
+                found = open_wait(call)
+                if found is not None and found.what == "command" and found.entry is api:
+                    module.first_commands[key] = (view.index, call.index)
+    return module.first_commands
+
+
 def is_its_own(call: CallSite) -> bool:
     """Whether a call stands in the very library that it calls: what that waits for is its own choice, and for those who
     use it to say. (A file `http.py` is not the standard library.)"""
@@ -53,10 +81,26 @@ _THIS_MACHINE = re.compile(r"(?:^|//|@|host=)(?:localhost|127\.0\.0\.1|\[?::1\]?
 
 
 def is_on_this_machine(call: CallSite) -> bool:
-    """Whether a client is told to connect to this very machine: it takes the connection at once, or refuses it."""
+    """Whether a client is told to connect to this very machine, by its address or by a name in it: it takes the
+    connection at once, or refuses it."""
+    if any(_says_so(call, argument.value) for argument in call.node.args):
+        return True
     values = [evaluate(call.fn, argument.value) for argument in call.node.args if not argument.star]
     addresses = [item for value in values for item in (value, *value.items[:1])]  # a socket's is a pair
     return any(value.kind is ValueKind.TEXT and _THIS_MACHINE.search(value.text) is not None for value in addresses)
+
+
+_NAMED = re.compile(r"local_?host|loop_?back", re.IGNORECASE)
+
+
+def _says_so(call: CallSite, argument: int) -> bool:
+    """Whether an argument says by a name in it, whatever else may be asked there instead, that it is this machine."""
+    fn = call.fn
+    inside = [fn.nodes[at] for at in fn.operands_within(argument)]
+    if any(isinstance(node, Operation) and node.op in ("or", "if", "and") for node in inside):
+        return False
+    names = (node.id if isinstance(node, Name) else node.attr for node in inside if isinstance(node, (Name, Attr)))
+    return any(_NAMED.search(name) is not None for name in names)
 
 
 def _word(api: schema.Api, call: CallSite) -> str:

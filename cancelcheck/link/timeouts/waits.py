@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
-from cancelcheck.link.adapters import is_customised
+from cancelcheck.link.adapters import is_customised, speaks_of_timeouts
 from cancelcheck.link.arguments import mentions
+from cancelcheck.link.paths.flow import found_true
 from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.telling import may_be_told
 from cancelcheck.link.values import Bound, Value, bound_of, evaluate
@@ -109,7 +110,21 @@ def asks_nobody(call: CallSite, api: schema.Api) -> bool:
         return True
     if any(call.argument(name) is not None for name in api.unless):
         return True
+    if api.given_url and not _is_url(call):
+        return True
     return bool(api.local_schemes) and _is_local(call, api.local_schemes)
+
+
+def _is_url(call: CallSite) -> bool:
+    """Whether what is read is a URL: it is written as one, or the name of what holds it says so."""
+    if not call.positional:
+        return False
+    view, at = call.fn.variable_at(call.positional[0]) or (call.fn, call.positional[0])
+    if re.match(r"[rbfu]*[\"']+https?:", view.text(at).lower()):
+        return True
+    return (
+        re.search(r"(?<![a-z])(?:ur[il]s?|links?|href)(?![a-z])", call.fn.text(call.positional[0]).lower()) is not None
+    )
 
 
 def _is_local(call: CallSite, schemes: tuple[str, ...]) -> bool:
@@ -121,6 +136,10 @@ def _is_local(call: CallSite, schemes: tuple[str, ...]) -> bool:
     text = view.text(at)
     if any(text.lower().lstrip("rbfu").lstrip("\"'").startswith(f"{scheme}:") for scheme in schemes):
         return True
+    for asked in found_true(call.fn, call.index, call.positional[0]):
+        told = call.fn.nodes[asked.positional[0]] if asked.member == "startswith" and asked.positional else None
+        if isinstance(told, Const) and str(told.value).partition(":")[0] in schemes and ":" in str(told.value):
+            return True
     names = f"{call.fn.text(call.positional[0])} {call.fn.name}".lower()
     return re.search(rf"(?<![a-z])(?:{'|'.join(schemes)})_?ur[il]", names) is not None
 
@@ -152,12 +171,19 @@ def judge_client(call: CallSite, client: schema.Client) -> Wait:
 
 def defers(call: CallSite, client: schema.Client) -> bool:
     """Whether a constructor is given something that may set a bound in a way not seen here."""
-    if any(arg.star for arg in call.node.args):
+    if any(arg.star for arg in call.node.args) or _is_bounded_by_subclass(call):
         return True
     return any(
         call.argument(name, client.defers_position if at == 0 else -1) is not None
         for at, name in enumerate(client.defers)
     )
+
+
+def _is_bounded_by_subclass(call: CallSite) -> bool:
+    """Whether it is the base of a class that is made, and the class speaks of a timeout in another method: it may
+    connect in its own way."""
+    owner = call.fn.owner if call.member == "__init__" else None
+    return owner is not None and any(speaks_of_timeouts(method) for method in owner.children if method is not call.fn)
 
 
 def is_plain(call: CallSite, instance: Instance) -> bool:
