@@ -1,16 +1,18 @@
 """Changes rules and what they ask, one small change at a time, and looks whether a fixture notices.
 
     python tools/mutate.py cancelcheck/rules/can101_lost_task.py            every change of a file
-    python tools/mutate.py cancelcheck/link/values.py --sample 60 --seed 1   some of them
+    python tools/mutate.py cancelcheck/link --total 300 --seed 1             some of all files of a folder
     python tools/mutate.py cancelcheck/rules --sample 5                      some of each file of a folder
     python tools/mutate.py FILE --line 57                                    those of one line
 
 A comparison is turned round, `and` becomes `or`, a `not` is dropped, a condition is always true or never, a constant is
 another one, a `return` gives nothing, a statement is left out. The fixtures are run in this one process with the
-changed function in the place of the right one: for a rule those of its folder, all projects, and those of the other
-rules, for another module those that call the function. What a rule says (messages, helps, traces) is left as it is:
-fixtures tell places. What no fixture notices is shown with its line; it is a fixture that is missing, code that nobody
-needs, or the same in other words. Ends in 1 when fewer than `--least` in 100 are noticed. Needs the `dev` extra.
+changed function in the place of the right one: the files of all rules, all projects, and the budgets, of these those
+that come to the changed statement, which is written down for each of them first. What a rule says (messages, helps,
+traces) is left as it is: fixtures tell places. What no fixture notices is shown with its line; it is a fixture that is
+missing, code that nobody needs, or the same in other words. What has been read and is the same in other words stands
+in `tools/mutants.toml` with its reason, and is counted by itself. Ends in 1 when fewer than `--least` in 100 of the
+others are noticed. Needs the `dev` extra.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ import itertools
 import random
 import sys
 import time
+import tomllib
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,18 +39,24 @@ sys.path.insert(0, str(ROOT))
 
 from cancelcheck.engine import pipeline, watch  # noqa: E402
 from cancelcheck.fixing import fix_until_stable  # noqa: E402
+from cancelcheck.link.promises import marking  # noqa: E402
 from cancelcheck.model.facts import ModuleFacts  # noqa: E402
 from cancelcheck.model.source import SourceFile  # noqa: E402
+from tests.support.budgets import budget_problems  # noqa: E402
 from tests.support.checking import check_fixture, file_problems, project_problems  # noqa: E402
-from tests.support.fixtures import fixed_path, project_cases, read_fixture, single_files  # noqa: E402
+from tests.support.fixtures import budget_cases, fixed_path, project_cases, read_fixture, single_files  # noqa: E402
 
 SECONDS = 5.0
 """Processor time for one file of a fixture: a change may make an endless loop."""
 
+READ = ROOT / "tools" / "mutants.toml"
+"""Changes that were read and are the same in other words."""
+
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: in the function `name`, what stands from `start` to `end` becomes `text`."""
+    """One change: in the function `name`, what stands from `start` to `end` becomes `text`. It is come to where one of
+    the lines `first` to `last` is."""
 
     name: str
     line: int
@@ -53,6 +64,29 @@ class Mutant:
     end: int
     text: str
     what: str
+    first: int
+    last: int
+
+
+@dataclass
+class Changed:
+    """A file of which changes are tried. `reached` has, for each line, the cases that come to it."""
+
+    path: Path
+    text: str
+    module: ModuleType
+    mutants: list[Mutant]
+    reached: dict[int, list[int]] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """Its path from the root."""
+        return self.path.relative_to(ROOT).as_posix()
+
+    def words(self, mutant: Mutant) -> tuple[str, str, str, str, str]:
+        """What a change is known by, wherever its line has gone: file, function, line, what was there, what is."""
+        line = self.text.splitlines()[mutant.line - 1].strip()
+        return self.shown, mutant.name, line, one_line(self.text[mutant.start : mutant.end]), one_line(mutant.text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,36 +94,78 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("paths", type=Path, nargs="+")
     parser.add_argument("--sample", type=int, help="so many changes of each file")
+    parser.add_argument("--total", type=int, help="so many changes of all files together")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--line", type=int)
     parser.add_argument("--least", type=float, default=0.0, help="in 100")
     given = parser.parse_args(arguments)
-    watch.LIMIT = SECONDS
     pipeline.lower_module = kept_facts(pipeline.lower_module)
-    noticed = total = 0
-    for file in python_files(given.paths):
-        text = file.read_text("utf-8")
-        mutants = [mutant for mutant in mutants_of(text) if given.line in (None, mutant.line)]
-        if given.sample is not None and len(mutants) > given.sample:
-            mutants = sorted(random.Random(given.seed).sample(mutants, given.sample), key=lambda m: (m.start, m.text))
-        if not mutants:
-            continue
+    files = chosen([changed(path) for path in python_files(given.paths)], given)
+    cases = all_cases()
+    watch.LIMIT = 100 * SECONDS
+    started = time.process_time()
+    note_reached(files, cases)
+    print(f"{len(cases)} cases, and what they come to: {time.process_time() - started:.0f} s", flush=True)
+    watch.LIMIT = SECONDS
+    read = read_before()
+    count: Counter[str] = Counter()
+    for file in files:
         started = time.process_time()
-        killed = [mutant for mutant in tried(file, text, mutants) if mutant is not None]
-        noticed += len(killed)
-        total += len(mutants)
-        shown = file.resolve().relative_to(ROOT)
+        here = Counter(tried(file, cases, read))
+        count += here
         took = time.process_time() - started
-        print(f"{shown}: {len(killed)} of {len(mutants)} noticed, {took:.0f} s", flush=True)
-    share = 100 * noticed / total if total else 100.0
-    print(f"{noticed} of {total} noticed: {share:.0f} in 100")
-    return 1 if share < given.least else 0
+        print(f"{file.shown}: {counted(here)}, {took:.0f} s", flush=True)
+    print(counted(count))
+    open_ones = count.total() - count["the same"]
+    return 1 if open_ones and 100 * count["noticed"] / open_ones < given.least else 0
+
+
+def counted(count: Counter[str]) -> str:
+    """How many changes of how many were noticed."""
+    others = count.total() - count["the same"]
+    share = f" ({100 * count['noticed'] / others:.0f} in 100)" if others else ""
+    same = f", {count['the same']} more are the same in other words" if count["the same"] else ""
+    return f"{count['noticed']} of {others} noticed{share}{same}"
 
 
 def python_files(paths: Iterable[Path]) -> Iterator[Path]:
     """The files, and those below the folders."""
     for path in paths:
         yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def changed(path: Path) -> Changed:
+    """A file with every change of it that makes a program."""
+    text = path.read_text("utf-8")
+    name = ".".join(path.resolve().relative_to(ROOT).with_suffix("").parts)
+    module = importlib.import_module(name.removesuffix(".__init__"))
+    mutants = [mutant for mutant in mutants_of(text) if function_of(module, mutant.name) is not None]
+    return Changed(path.resolve(), text, module, mutants)
+
+
+def chosen(files: Sequence[Changed], given: argparse.Namespace) -> list[Changed]:
+    """The files with those of their changes that are asked for."""
+    for file in files:
+        if given.line is not None:
+            file.mutants = [mutant for mutant in file.mutants if mutant.line == given.line]
+        if given.sample is not None and len(file.mutants) > given.sample:
+            file.mutants = random.Random(given.seed).sample(file.mutants, given.sample)
+    every = [(at, mutant) for at, file in enumerate(files) for mutant in file.mutants]
+    if given.total is not None and len(every) > given.total:
+        kept = random.Random(given.seed).sample(every, given.total)
+        for at, file in enumerate(files):
+            file.mutants = [mutant for place, mutant in kept if place == at]
+    for file in files:
+        file.mutants.sort(key=lambda mutant: (mutant.start, mutant.end, mutant.text))
+    return [file for file in files if file.mutants]
+
+
+def read_before() -> set[tuple[str, ...]]:
+    """The words of the changes that are the same as what was there."""
+    if not READ.exists():
+        return set()
+    entries = tomllib.loads(READ.read_text("utf-8")).get("same", [])
+    return {tuple(str(entry[key]) for key in ("file", "function", "line", "was", "is")) for entry in entries}
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------
@@ -123,10 +199,38 @@ def mutants_of(text: str) -> list[Mutant]:
 
     found: list[Mutant] = []
     for name, function in functions_in(ast.parse(text)):
+        headers = headers_in(function)
         for node in inner_nodes(function):
             for start, end, new, what in changes(node, text, place):
-                found.append(Mutant(name, node.lineno, start, end, new, what))
-    return sorted(set(found), key=lambda mutant: (mutant.start, mutant.end, mutant.text))
+                first, last = headers[node.lineno]
+                found.append(Mutant(name, node.lineno, start, end, new, what, first, last))
+    return sorted(
+        {mutant for mutant in found if code_of(changed_text(text, mutant), "", mutant.name) is not None},
+        key=lambda mutant: (mutant.start, mutant.end, mutant.text),
+    )
+
+
+def changed_text(text: str, mutant: Mutant) -> str:
+    """A module's text with the change in it."""
+    return text[: mutant.start] + mutant.text + text[mutant.end :]
+
+
+def headers_in(function: ast.FunctionDef) -> dict[int, tuple[int, int]]:
+    """For each line of a function from where to where the statement goes that it is part of; of one with statements
+    in it what stands before them."""
+    found: dict[int, tuple[int, int]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            inner = getattr(node, "body", None) or getattr(node, "cases", None)
+            start = getattr(node, "lineno", None) or node.pattern.lineno  # type: ignore[union-attr]
+            if not isinstance(inner, list):
+                last = node.end_lineno
+            else:
+                begun = inner[0].pattern.lineno if isinstance(inner[0], ast.match_case) else inner[0].lineno
+                last = max(start, begun - 1)
+            for line in range(start, (last or start) + 1):
+                found[line] = min(start, found.get(line, (start, 0))[0]), max(last or start, found.get(line, (0, 0))[1])
+    return found
 
 
 def functions_in(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -206,7 +310,7 @@ def changes(node: Any, text: str, place: Callable[[ast.AST], tuple[int, int]]) -
             yield start, end, str(not node.value), "the other"
         case ast.Constant(value=int()):
             yield start, end, str(node.value + 1), "one more"
-        case ast.Return(value=value) if value is not None and here != "return None":
+        case ast.Return(value=value) if value is not None and here not in ("return None", "return False"):
             yield start, end, "return None", "returns nothing"
         case ast.Continue():
             yield start, end, "break", "break"
@@ -217,9 +321,14 @@ def changes(node: Any, text: str, place: Callable[[ast.AST], tuple[int, int]]) -
                 yield start, end, "pass", f"without `{short(here)}`"
 
 
-def short(text: str) -> str:
+def one_line(text: str) -> str:
     """A piece of code on one line."""
-    line = " ".join(text.split())
+    return " ".join(text.split())
+
+
+def short(text: str) -> str:
+    """The beginning of one."""
+    line = one_line(text)
     return line if len(line) < 60 else line[:57] + "…"
 
 
@@ -229,48 +338,100 @@ Case = Callable[[], bool]
 """Whether a fixture is reported as it says."""
 
 
-def tried(file: Path, text: str, mutants: Sequence[Mutant]) -> Iterator[Mutant | None]:
-    """Each of the changes that a fixture notices; None for, and a line about, each that none does."""
-    name = ".".join(file.resolve().relative_to(ROOT).with_suffix("").parts)
-    module = importlib.import_module(name)
-    cases = cases_for(file)
-    callers = called_by(module, text, cases) if file.parent.name != "rules" else {}
-    for mutant in mutants:
-        code = code_of(text[: mutant.start] + mutant.text + text[mutant.end :], str(file), mutant.name)
-        function = function_of(module, mutant.name)
-        if code is None or function is None:
-            continue
+def all_cases() -> list[Case]:
+    """The fixtures that a change is tried on."""
+    cases: list[Case] = []
+    for strict in (True, False):
+        cases += [functools.partial(file_holds, path, strict) for path in single_files()]
+        cases += [functools.partial(project_holds, case, strict) for case in project_cases()]
+    return cases + [functools.partial(budget_holds, case) for case in budget_cases()]
+
+
+def note_reached(files: Sequence[Changed], cases: list[Case]) -> None:
+    """Write down for each line of the files the cases that come to it, the quick ones first."""
+    lines: dict[str, set[int]] = {str(file.path): set() for file in files}
+
+    def enter(frame: FrameType, event: str, argument: object) -> Any:
+        seen = lines.get(frame.f_code.co_filename)
+        if seen is None:
+            return None
+
+        def step(frame: FrameType, event: str, argument: object) -> Any:
+            seen.add(frame.f_lineno)
+            return step
+
+        return step(frame, event, argument)
+
+    took: list[tuple[float, int, dict[str, set[int]]]] = []
+    for number, case in enumerate(cases):
+        for seen in lines.values():
+            seen.clear()
+        forget()
+        started = time.process_time()
+        sys.settrace(enter)
+        try:
+            held = case()
+        finally:
+            sys.settrace(None)
+        if not held:
+            raise SystemExit(f"error: it is not reported as it says: {case}")
+        took.append((time.process_time() - started, number, {path: set(seen) for path, seen in lines.items() if seen}))
+    took.sort(key=lambda entry: entry[:2])
+    for file in files:
+        for _, number, seen_in in took:
+            for line in seen_in.get(str(file.path), ()):
+                file.reached.setdefault(line, []).append(number)
+
+
+def tried(file: Changed, cases: Sequence[Case], read: set[tuple[str, ...]]) -> Iterator[str]:
+    """What becomes of each change: it is noticed, the same in other words, or missed, which a line tells of."""
+    killers: dict[str, list[int]] = {}
+    for mutant in file.mutants:
+        function = function_of(file.module, mutant.name)
+        code = code_of(changed_text(file.text, mutant), str(file.path), mutant.name)
+        assert function is not None
+        assert code is not None
+        reaching = {number: 0 for line in range(mutant.first, mutant.last + 1) for number in file.reached.get(line, ())}
+        # what has noticed a change of this function is the likeliest to notice another
+        likely = killers.setdefault(mutant.name, [])
+        order = [number for number in likely if number in reaching] + [n for n in reaching if n not in likely]
         before = function.__code__
-        some = cases if file.parent.name == "rules" else callers.get(mutant.name, [])
         function.__code__ = code
         try:
-            is_noticed = any(not holds(case) for case in some)
+            killer = next((number for number in order if not holds(cases[number])), None)
         finally:
             function.__code__ = before
-        if is_noticed:
-            yield mutant
+            forget()
+        if killer is not None:
+            if killer in likely:
+                likely.remove(killer)
+            likely.insert(0, killer)
+            yield "noticed"
+        elif file.words(mutant) in read:
+            yield "the same"
         else:
-            shown = short(text[mutant.start : mutant.end])
-            said = "nobody calls it" if not some else mutant.what
-            print(f"  {file.name}:{mutant.line} {mutant.name}: `{shown}` → `{short(mutant.text)}` ({said})", flush=True)
-            yield None
+            shown = short(file.text[mutant.start : mutant.end])
+            said = f"{mutant.what}; {len(order)} come to it" if order else "nothing comes to it"
+            print(
+                f"  {file.shown}:{mutant.line} {mutant.name}: `{shown}` → `{short(mutant.text)}` ({said})", flush=True
+            )
+            yield "missed"
+
+
+def forget() -> None:
+    """Leave nothing that one run has worked out to the next."""
+    for value in vars(marking).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()
 
 
 def holds(case: Case) -> bool:
     """Whether a fixture is reported as it says, which it is not where the run fails."""
+    forget()
     try:
         return case()
     except Exception:  # noqa: BLE001 - whatever comes of the change, it is noticed
         return False
-
-
-def cases_for(file: Path) -> list[Case]:
-    """The fixtures that a change of this file is tried on, the likeliest first."""
-    own = file.stem if file.parent.name == "rules" else ""
-    files = [path for path in single_files() if not own or path.parent.name == own]
-    cases: list[Case] = [functools.partial(file_holds, path, strict) for strict in (True, False) for path in files]
-    cases += [functools.partial(project_holds, case, strict) for strict in (True, False) for case in project_cases()]
-    return cases + [functools.partial(file_holds, path, True) for path in single_files() if path not in set(files)]
 
 
 def kept_facts(lower: Callable[[SourceFile], ModuleFacts]) -> Callable[[SourceFile], ModuleFacts]:
@@ -303,37 +464,19 @@ def project_holds(case: Path, strict: bool) -> bool:
     return not project_problems(case, strict=strict)
 
 
-def called_by(module: ModuleType, text: str, cases: Sequence[Case]) -> dict[str, list[Case]]:
-    """For each function of a module the fixtures that call it."""
-    codes: dict[CodeType, str] = {}
-    for name, _ in functions_in(ast.parse(text)):
-        function = function_of(module, name)
-        if function is not None:
-            codes[function.__code__] = name
-    found: dict[str, list[Case]] = {}
-    for case in cases:
-        seen: set[str] = set()
-
-        def note(frame: Any, event: str, argument: object, seen: set[str] = seen) -> None:
-            if event == "call" and (name := codes.get(frame.f_code)):
-                seen.add(name)
-
-        sys.setprofile(note)
-        try:
-            case()
-        finally:
-            sys.setprofile(None)
-        for name in seen:
-            found.setdefault(name, []).append(case)
-    return found
+def budget_holds(case: Path) -> bool:
+    """Whether the entry points of a project wait as long as they say."""
+    return not budget_problems(case)
 
 
 def code_of(text: str, file: str, name: str) -> CodeType | None:
     """The code of a function in a changed text; None where the change makes no program."""
-    try:
-        pending = [compile(text, file, "exec", dont_inherit=True)]
-    except SyntaxError:
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        try:
+            pending = [compile(text, file, "exec", dont_inherit=True)]
+        except SyntaxError:
+            return None
     while pending:
         code = pending.pop()
         if code.co_qualname == name:
