@@ -28,9 +28,10 @@ async def stop(task):
 There is no fix: what was to be ignored is for the author to say.
 
 ## Known limits
-With `--strict` only: at a task's root, in a `finally`, around waits for tasks or futures that others may cancel or for
-something shielded, and in an exit that hands the exception on as a value (`self.state.set_exception(exc)`).
-An `__exit__` is looked at only where its class also has an `__aexit__`, or this module enters it in an async function.
+Left alone is a `suppress` at a task's root, in a `finally`, around cleanup, and around waits for tasks or futures that
+others may cancel or for something shielded: what is to end ends, or is waited for until it has. So is an exit that
+hands the exception on as a value (`self.state.set_exception(exc)`): whoever takes it decides. An `__exit__` is looked
+at only where its class also has an `__aexit__`, or this module enters it in an async function.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from cancelcheck.link.paths.exits import swallowing_return
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.swallowing.cancellation import (
     exit_hands_on,
+    gives_back,
     is_root_region,
     joins_own_cancel,
     waits_for_others,
@@ -59,13 +61,12 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         yield from _suppressed(fn, ctx)
     if fn.name in ("__aexit__", "__exit__") and fn.owner is not None:
         index = swallowing_return(fn)
-        if index >= 0:
+        if index >= 0 and not exit_hands_on(fn):
             yield ctx.report(
                 fn,
                 index,
                 f"`{fn.owner.name}.{fn.name}` returns true for a cancellation: one in its `with` block is swallowed",
                 help="Return true only for the exceptions that it has dealt with.",
-                strict=exit_hands_on(fn),
             )
 
 
@@ -86,7 +87,9 @@ def _suppressed(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         joinable = catch.broad or any(entry.framework == "asyncio" for entry in catch.named)
         if is_raised_anyway(fn, region.parent) or (joinable and joins_own_cancel(fn, points)):
             continue
-        in_cleanup = innermost(fn, enter.context, RegionKind.FINALLY) >= 0
+        in_cleanup = innermost(fn, enter.context, RegionKind.FINALLY) >= 0 or gives_back(fn, points)
+        if in_cleanup or is_root_region(fn, index) or (joinable and waits_for_others(fn, points)):
+            continue
         yield ctx.report(
             fn,
             enter.context,
@@ -96,7 +99,6 @@ def _suppressed(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, points[0], f"`{fn.text(points[0])}` can be cancelled"),
                 ctx.step(fn, enter.context, "the cancellation is suppressed"),
             ),
-            strict=is_root_region(fn, index) or in_cleanup or (joinable and waits_for_others(fn, points)),
         )
 
 

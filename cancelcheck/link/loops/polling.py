@@ -34,7 +34,7 @@ def polls_by_loop(view: FunctionView) -> dict[int, list[tuple[CallSite, schema.P
         if loop < 0:
             continue
         for entry in entries:
-            if is_poll(call, entry) and not (entry.state and _is_stop_signal(call)):
+            if is_poll(call, entry) and not (entry.state and is_stop_signal(call)):
                 found.setdefault(loop, []).append((call, entry))
                 break
     return found
@@ -65,7 +65,8 @@ def is_poll(call: CallSite, entry: schema.Poll) -> bool:
     return False
 
 
-def _is_stop_signal(call: CallSite) -> bool:
+def is_stop_signal(call: CallSite) -> bool:
+    """Whether a call is about something whose name says that the work is over: `self._stopping.is_set()`."""
     name = call.fn.key(call.receiver).rpartition(".")[2].lower()
     return any(part in name for part in _STOP)
 

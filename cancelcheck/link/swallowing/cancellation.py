@@ -3,13 +3,22 @@ cancellation that is kept and raised later."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.paths.exceptions import Handler, caught_by, exception_types, handlers_of, is_cancellation_point
+from cancelcheck.link.loops.polling import is_stop_signal
+from cancelcheck.link.paths.exceptions import (
+    Handler,
+    cancels_when_gone,
+    caught_by,
+    exception_types,
+    handlers_of,
+    is_cancellation_point,
+)
 from cancelcheck.link.paths.flow import Escape, Place, holding_at, innermost, reaches, reaches_after, start_at
 from cancelcheck.link.paths.scopes import references, scope_of, scopes_around
 from cancelcheck.link.swallowing.catching import decides_unseen, escapes_of, is_exit, is_raised_anyway
@@ -521,7 +530,7 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
     unless the handler says how to go on, or what was waited for may have been cancelled itself."""
     if innermost(view, handler.node, RegionKind.FINALLY) < 0 and _is_always_raised(view, handler):
         return False
-    if decides_by_state(view, handler) or len({escape.kind for escape in lost}) > 1 or _sets_flag(view, handler):
+    if _has_decided(view, handler, lost) or _waits_to_be_told(view, points):
         return True
     if waits_for_others(view, points):
         return True
@@ -543,6 +552,103 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
         and not _stays_clear(call, handler)
         for user, call in references(view)
     )
+
+
+class Weight(enum.Enum):
+    """What becomes of a handler that ends a cancellation by name."""
+
+    TOLD = "told"
+    """Its harm is seen."""
+    ASKED = "asked"
+    """It may be meant, and callers that are not seen may go on without knowing."""
+    MEANT = "meant"
+    """It does no harm that could be seen: the task is over, somebody has decided, or another's end was waited for."""
+
+
+def weight(view: FunctionView, handler: Handler, points: list[int], lost: list[Escape]) -> Weight:
+    """What is to be made of a handler that ends a cancellation by name, where it is lost on the ways `lost`."""
+    if is_quiet_root(view, handler):
+        return Weight.MEANT
+    if not may_be_meant(view, handler, points, lost):
+        return Weight.TOLD
+    if _has_decided(view, handler, lost) or _waits_to_be_told(view, points):
+        return Weight.MEANT
+    if waits_for_others(view, points):
+        again = _asks_again(view, handler.node, lost) and not _drains(view, handler.node, points)
+        return Weight.ASKED if again or _scope_counts(view, handler) else Weight.MEANT
+    if not _is_open(view) or cancels_when_gone(view) or gives_back(view, points):
+        return Weight.MEANT
+    noted = _notes_on_object(view, handler) or all(_runs_callable(view, index) for index in points)
+    return Weight.MEANT if noted else Weight.ASKED
+
+
+def _has_decided(view: FunctionView, handler: Handler, lost: list[Escape]) -> bool:
+    """Whether a handler says itself how to go on: it raises on another way, leaves by more than one, or sets a flag."""
+    return decides_by_state(view, handler) or len({way.kind for way in lost}) > 1 or _sets_flag(view, handler)
+
+
+def _waits_to_be_told(view: FunctionView, points: list[int]) -> bool:
+    """Whether all that is waited for is an event whose name says that the work is over: a cancellation says the same,
+    and what follows is done at the end either way."""
+    for index in points:
+        node = view.nodes[index]
+        call = view.call_at(node.value) if isinstance(node, Await) else None
+        if call is None or call.member != "wait" or call.receiver < 0 or not is_stop_signal(call):
+            return False
+    return bool(points)
+
+
+def _drains(view: FunctionView, index: int, points: list[int]) -> bool:
+    """Whether the loop around a node goes on until the very task is done that is waited for in it: that has to finish,
+    however often its waiter is cancelled."""
+    loop = innermost(view, index, RegionKind.LOOP)
+    header = view.nodes[view.regions[loop].node] if loop >= 0 else None
+    if not isinstance(header, Test):
+        return False
+    asked = {
+        view.key(call.receiver)
+        for at in view.operands_within(header.value)
+        if (call := view.call_at(at)) is not None and call.member == "done" and call.receiver >= 0
+    } - {""}
+    return bool(asked) and all(any(view.key(at) in asked for at in view.operands_within(point)) for point in points)
+
+
+_KEEPING = frozenset({"abstract", "override", "staticmethod", "classmethod"})
+"""Roles of decorators that leave it to any caller to call a function."""
+
+
+def _is_open(view: FunctionView) -> bool:
+    """Whether anybody may await a function: its name is public, and it stands in a module or a class. What is private
+    and awaited by nobody in sight is started somewhere as a task, in all likelihood; a decorator calls it itself."""
+    name = view.name
+    if name.startswith("_") and not (name.startswith("__") and name.endswith("__")):
+        return False
+    parent = view.parent
+    while parent is not None and parent.facts.kind is FunctionKind.CLASS:
+        parent = parent.parent
+    if parent is not None and parent is not view.module.body:
+        return False
+    catalog = view.module.project.catalog
+    return all(catalog.decorator(decorator) in _KEEPING for decorator, _ in view.decorators)
+
+
+def _notes_on_object(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler notes on an object that it came to this: whoever has that can see it."""
+    return any(
+        isinstance(node := view.nodes[index], Assign)
+        and node.value >= 0
+        and isinstance(view.nodes[node.value], Const)
+        and any(not isinstance(view.nodes[at], Store) for at in node.targets)
+        for index in view.nodes_in(handler.region)
+    )
+
+
+def _runs_callable(view: FunctionView, index: int) -> bool:
+    """Whether a point awaits what a local callable gives: the work of others, who are called last of all."""
+    node = view.nodes[index]
+    call = view.nodes[node.value] if isinstance(node, Await) else None
+    func = view.nodes[call.func] if isinstance(call, Call) and call.func >= 0 else None
+    return isinstance(func, Name) and view.bindings(func.id).scope is view
 
 
 def _scope_counts(view: FunctionView, handler: Handler) -> bool:
@@ -598,13 +704,19 @@ def _uses_result(user: FunctionView, call: CallSite) -> bool:
 def may_be_join(view: FunctionView, handler: Handler, points: list[int]) -> bool:
     """Whether a broad handler may stand for a join, or for cleanup that has to go on: all that it is around waits for
     tasks that others may cancel, for something shielded, or gives something back, and no loop goes round again."""
-    if not waits_for_others(view, points) and not all(_gives_back(view, index) for index in points):
+    if not waits_for_others(view, points) and not gives_back(view, points):
         return False
     loop = innermost(view, handler.node, RegionKind.LOOP)
-    if not _is_in_open_loop(view, handler.node) or all(_is_taken_in(view, index, loop) for index in points):
+    if all(_is_taken_in(view, index, loop) for index in points):
         return True
-    return not any(
-        way.block >= 0 and view.is_inside(view.blocks[way.block].region, loop) for way in escapes_of(view, handler)
+    return not _asks_again(view, handler.node, escapes_of(view, handler))
+
+
+def _asks_again(view: FunctionView, index: int, ways: list[Escape]) -> bool:
+    """Whether a loop around a node that is not bounded by what it iterates over goes on by one of these ways."""
+    loop = innermost(view, index, RegionKind.LOOP)
+    return _is_in_open_loop(view, index) and any(
+        way.block >= 0 and view.is_inside(view.blocks[way.block].region, loop) for way in ways
     )
 
 
@@ -662,6 +774,11 @@ _NO_FAILURES = frozenset(
 """What says that waiting is over: by its time, by the end of what is waited for, or by that of the event loop."""
 
 _ALL_FAILURES = frozenset({"builtins.Exception", "builtins.BaseException"})
+
+
+def gives_back(view: FunctionView, points: list[int]) -> bool:
+    """Whether all that these points wait for is that something is given back."""
+    return all(_gives_back(view, index) for index in points)
 
 
 def _gives_back(view: FunctionView, index: int) -> bool:
@@ -838,13 +955,16 @@ def delivers_again(view: FunctionView) -> bool:
     catalog = view.module.project.catalog
     libraries = view.module.facts.libraries
     frameworks = [framework for framework in map(catalog.framework, libraries) if framework is not None]
+    # one that tells of a peer that is gone runs on another's tasks
+    frameworks = [framework for framework in frameworks if not framework.when_gone]
     return bool(frameworks) and all(framework.until_left for framework in frameworks)
 
 
 def goes_round(view: FunctionView, handler: Handler) -> bool:
-    """Whether a handler of a synchronous loop takes what ends a program, and lets the loop go on."""
+    """Whether a handler of a synchronous loop takes what ends a program, and lets the loop go on, which has no bound of
+    its own."""
     loop = next((around for around in view.loops_around(handler.node)), -1)
-    if loop < 0:
+    if loop < 0 or not _is_in_open_loop(view, handler.node):
         return False
     for earlier in handlers_of(view, handler.statement):
         if earlier.region == handler.region:
@@ -854,9 +974,11 @@ def goes_round(view: FunctionView, handler: Handler) -> bool:
             return False
     if decides_unseen(view, handler, is_exit):
         return False
+    header = view.regions[loop].node
     return any(
         escape.block >= 0
         and view.is_inside(view.blocks[escape.block].region, loop)
+        and reaches(view, Place(escape.block, escape.ways), lambda at: at == header) >= 0
         and not kept_cancellation(view, handler, escape)
         for escape in escapes_of(view, handler, is_exit)
     )
@@ -871,6 +993,12 @@ def is_quiet_root(view: FunctionView, handler: Handler) -> bool:
     if innermost(view, handler.node, RegionKind.LOOP) < 0 and is_program(view):
         return True
     return all(ends_quietly(view, escape) for escape in escapes_of(view, handler))
+
+
+def is_unthinking(view: FunctionView, handler: Handler) -> bool:
+    """Whether a handler takes everything without a word: a bare `except:`. Who writes `BaseException` at the root of a
+    task knows what else than errors it takes."""
+    return handler.excepts(view).caught < 0
 
 
 def is_program(view: FunctionView) -> bool:

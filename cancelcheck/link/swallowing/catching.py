@@ -271,6 +271,8 @@ def decides_unseen(view: FunctionView, handler: Handler, caught: LeafTest | None
         ):
             return True
         if isinstance(node, Test) and name:
+            if _asks_more(view, handler, node.value, caught or is_cancellation):
+                return True
             for leaf in clauses(view, node.value):
                 mentions = any(
                     isinstance(inner := view.nodes[at], Name) and inner.id == name for at in view.operands_within(leaf)
@@ -278,3 +280,13 @@ def decides_unseen(view: FunctionView, handler: Handler, caught: LeafTest | None
                 if mentions and _truth(view, handler, leaf, caught or is_cancellation) is None:
                     return True
     return False
+
+
+def _asks_more(view: FunctionView, handler: Handler, index: int, caught: LeafTest) -> bool:
+    """Whether a condition asks for this very exception, and for something else beside: `isinstance(exc, CancelledError)
+    and self.closing`."""
+    node = view.nodes[index]
+    if not isinstance(node, Operation) or node.op != "and":
+        return False
+    known = [_truth(view, handler, operand, caught) for operand in node.operands]
+    return True in known and None in known
