@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.reaching import chain_in
-from cancelcheck.link.promises.known import returned_function
+from cancelcheck.link.promises.wrapping import wrapper_of
 from cancelcheck.model.facts import Attr, FunctionKind, Lambda, Name
 
 if TYPE_CHECKING:
@@ -62,13 +62,7 @@ def _runs(call: CallSite) -> Iterator[FunctionView]:
 
 def wrappers_of(view: FunctionView) -> Iterator[FunctionView]:
     """What the project's decorators put in the place of a function."""
-    parent = view.parent
-    for _, index in view.decorators:
-        made = parent.call_at(index) if parent is not None else None
-        decorator = parent.definition_of(made.node.func if made is not None else index) if parent is not None else None
-        if decorator is None or decorator.facts.kind is not FunctionKind.DEF:
-            continue
-        inner = returned_function(decorator) if made is not None else decorator
-        wrapper = returned_function(inner, like=view) if inner is not None else None
+    for layer in range(len(view.decorators)):
+        wrapper = wrapper_of(view, layer)
         if wrapper is not None:
-            yield wrapper
+            yield wrapper.view

@@ -48,7 +48,6 @@ from cancelcheck.link.promises.known import (
     function_of,
     given_to,
     known_at_entry,
-    returned_function,
     thing_of,
     turns_of,
 )
@@ -67,6 +66,7 @@ from cancelcheck.link.promises.sums import (
     one_line,
 )
 from cancelcheck.link.promises.walking import Onward, State, Ways, may_go_on, ways_through
+from cancelcheck.link.promises.wrapping import wrapper_of
 from cancelcheck.link.threads.outlasting import endless_loops
 from cancelcheck.link.timeouts.retrying import endless_retries
 from cancelcheck.model.facts import (
@@ -211,7 +211,7 @@ class Reckoner:
                     continue
                 inner = self.called(func._replace(layer=layer + 1), made, given, math.inf)
                 return repeated(inner, course, parent, index, blocks=not view.is_async)
-            wrapper = _wrapper(view, layer)
+            wrapper = wrapper_of(view, layer)
             if wrapper is not None:
                 inside = Func(view, func.known, layer + 1, bound=given)
                 around = Known({**wrapper.known.held, wrapper.param: inside})
@@ -945,35 +945,6 @@ class _Walk:
 
 
 # --- the parts -------------------------------------------------------------------------------------------------------
-
-
-class _Wrapper(NamedTuple):
-    """The function that a decorator of the project puts in the place of another: the parameter through which it has
-    the other one, and what is known around it."""
-
-    view: FunctionView
-    param: str
-    known: Known
-
-
-def _wrapper(view: FunctionView, layer: int) -> _Wrapper | None:
-    parent = view.parent
-    assert parent is not None
-    index = view.decorators[layer][1]
-    made = parent.call_at(index)
-    decorator = parent.definition_of(made.node.func if made is not None else index)
-    if decorator is None or decorator.facts.kind is not FunctionKind.DEF:
-        return None
-    around = NOTHING
-    if made is not None:
-        around = given_to(made, decorator, NOTHING)
-        inner = returned_function(decorator)
-        if inner is None:
-            return None
-        decorator = inner
-    params = decorator.facts.params[1 if decorator.self_name else 0 :]
-    wrapper = returned_function(decorator, like=view)
-    return _Wrapper(wrapper, params[0].name, around) if wrapper is not None and params else None
 
 
 def _named(call: CallSite, func: Func) -> str:
