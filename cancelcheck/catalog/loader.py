@@ -283,6 +283,12 @@ class Catalog:
         """Whether any table speaks of this name."""
         return bool(self._entries(name)) or self.knows_type(name)
 
+    def tells(self, name: str) -> bool:
+        """Whether it is a type, or any table speaks of it besides the one of what does not fail; also of a type's own
+        `__init__`."""
+        found = self._entries(name)
+        return len(found) > ("harmless" in found) or self.knows_type(name.removesuffix(".__init__"))
+
     def bases(self, name: str) -> Iterator[str]:
         """The type itself, then the types whose methods it has too, nearest first."""
         pending = [name]

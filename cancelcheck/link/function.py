@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import bisect
 import builtins
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from cancelcheck.link.generated import generated_method
 from cancelcheck.link.instances import Instance, instance_of
@@ -29,6 +29,7 @@ from cancelcheck.model.facts import (
     Import,
     Iterate,
     Name,
+    Node,
     Operation,
     Param,
     Raise,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from cancelcheck.link.project import ModuleView
 
 _T = TypeVar("_T")
+_N = TypeVar("_N", bound=Node)
 
 MAX_TEXT = 60
 """Characters of source that a message quotes."""
@@ -218,11 +220,15 @@ class FunctionView:
         self.regions: list[Region] = facts.regions
         # answers to what every rule asks again of the same nodes and names
         self._paths: dict[int, str] = {}
+        self.paths_of_names: dict[str, str] = {}
+        self.instances_of_names: dict[str, Instance | None] = {}
         self._targets: dict[int, str] = {}
         self._bindings: dict[str, Binding] = {}
         self._definitions: dict[int, FunctionView | None] = {}
         self._partials: dict[int, list[CallSite]] = {}
         self._sites: dict[int, CallSite] = {}
+        self._told_calls: list[CallSite] | None = None
+        self._known_calls: list[CallSite] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.facts.kind} {self.module.name}:{self.facts.qualname}>"
@@ -308,17 +314,53 @@ class FunctionView:
         live = self.live_blocks
         dead = [block for index, block in enumerate(self.blocks) if block.end > block.start and index not in live]
         if not dead:
-            return list(self._calls.values())
+            return list(self.sites.values())
         unreached = {index for block in dead for index in range(block.start, block.end)}
-        return [call for index, call in self._calls.items() if index not in unreached]
+        return [call for index, call in self.sites.items() if index not in unreached]
+
+    @property
+    def told_calls(self) -> list[CallSite]:
+        """Those of its calls of which the catalogue says more than that they do not fail: one in thirty."""
+        known = self._told_calls
+        if known is None:
+            tells = self.module.project.catalog.tells
+            known = [call for call in self.calls if call.target and tells(call.target)]
+            if self.module.project.guard.is_settled:
+                self._told_calls = known
+        return known
+
+    @property
+    def known_calls(self) -> list[CallSite]:
+        """The same, and those that run a function or a class of the project."""
+        known = self._known_calls
+        if known is None:
+            told = set(self.told_calls)
+            known = [call for call in self.calls if call in told or call.callee is not None]
+            if self.module.project.guard.is_settled:
+                self._known_calls = known
+        return known
 
     @cached_property
-    def _calls(self) -> dict[int, CallSite]:
-        return {
-            index: self._sites.get(index) or CallSite(self, index, node)
-            for index, node in enumerate(self.nodes)
-            if isinstance(node, Call)
-        }
+    def sites(self) -> dict[int, CallSite]:
+        """All calls by their nodes, those that no path leads to among them."""
+        return {index: self._sites.get(index) or CallSite(self, index, node) for index, node in self.all_of(Call)}
+
+    @cached_property
+    def by_kind(self) -> dict[type[Node], list[int]]:
+        """Its nodes by their class, each in order: who looks for one kind need not go through all of them."""
+        found: dict[type[Node], list[int]] = {}
+        for index, node in enumerate(self.nodes):
+            kind = node.__class__
+            if kind in found:
+                found[kind].append(index)
+            else:
+                found[kind] = [index]
+        return found
+
+    def all_of(self, kind: type[_N]) -> list[tuple[int, _N]]:
+        """Its nodes of one kind, in order, each with its index."""
+        nodes: Sequence[Any] = self.nodes
+        return [(index, nodes[index]) for index in self.by_kind.get(kind, ())]
 
     @cached_property
     def calls_on(self) -> dict[str, list[CallSite]]:
@@ -334,8 +376,8 @@ class FunctionView:
         node = self.nodes[index] if index >= 0 else None
         if not isinstance(node, Call):
             return None
-        if "_calls" in self.__dict__:
-            return self._calls[index]
+        if "sites" in self.__dict__:
+            return self.sites[index]
         # who asks for one decorator of a module does not need all that the module calls
         found = self._sites.get(index)
         if found is None:
@@ -537,9 +579,8 @@ class FunctionView:
     def names_read(self) -> dict[str, list[int]]:
         """The names that it reads itself, each with its nodes in order."""
         found: dict[str, list[int]] = {}
-        for index, node in enumerate(self.nodes):
-            if isinstance(node, Name):
-                found.setdefault(node.id, []).append(index)
+        for index, node in self.all_of(Name):
+            found.setdefault(node.id, []).append(index)
         return found
 
     @cached_property
@@ -555,17 +596,16 @@ class FunctionView:
     def attributes_stored(self) -> dict[str, list[int]]:
         """Where it stores attributes, by their `key`."""
         found: dict[str, list[int]] = {}
-        for index, node in enumerate(self.nodes):
-            if isinstance(node, StoreAttr):
-                found.setdefault(self.key(index), []).append(index)
+        for index, _ in self.all_of(StoreAttr):
+            found.setdefault(self.key(index), []).append(index)
         return found
 
     @cached_property
     def asserted_types(self) -> dict[str, int]:
         """The locals of which an `assert isinstance(name, X)` says what they are, each with the node of X."""
         found: dict[str, int] = {}
-        for node in self.nodes:
-            call = self.call_at(node.value) if isinstance(node, Test) and node.kind == "assert" else None
+        for _, node in self.all_of(Test):
+            call = self.call_at(node.value) if node.kind == "assert" else None
             if call is None or len(call.positional) != 2 or self.path_of(call.node.func) != "builtins.isinstance":
                 continue
             told = self.nodes[call.positional[0]]
@@ -606,6 +646,29 @@ class FunctionView:
         known = self._paths.get(index)
         if known is not None:
             return known
+        attributes: list[str] = []
+        at = index
+        node = self.nodes[at]
+        while isinstance(node, Attr):
+            attributes.append(node.attr)
+            at = node.value
+            node = self.nodes[at]
+        path = self._path_of_name(node.id, at) if isinstance(node, Name) else ""
+        if path and attributes:
+            attributes.reverse()
+            path = f"{path}.{'.'.join(attributes)}"
+        if self.module.project.guard.is_settled:
+            self._paths[index] = path
+        return path
+
+    def _path_of_name(self, name: str, index: int) -> str:
+        """The dotted path of a name that is read at a node."""
+        scope, nodes = self.bindings(name)
+        if scope is None:
+            return "" if self.module.globals("*") and not _is_builtin(name) else f"builtins.{name}"
+        known = scope.paths_of_names.get(name)
+        if known is not None:
+            return known
         guard = self.module.project.guard
         mark = (self.module.source.path, self.index, index, "path")
         if mark in guard.paths:
@@ -613,27 +676,19 @@ class FunctionView:
         if not guard.enter(mark):
             return ""
         try:
-            path = self._path_of(index)
+            path = self._path_bound(name, nodes)
         finally:
             guard.leave(mark)
-        if guard.is_settled:
-            self._paths[index] = path
-        else:
+        if not guard.was_cut:
+            # wherever in its scope it is read, it is the same
+            scope.paths_of_names[name] = path
+        elif not guard.is_settled:
             guard.paths[mark] = path
         return path
 
-    def _path_of(self, index: int) -> str:
-        node = self.nodes[index]
-        if isinstance(node, Attr):
-            base = self.path_of(node.value)
-            return f"{base}.{node.attr}" if base else ""
-        if not isinstance(node, Name):
-            return ""
-        scope, nodes = self.bindings(node.id)
-        if scope is None:
-            return "" if self.module.globals("*") and not _is_builtin(node.id) else f"builtins.{node.id}"
-        project = self.module.project
-        imported = project.imported(list(nodes), node.id)
+    def _path_bound(self, name: str, nodes: tuple[tuple[FunctionView, int], ...]) -> str:
+        """The dotted path of a name that these nodes bind."""
+        imported = self.module.project.imported(nodes, name)
         if imported:
             return imported
         definitions = [view.nodes[at] for view, at in nodes if at >= 0 and isinstance(view.nodes[at], Define)]
@@ -940,11 +995,10 @@ class FunctionView:
             for view in (method, *(inner for inner in method.children if inner.facts.kind is FunctionKind.DEF)):
                 if view is not method and first in view.facts.bound:
                     continue
-                for index, node in enumerate(view.nodes):
-                    if isinstance(node, StoreAttr):
-                        holder = view.nodes[node.value]
-                        if isinstance(holder, Name) and holder.id == first:
-                            found.setdefault(node.attr, []).append((view, index))
+                for index, node in view.all_of(StoreAttr):
+                    holder = view.nodes[node.value]
+                    if isinstance(holder, Name) and holder.id == first:
+                        found.setdefault(node.attr, []).append((view, index))
         return found
 
     @cached_property

@@ -108,6 +108,13 @@ def instance_of(view: FunctionView, index: int) -> Instance | None:
     key = (view.index, index)
     if key in cache:
         return cache[key]
+    node = view.nodes[index]
+    scope = view.bindings(node.id).scope if isinstance(node, Name) else None
+    if isinstance(node, Name):
+        if scope is None:
+            return None
+        if node.id in scope.instances_of_names:
+            return scope.instances_of_names[node.id]
     guard = view.module.project.guard
     mark = (view.module.source.path, *key)
     if mark in guard.instances:
@@ -118,7 +125,10 @@ def instance_of(view: FunctionView, index: int) -> Instance | None:
         found = _instance_of(view, index)
     finally:
         guard.leave(mark)
-    if guard.is_settled:
+    if scope is not None and isinstance(node, Name) and not guard.was_cut:
+        # wherever in its scope it is read, it is the same
+        scope.instances_of_names[node.id] = found
+    elif guard.is_settled:
         cache[key] = found
     else:
         guard.instances[mark] = found

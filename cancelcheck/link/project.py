@@ -6,7 +6,7 @@ with its imports read on demand, gives the same findings as the whole project.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +33,7 @@ from cancelcheck.model.facts import (
 from cancelcheck.model.source import SourceFile
 
 if TYPE_CHECKING:
+    from cancelcheck.catalog import schema
     from cancelcheck.catalog.schema import Kind
     from cancelcheck.link.cleanup.cleanup import Missed
     from cancelcheck.link.contexts.forwarding import Unforwarded
@@ -107,6 +108,12 @@ class Guard:
         self._open.discard(key)
 
     @property
+    def was_cut(self) -> bool:
+        """Whether something that is being looked up has come back to itself: what is found may depend on where the
+        look-up began."""
+        return self._cut
+
+    @property
     def is_settled(self) -> bool:
         """Whether an answer just found may be kept: no cycle was cut on the way, or it is the outermost one's."""
         if self._cut and not self._open:
@@ -143,6 +150,7 @@ class ModuleView:
         self.daemons: dict[int, bool] = {}
         self.looking: dict[int, bool] = {}
         self.starting: dict[int, Started | None] = {}
+        self.spawns: dict[int, list[tuple[CallSite, schema.Spawner]]] = {}
         self.spans: dict[tuple[int, int], Span] = {}
         self.roots: dict[int, bool] = {}
         self.missed: dict[int, tuple[tuple[Handler, Missed], ...]] = {}
@@ -243,11 +251,10 @@ class ModuleView:
         names: Mentions = {}
         attributes: Mentions = {}
         for view in self.functions:
-            for index, node in enumerate(view.nodes):
-                if isinstance(node, Name):
-                    names.setdefault(node.id, []).append((view, index))
-                elif isinstance(node, Attr):
-                    attributes.setdefault(node.attr, []).append((view, index))
+            for index, name in view.all_of(Name):
+                names.setdefault(name.id, []).append((view, index))
+            for index, attribute in view.all_of(Attr):
+                attributes.setdefault(attribute.attr, []).append((view, index))
         return names, attributes
 
     def handed(self, name: str, *, of_method: bool) -> list[tuple[FunctionView, int]]:
@@ -294,12 +301,11 @@ class ModuleView:
         """Where the file stores an attribute of a name on anything but a method's own `self`: function and node."""
         table: dict[str, list[tuple[FunctionView, int]]] = {}
         for view in self.functions:
-            for index, node in enumerate(view.nodes):
-                if isinstance(node, StoreAttr):
-                    holder = view.nodes[node.value]
-                    method = view if view.owner is not None or view.parent is None else view.parent
-                    if not isinstance(holder, Name) or holder.id != method.self_name or method.has_role("classmethod"):
-                        table.setdefault(node.attr, []).append((view, index))
+            for index, node in view.all_of(StoreAttr):
+                holder = view.nodes[node.value]
+                method = view if view.owner is not None or view.parent is None else view.parent
+                if not isinstance(holder, Name) or holder.id != method.self_name or method.has_role("classmethod"):
+                    table.setdefault(node.attr, []).append((view, index))
         return table
 
     def globals(self, name: str) -> list[tuple[FunctionView, int]]:
@@ -313,6 +319,14 @@ class ModuleView:
                         table.setdefault(bound, []).append((view, node))
             self._globals = table
         return self._globals.get(name, [])
+
+
+def _imported_as(node: Import, name: str) -> str:
+    """The path that a statement imports under a name."""
+    for local, target in node.names:
+        if local == name:
+            return target
+    return ""
 
 
 def _is_instead(view: FunctionView, define: int, other: FunctionView, imported: int) -> bool:
@@ -339,8 +353,8 @@ def _stands_in(view: FunctionView, first: int, other_view: FunctionView, other: 
         return True
     before = min(view.regions[arm].start for arm in arms)
     test = -1
-    for index, node in enumerate(view.nodes):
-        if isinstance(node, Test) and node.kind == "if" and node.start < before and view.region_of(index) == shared:
+    for index, node in view.all_of(Test):
+        if node.kind == "if" and node.start < before and view.region_of(index) == shared:
             test = node.value
     return test >= 0 and any(view.path_of(at).startswith(_SURROUNDINGS) for at in view.operands_within(test))
 
@@ -486,10 +500,14 @@ class Project:
             return ".".join((alias, *rest))
         return Variable(tuple(bindings)) if not rest else None
 
-    def imported(self, bindings: list[tuple[FunctionView, int]], name: str) -> str:
+    def imported(self, bindings: Sequence[tuple[FunctionView, int]], name: str) -> str:
         """The path that a name is imported from, "" if it is something else. Fallbacks of an import do not count
         (`None`, a definition in another branch, an import in the handler of its `try` or for another version); several
         other imports have to lead to the same."""
+        if len(bindings) == 1:
+            (view, index) = bindings[0]
+            node = view.nodes[index] if index >= 0 else None
+            return _imported_as(node, name) if isinstance(node, Import) else ""
         imports: list[tuple[FunctionView, int]] = []
         paths: list[str] = []
         defined: list[tuple[FunctionView, int]] = []
@@ -497,7 +515,7 @@ class Project:
             node = view.nodes[index] if index >= 0 else None
             if isinstance(node, Import):
                 imports.append((view, index))
-                paths.append(next((target for local, target in node.names if local == name), ""))
+                paths.append(_imported_as(node, name))
             elif isinstance(node, Define):
                 defined.append((view, index))
             elif not (isinstance(node, Store) and view.stores_none(index)):

@@ -66,7 +66,7 @@ from cancelcheck.link.tasks.spawning import (
     may_be_forgotten,
     only_tells,
     runs_in_one_step,
-    spawner_of,
+    spawns,
     started_in,
     work_text,
 )
@@ -84,9 +84,8 @@ _HOW = {
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each spawner's call whose handle is lost."""
-    for call in fn.calls:
-        spawner = spawner_of(call)
-        if spawner is None or spawner.has_owner or is_stray(call):
+    for call, spawner in spawns(fn):
+        if spawner.has_owner or is_stray(call):
             continue
         loss = loss_of(fn, call.index) or ("told of" if is_only_told_of(call, spawner) else "")
         if not loss:

@@ -58,7 +58,7 @@ from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.attributes import called_method
 from cancelcheck.link.tasks.detaching import is_stray
 from cancelcheck.link.tasks.pending import abandoned, left_by_cancellation
-from cancelcheck.link.tasks.spawning import spawner_of, work_text
+from cancelcheck.link.tasks.spawning import spawns, work_text
 from cancelcheck.model.facts import FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -71,9 +71,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     pending: set[int] | None = None
     cancelled: set[int] = set()
     known: dict[str, tuple[Settling, Callable[[int], bool | None]]] = {}
-    for call in fn.calls:
-        spawner = spawner_of(call)
-        if spawner is None or spawner.has_owner or spawner.strict or spawner.work is not Work.COROUTINE:
+    for call, spawner in spawns(fn):
+        if spawner.has_owner or spawner.strict or spawner.work is not Work.COROUTINE:
             continue
         held = held_in(fn, call.index)
         if held is None or is_program(fn) or is_stray(call):

@@ -45,7 +45,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each scope that takes no effect."""
-    for call in fn.calls:
+    for call in fn.told_calls:
         scope = ctx.catalog.scope(call.target)
         if scope is None:
             continue

@@ -50,7 +50,7 @@ _KEEPS = frozenset({"abstract", "override", "staticmethod", "classmethod"})
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each call of a coroutine function that stands alone as a statement."""
-    for call in fn.calls:
+    for call in fn.known_calls:
         if fn.use(call.index).kind != "dropped" or not _is_coroutine(call, ctx) or _is_asked(fn, call):
             continue
         if call.receiver >= 0 and is_of_another_type(fn, call.index, call.receiver):

@@ -46,9 +46,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each timeout or cancel scope with a body that holds no point at which it could act."""
-    for index, node in enumerate(fn.nodes):
-        if not isinstance(node, Enter):
-            continue
+    for index, node in fn.all_of(Enter):
         found = scope_of(fn, node.context)
         if found is None or found[1].fn is not fn:
             continue

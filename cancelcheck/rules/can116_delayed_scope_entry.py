@@ -48,7 +48,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each relative timeout that a path waits before it enters."""
-    for call in fn.calls:
+    for call in fn.told_calls:
         scope = ctx.catalog.scope(call.target)
         if scope is None or scope.kind is not ScopeKind.TIMEOUT or scope.clock is not Clock.RELATIVE:
             continue

@@ -53,7 +53,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each wait that is bounded by the wall clock, and each point in time on the wrong clock."""
-    for call in fn.calls:
+    for call in fn.told_calls:
         for sink in ctx.catalog.clock_sinks(call.target):
             argument = call.argument(sink.keyword, sink.position)
             if argument is None or argument < 0:

@@ -52,7 +52,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each HTTP call that nothing bounds, and each client that no call through it can bound."""
-    for call in fn.calls:
+    for call in fn.known_calls:
         if speaks_at(call):
             continue  # the caller's own timeout is not passed: that is said there
         entry = _untimed(call, ctx)

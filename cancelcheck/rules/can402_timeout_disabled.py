@@ -60,7 +60,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each timeout that disables itself, once where it is written."""
-    for call in fn.calls:
+    for call in fn.known_calls:
         if is_unrelayed(call):
             continue  # the caller's time is not handed on: that is said there
         if _connects_only(call, ctx):

@@ -57,7 +57,7 @@ _ASKS = frozenset({Kind.DB, Kind.CACHE, Kind.BROKER})
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each client, and each call that only itself can bound, that can wait forever."""
-    for call in fn.calls:
+    for call in fn.known_calls:
         if speaks_at(call) or is_unrelayed(call):
             continue  # the caller's own timeout is not passed: that is said there
         found = open_wait(call)

@@ -74,7 +74,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     one for a thread."""
     serves = serving_of(fn) is not None or promise_of(fn) is not None
     brief = set() if serves else {taking.call.index for taking in takings(fn)}
-    for call in fn.calls:
+    for call in fn.known_calls:
         if speaks_at(call, doubt=not serves):
             continue  # the caller's own timeout is not passed: that is said there
         if call.index in brief or (not serves and not _is_serious(call) and call.callee is None):

@@ -42,7 +42,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each wait for a process that nothing bounds."""
-    for call in fn.calls:
+    for call in fn.known_calls:
         if speaks_at(call):
             continue  # the caller's own timeout is not passed: that is said there
         api = ctx.catalog.api(call.target)

@@ -72,16 +72,15 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each retry of a library that nothing limits, and each loop or recursion that is one."""
-    for call in fn.calls:
+    for call in fn.told_calls:
         entry = ctx.catalog.retry(call.target)
         if entry is not None and is_endless(call, entry) and not is_its_own(call):
             yield _of_library(fn, call.index, call.text, (*entry.attempts, *entry.seconds), ctx, strict=entry.strict)
-    for node in fn.nodes:
-        if isinstance(node, Define):
-            for at in node.decorators:
-                entry = ctx.catalog.retry(fn.target_of(at)) if not isinstance(fn.nodes[at], Call) else None
-                if entry is not None and entry.default_attempts == entry.default_seconds == "none":
-                    yield _of_library(fn, at, fn.text(at), (*entry.attempts, *entry.seconds), ctx, strict=entry.strict)
+    for _, node in fn.all_of(Define):
+        for at in node.decorators:
+            entry = ctx.catalog.retry(fn.target_of(at)) if not isinstance(fn.nodes[at], Call) else None
+            if entry is not None and entry.default_attempts == entry.default_seconds == "none":
+                yield _of_library(fn, at, fn.text(at), (*entry.attempts, *entry.seconds), ctx, strict=entry.strict)
     for retry in endless_retries(fn):
         yield _by_hand(fn, retry, ctx)
 

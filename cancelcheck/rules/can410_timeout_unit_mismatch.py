@@ -44,7 +44,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each length of time that is handed over in the wrong unit."""
-    for call in fn.calls:
+    for call in fn.known_calls:
         for sink in sinks_of(call):
             found = length_of_value(fn, sink.node)
             if found is None or found[0] is sink.length or not _is_refused(call, found[0], sink, ctx):

@@ -75,7 +75,7 @@ def held_resources(view: FunctionView) -> Iterator[Held]:
     """The resources that a function takes and keeps in a local of its own."""
     if view.facts.kind is not FunctionKind.DEF or view.has_role("fixture"):
         return
-    for call in view.calls:
+    for call in view.told_calls:
         entry = resource_of(call)
         if entry is None:
             continue

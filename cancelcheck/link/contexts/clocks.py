@@ -92,7 +92,7 @@ def deadlines(view: FunctionView) -> list[Deadline]:
     `now() - start < timeout`, or `start + timeout` for the first form, where `start = now()`.
     """
     found: list[Deadline | None] = []
-    for call in view.calls:
+    for call in view.told_calls:
         if not _reads_wall(view, call.index):
             continue
         parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None

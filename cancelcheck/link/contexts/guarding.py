@@ -248,7 +248,7 @@ class NoneGiven(NamedTuple):
 
 def none_given(view: FunctionView) -> Iterator[NoneGiven]:
     """The calls of a function that give None to a context that is not to be None, in order."""
-    for call in view.calls:
+    for call in view.known_calls:
         callee = call.callee
         if callee is not None and callee.facts.kind is FunctionKind.CLASS:
             callee = callee.inherited("__init__")

@@ -39,7 +39,7 @@ def inverted(view: FunctionView) -> Iterator[Inverted]:
     or in all that call it; and the calls in a scope that lead to such a one in another file."""
     if view.facts.kind is not FunctionKind.DEF:
         return
-    for call in view.calls:
+    for call in view.known_calls:
         inner = _inner(call)
         if inner is not None:
             found = _ended_by(inner, call)
@@ -104,7 +104,7 @@ def _elsewhere(call: CallSite) -> Inverted | None:
     around = _around(call.fn, call.index, False)
     if around is None:
         return None
-    for inner_call in callee.calls:
+    for inner_call in callee.known_calls:
         inner = _inner(inner_call)
         if inner is None or inner.seconds <= around.seconds:
             continue
@@ -268,7 +268,7 @@ def _wrappers(view: FunctionView, index: int, found: list[Timed]) -> int | None:
 def inverted_pairs(view: FunctionView) -> Iterator[tuple[CallSite, schema.LimitPair]]:
     """The calls that are given two limits of which the first can never be reached before the second ends all."""
     catalog = view.module.project.catalog
-    for call in view.calls:
+    for call in view.told_calls:
         pair = catalog.limit_pair(call.target)
         if pair is None:
             continue

@@ -25,8 +25,10 @@ class Rebuilt(NamedTuple):
 
 def rebuilt(view: FunctionView) -> Iterator[Rebuilt]:
     """The contexts and clients that a function makes from themselves in a loop, in order."""
-    for index, node in enumerate(view.nodes):
-        if not isinstance(node, Assign) or node.op or len(node.targets) != 1 or node.value < 0:
+    if not any(region.kind is RegionKind.LOOP for region in view.regions):
+        return
+    for index, node in view.all_of(Assign):
+        if node.op or len(node.targets) != 1 or node.value < 0:
             continue
         call = view.call_at(node.value)
         target = node.targets[0]

@@ -28,7 +28,7 @@ def polls_by_loop(view: FunctionView) -> dict[int, list[tuple[CallSite, schema.P
     """The calls that ask in a form that does not wait, by the loop that they stand in directly."""
     catalog = view.module.project.catalog
     found: dict[int, list[tuple[CallSite, schema.Poll]]] = {}
-    for call in view.calls:
+    for call in view.told_calls:
         entries = catalog.polls(call.target)
         loop = next(view.loops_around(call.index), -1) if entries else -1
         if loop < 0:

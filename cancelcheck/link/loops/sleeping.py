@@ -65,7 +65,7 @@ def sleep_polls(view: FunctionView) -> Iterator[SleepPoll]:
 def _sleeps_by_loop(view: FunctionView) -> dict[int, list[CallSite]]:
     """The sleeps of a function, by the loop that they stand in directly."""
     found: dict[int, list[CallSite]] = {}
-    for call in view.calls:
+    for call in view.told_calls:
         api = view.module.project.catalog.api(call.target)
         if api is None or api.kind is not schema.Kind.SLEEP:
             continue

@@ -12,7 +12,7 @@ from cancelcheck.link.paths.flow import leak_of, passes, settled_at
 from cancelcheck.link.paths.ownership import held_in, own_reads
 from cancelcheck.link.paths.reaching import Chain, chain_of, is_conditional
 from cancelcheck.link.tasks.groups import groups_in
-from cancelcheck.link.tasks.spawning import calls_coroutine, loss_of, spawner_of
+from cancelcheck.link.tasks.spawning import calls_coroutine, loss_of, spawns
 from cancelcheck.model.facts import FunctionKind, RegionKind
 
 if TYPE_CHECKING:
@@ -46,9 +46,8 @@ def _strays(view: FunctionView) -> list[Stray]:
     if not groups and not params:
         return []
     found = []
-    for call in view.calls:
-        spawner = spawner_of(call)
-        if spawner is None or spawner.has_owner or spawner.work is not schema.Work.COROUTINE or spawner.strict:
+    for call, spawner in spawns(view):
+        if spawner.has_owner or spawner.work is not schema.Work.COROUTINE or spawner.strict:
             continue
         if not _is_lost(view, call):
             continue

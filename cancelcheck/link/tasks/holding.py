@@ -10,7 +10,7 @@ from cancelcheck.link.paths.exceptions import handlers_of, suppressed_types
 from cancelcheck.link.swallowing.cancellation import joins_own_cancel
 from cancelcheck.link.tasks.attributes import attribute_reads, called_method, is_called, is_named_by_text, own_attribute
 from cancelcheck.link.tasks.handing import started_by
-from cancelcheck.link.tasks.spawning import spawner_of
+from cancelcheck.link.tasks.spawning import spawner_of, spawns
 from cancelcheck.link.tasks.stopping import looks_at_stop, says_end
 from cancelcheck.model.facts import (
     Assign,
@@ -51,9 +51,8 @@ _LOOKING = frozenset({"done", "cancelled", "get_name", "set_name", "get_coro", "
 
 def abandoned_tasks(view: FunctionView) -> Iterator[Abandoned]:
     """The tasks that a function stores on attributes which nobody in sight awaits, cancels or hands on."""
-    for call in view.calls:
-        spawner = spawner_of(call)
-        if spawner is None or spawner.has_owner or spawner.work is not schema.Work.COROUTINE:
+    for call, spawner in spawns(view):
+        if spawner.has_owner or spawner.work is not schema.Work.COROUTINE:
             continue
         places = [place for target in stored_on(view, call.index) if (place := own_attribute(view, target)) is not None]
         if len(places) != 1 or len(stored_on(view, call.index)) != 1 or _is_used_elsewhere(view, call.index):

@@ -21,7 +21,7 @@ from cancelcheck.link.tasks.groups import (
     stops_or_joins,
 )
 from cancelcheck.link.tasks.handing import started_by
-from cancelcheck.link.tasks.spawning import spawner_of
+from cancelcheck.link.tasks.spawning import spawns
 from cancelcheck.model.facts import Attr, Await, Call, Enter, Exit, Lambda, Name, RegionKind, Store, StoreAttr, Yield
 
 if TYPE_CHECKING:
@@ -66,11 +66,9 @@ def _starts(view: FunctionView) -> Iterator[tuple[CallSite, schema.Spawner, Grou
         for call, entry in starts_in(view, group):
             known.add(call.index)
             yield call, entry, group
-    for call in view.calls:
-        if call.index not in known and call.receiver >= 0:
-            own = spawner_of(call)
-            if own is not None and own.has_owner:
-                yield call, own, None
+    for call, own in spawns(view):
+        if call.index not in known and call.receiver >= 0 and own.has_owner:
+            yield call, own, None
 
 
 def _lent(view: FunctionView, enter: int, region: int, call: CallSite, entry: schema.Spawner) -> Lent | None:

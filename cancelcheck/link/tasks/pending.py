@@ -275,7 +275,7 @@ def _waits(view: FunctionView) -> Iterator[tuple[CallSite, schema.Waiter]]:
     if view.facts.kind is not FunctionKind.DEF:
         return
     catalog = view.module.project.catalog
-    for call in view.calls:
+    for call in view.told_calls:
         waiter = catalog.waiter(call.target) if call.target else None
         if waiter is not None:
             yield call, waiter

@@ -33,7 +33,7 @@ def ignored_results(view: FunctionView) -> Iterator[tuple[CallSite, int]]:
     those that join what this function has cancelled, nor of tasks that are looked at one by one, nor where all that is
     waited for gives something back, was started elsewhere, or deals with its failures itself."""
     catalog = view.module.project.catalog
-    for call in view.calls:
+    for call in view.told_calls:
         waiter = catalog.waiter(call.target)
         if waiter is None or not waiter.collects or not _is_true(view, call.argument(waiter.collects)):
             continue

@@ -71,6 +71,17 @@ def spawner_of(call: CallSite) -> schema.Spawner | None:
     return None
 
 
+def spawns(view: FunctionView) -> list[tuple[CallSite, schema.Spawner]]:
+    """The calls of a function that start work of their own, in order; looked up once."""
+    kept = view.module.spawns
+    known = kept.get(view.index)
+    if known is None:
+        known = [(call, spawner) for call in view.calls if (spawner := spawner_of(call)) is not None]
+        if view.module.project.guard.is_settled:
+            kept[view.index] = known
+    return known
+
+
 class Started(NamedTuple):
     """The work that a function starts and hands out: the call that starts it, its entry, and the function's own
     parameter that is run ("" where it is no parameter)."""

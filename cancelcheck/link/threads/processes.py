@@ -42,7 +42,7 @@ class Caught(NamedTuple):
 def outliving_processes(view: FunctionView) -> Iterator[Outliving]:
     """The waits of a function that give up on a process and leave it running."""
     catalog = view.module.project.catalog
-    for call in view.calls:
+    for call in view.told_calls:
         entry = catalog.outlived(call.target)
         if entry is None or call.receiver < 0:
             continue

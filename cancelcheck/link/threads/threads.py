@@ -42,7 +42,7 @@ class Unstoppable(NamedTuple):
 
 def unstoppable_threads(view: FunctionView) -> Iterator[Unstoppable]:
     """The threads that a function makes and that nothing can end."""
-    for call in view.calls:
+    for call in view.known_calls:
         entry, cls = thread_type(call)
         if entry is None or entry.process:
             continue

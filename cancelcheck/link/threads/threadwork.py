@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.tasks.handing import Work, work_of
-from cancelcheck.link.tasks.spawning import spawner_of
+from cancelcheck.link.tasks.spawning import spawns
 from cancelcheck.link.tasks.stopping import looks_at_stop, tells_to_end
 from cancelcheck.link.threads.outlasting import Span, Stay, span_of, span_of_call
 from cancelcheck.link.timeouts.limits import Limit, limit_of
@@ -42,8 +42,10 @@ class Orphan(NamedTuple):
 def orphans(view: FunctionView) -> Iterator[Orphan]:
     """The work that a function gives to threads and that is waited for with a timeout which does not stop it."""
     catalog = view.module.project.catalog
-    for call in view.calls:
-        runner = catalog.runner(call.target)
+    spawners = {call.index: spawner for call, spawner in spawns(view)}
+    runners = {call.index: runner for call in view.told_calls if (runner := catalog.runner(call.target)) is not None}
+    for index in sorted(spawners.keys() | runners.keys()):
+        call, runner, spawner = view.sites[index], runners.get(index), spawners.get(index)
         if runner is not None and runner.thread:
             if any(_is_set(call, keyword) for keyword in runner.abandon):
                 continue  # left behind, and said so
@@ -51,7 +53,6 @@ def orphans(view: FunctionView) -> Iterator[Orphan]:
             limit = limit_of(view, call.index)
             waits = runner.waits
         else:
-            spawner = spawner_of(call)
             if spawner is None or not spawner.thread:
                 continue
             work = work_of(call, spawner.work_keyword, spawner.work_position)
