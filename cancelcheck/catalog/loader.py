@@ -62,7 +62,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
 _READ: dict[str, schema.LibraryFile] = {}
 """Files that were read in this process: they are the package's own, and each takes a millisecond."""
 
-_MANY: tuple[str, ...] = ("poll", "clock_sink", "duration", "delay")
+_MANY: tuple[str, ...] = ("poll", "clock_sink", "duration", "delay", "driver")
 
 
 class CatalogError(ValueError):
@@ -86,6 +86,14 @@ def _as_of(entry: Any, version: tuple[int, ...]) -> Any:
     until = min(later, key=lambda until: release(until.version))
     changed = {field: getattr(until, field) for field in ("default", "command_default")}
     return msgspec.structs.replace(entry, **{field: value for field, value in changed.items() if value is not None})
+
+
+def _is_of(entry: Any, version: tuple[int, ...]) -> bool:
+    """Whether an entry holds in a release; the newest, where it is not known which one."""
+    since, before = getattr(entry, "since", ""), getattr(entry, "before", "")
+    if not version:
+        return not before
+    return version >= release(since) and not (before and version >= release(before))
 
 
 def names_of(names: schema.Names) -> tuple[str, ...]:
@@ -219,6 +227,8 @@ class Catalog:
                     self._spoken.add(name.partition(".")[0])
         for table in _MANY:
             for entry in getattr(data, table):
+                if not _is_of(entry, version):
+                    continue
                 for name in names_of(entry.call):
                     self._many[table].setdefault(name, []).append(entry)
                     self._spoken.add(name.partition(".")[0])
@@ -521,6 +531,10 @@ class Catalog:
     def delays(self, name: str) -> list[schema.Delay]:
         """How long a retry waits in between; the longest of them counts."""
         return self._all("delay", name)
+
+    def drivers(self, name: str) -> list[schema.Driver]:
+        """Which library connects for a client that is made from a URL."""
+        return self._all("driver", name)
 
     def stop(self, name: str) -> schema.Stop | None:
         """When a retry ends."""

@@ -198,6 +198,18 @@ class Client(_Entry, frozen=True, kw_only=True):
     mounts_position: int = -1
 
 
+class Driver(_Entry, frozen=True, kw_only=True):
+    """Which library connects for a client that is made from a URL, by the URL's `scheme`: what that one's own call
+    `client` says holds, and its arguments are given in a dict, as the timeout of `call`. `since` and `before` are the
+    releases in which the scheme stands for that library, where it has stood for another one."""
+
+    call: Names
+    scheme: Names
+    client: str
+    since: str = ""
+    before: str = ""
+
+
 class TimeoutObject(_Entry, frozen=True, kw_only=True):
     """A value that carries timeouts (`httpx.Timeout`, `aiohttp.ClientTimeout`).
 
@@ -917,3 +929,4 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     cancellable: tuple[Cancellable, ...] = ()
     carrier: tuple[Carrier, ...] = ()
     limit_pair: tuple[LimitPair, ...] = ()
+    driver: tuple[Driver, ...] = ()

@@ -67,11 +67,12 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             command = found.what == "command"
             keyword = next(iter(getattr(found.entry, "command", ())), "") if command else ""
             waits = {"whole": "waits", "connection": "waits for a connection", "command": "waits for an answer"}
+            library = found.library or library_of(call.target)
             edits = passed(call, found.entry, ctx.settings.default_timeout, keyword)
             yield ctx.report(
                 fn,
                 call.index,
-                f"`{call.text}(…)` has no timeout: {library_of(call.target)} {waits[found.what]} forever by default",
+                f"`{call.text}(…)` has no timeout: {library} {waits[found.what]} forever by default",
                 help=timeout_to_pass(call, found.entry, keyword),
                 fix=ctx.fix("pass a timeout", Safety.UNSAFE, *edits) if edits else None,
                 strict=(command and found.entry.kind in _ASKS)

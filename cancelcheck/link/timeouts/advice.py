@@ -75,6 +75,9 @@ def timeout_to_pass(call: CallSite, api: schema.Api | schema.Client, keyword: st
     if not keyword:
         return f"Bound it from outside: `{call.text}(…)` takes no timeout."
     constant = constant_in_reach(call.fn, api.kind, api.unit, library_of(call.target))
+    if "{}" in api.form and '"' in api.form:  # it stands in a dict
+        value = api.form.replace("{}", constant.name if constant else "…")
+        return f"Pass `{keyword}={value}`, {f'{constant.number:g}' if constant else 'in'} {unit}."
     if constant is None:
         return f"Pass `{keyword}=`, in {unit}."
     return f"Pass `{keyword}={constant.name}`, {constant.number:g} {unit}."

@@ -6,9 +6,12 @@ import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.paths.scopes import is_bounded
+from cancelcheck.link.timeouts.advice import library_of
 from cancelcheck.link.timeouts.waits import Verdict, client_of, defers, every_call_timed, judge, judge_client
 from cancelcheck.link.values import Bound, ValueKind, bound_of, evaluate
 from cancelcheck.model.facts import Attr, Name, Operation
@@ -20,10 +23,11 @@ if TYPE_CHECKING:
 
 class Open(NamedTuple):
     """A wait without an end. `entry` says what could bound it; `what` whether it is the whole, the connection or each
-    command that has none."""
+    command that has none; `library` which one waits, where that is not the one that is called."""
 
     entry: schema.Api | schema.Client
     what: str
+    library: str = ""
 
 
 def open_wait(call: CallSite) -> Open | None:
@@ -111,6 +115,8 @@ def _word(api: schema.Api, call: CallSite) -> str:
 def _of_client(call: CallSite, client: schema.Client) -> Open | None:
     if any(arg.star for arg in call.node.args) or defers(call, client) or _is_in_url(call, client):
         return None
+    if call.fn.module.project.catalog.drivers(call.target):
+        return _of_driver(call, client)
     api = call.fn.module.project.catalog.api(call.target)
     if (client.makes or api is not None) and is_bounded(call.fn, call.index):
         return None
@@ -125,6 +131,44 @@ def _of_client(call: CallSite, client: schema.Client) -> Open | None:
             if argument < 0 or bound_of(evaluate(call.fn, argument), client.forever) is not Bound.FOREVER:
                 return None
     return Open(client, "command")
+
+
+_SCHEME = re.compile(r"([a-z][\w+]*)://")
+
+
+def _of_driver(call: CallSite, client: schema.Client) -> Open | None:
+    """The same for a client that another library connects for: by the scheme of its URL, which is a literal. A bound
+    stands in the dict of that library's arguments."""
+    catalog = call.fn.module.project.catalog
+    argument = call.argument(client.url, client.url_position)
+    value = evaluate(call.fn, argument) if argument is not None and argument >= 0 else None
+    scheme = _SCHEME.match(value.text) if value is not None and not value.is_default else None
+    if value is None or scheme is None:
+        return None
+    known = (entry.client for entry in catalog.drivers(call.target) if scheme[1] in names_of(entry.scheme))
+    connect = next(known, "")
+    driver = catalog.client(connect)
+    if driver is None or any(f"{name}=" in value.text for name in (*names_of(driver.timeout), *driver.command)):
+        return None
+    keyword = next(iter(names_of(client.timeout)))
+    given = call.argument(keyword, client.timeout_position)
+    items = call.fn.dict_items(given) if given is not None and given >= 0 else {}
+    if given == -1 or items is None or any(name in items for name in driver.defers):
+        return None
+    endless = [
+        (what, names)
+        for what, names, default in (
+            ("connection", names_of(driver.timeout), driver.default),
+            ("command", driver.command, driver.command_default),
+        )
+        if names and default == "none" and not any(name in items for name in names)
+    ]
+    if not endless:
+        return None
+    what, names = endless[0]
+    form = f'{{"{names[0]}": {{}}}}' if given is None and driver.form == "{}" else ""
+    entry = msgspec.structs.replace(client, form=form, unit=driver.unit, whole=driver.whole, command=(keyword,))
+    return Open(entry, what, library_of(connect))
 
 
 def _is_in_url(call: CallSite, client: schema.Client) -> bool:

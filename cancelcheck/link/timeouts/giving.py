@@ -86,7 +86,7 @@ def _in_form(view: FunctionView, form: str, made: Written) -> Written | None:
     """A value in the form that a library takes: `aiohttp.ClientTimeout(total={})`."""
     maker, opened, rest = form.partition("(")
     if not opened:
-        return made
+        return made._replace(text=form.replace("{}", made.text))
     module, _, name = maker.rpartition(".")
     access = access_to_member(view, module, name)
     if access is None:
