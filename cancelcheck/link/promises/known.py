@@ -13,15 +13,21 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.link.values import Value, ValueKind, evaluate, truth
 from cancelcheck.model.facts import (
+    Assign,
     Attr,
     Call,
+    Const,
     Display,
     FunctionKind,
     Lambda,
     Name,
     Operation,
+    ParamKind,
+    RegionKind,
     Return,
     Starred,
+    StoreItem,
+    Subscript,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +68,13 @@ class Later(NamedTuple):
     known: Known
 
 
-Thing: TypeAlias = Value | Limit | Func | Later
+class Keywords(NamedTuple):
+    """All that a function is given in its `**kwargs`, by name; what it is may not be known."""
+
+    items: tuple[tuple[str, Thing], ...]
+
+
+Thing: TypeAlias = Value | Limit | Func | Later | Keywords
 
 
 class Known:
@@ -100,6 +112,8 @@ NOTHING = Known({})
 def _depth(thing: Thing) -> int:
     if isinstance(thing, Func):
         return 1 + max(thing.known.depth, thing.bound.depth if thing.bound is not None else 0)
+    if isinstance(thing, Keywords):
+        return max((_depth(inner) for _, inner in thing.items), default=0)
     return 1 + thing.known.depth if isinstance(thing, Later) else 0
 
 
@@ -113,6 +127,8 @@ def _key(thing: Thing) -> tuple[str, ...]:
             return ("func", *_place(thing.view, thing.layer), thing.known.key, bound, *partial)
         case Later():
             return ("later", *_place(thing.view, thing.node), thing.known.key)
+        case Keywords():
+            return ("keywords", repr([(name, _key(inner)) for name, inner in thing.items]))
     at = _place(thing.view, thing.node) if thing.call is not None else ()
     return (thing.kind, repr(thing.number), thing.text, repr([_key(item) for item in thing.items]), *at)
 
@@ -163,7 +179,7 @@ def thing_of(view: FunctionView, index: int, known: Known, steps: int = MAX_STEP
             return Value(ValueKind.SEQUENCE, view, index, items=items)
         return unknown
     value = evaluate(view, index)
-    if value.kind is ValueKind.UNKNOWN and isinstance(node, Name) and known.held:
+    if (value.kind is ValueKind.UNKNOWN or value.is_default) and isinstance(node, Name) and known.held:
         # a local that is bound once to something that is worked out of what is known
         found_at = view.variable_at(index)
         if found_at is not None and found_at[0].facts.kind is FunctionKind.DEF:
@@ -180,6 +196,8 @@ def number_of(view: FunctionView, index: int, known: Known) -> float | None:
 def truth_of(view: FunctionView, index: int, known: Known) -> bool | None:
     """Whether a node is known to be true, or false."""
     thing = thing_of(view, index, known)
+    if isinstance(thing, Keywords):
+        return bool(thing.items)
     if not isinstance(thing, Value):
         return True if isinstance(thing, (Func, Later)) else None
     return truth(thing)
@@ -257,7 +275,159 @@ def _called(view: FunctionView, index: int, known: Known, steps: int) -> Thing |
             return None
         number = float(math.trunc(value.number)) if call.target == "builtins.int" else value.number
         return value._replace(number=number)
+    if call.member in ("get", "pop") and call.receiver >= 0 and call.positional:
+        return _taken_out(call, known, steps)
     return None
+
+
+# --- **kwargs --------------------------------------------------------------------------------------------------------
+
+
+def given_thing(call: CallSite, names: str | tuple[str, ...], position: int, known: Known) -> Thing | None:
+    """What an argument is known to be, one in a `**kwargs` of the function around included; None where it is surely not
+    given."""
+    view = call.fn
+    argument = call.argument(names, position)
+    if argument is None:
+        return None
+    if argument >= 0:
+        return thing_of(view, argument, known)
+    hidden = Value(ValueKind.UNKNOWN, view, call.index)
+    if any(arg.star == 1 for arg in call.node.args) or view.partials_of(call.node.func):
+        return hidden
+    for arg in call.node.args:
+        if arg.star == 2:
+            items = items_of(view, arg.value, known, call.index)
+            if items is None:
+                return hidden
+            for name in (names,) if isinstance(names, str) else names:
+                if name in items:
+                    return items[name]
+    return None
+
+
+def items_of(view: FunctionView, index: int, known: Known, before: int) -> dict[str, Thing] | None:
+    """What is in a dict that is given with `**` at a node: one whose items are all seen, or what the function was given
+    in its own `**kwargs`, with what it has changed `before` that; None where that is not all known."""
+    written = view.dict_items(index)
+    if written is not None:
+        return {name: _plain(_handed(view, at, known)) for name, at in written.items()}
+    node = view.nodes[index]
+    thing = known.held.get(node.id) if isinstance(node, Name) else None
+    if not isinstance(node, Name) or not isinstance(thing, Keywords):
+        return None
+    changes = _changes(view, node.id)
+    if changes is None:
+        return None
+    items = dict(thing.items)
+    for at, kind, name, value in changes:
+        if at >= before and not any(True for _ in view.loops_around(at)):
+            continue
+        if all(view.regions[region].kind in _STRAIGHT for region in view.regions_around(at)):
+            match kind:
+                case "set":
+                    items[name] = _plain(thing_of(view, value, known))
+                case "default" if name not in items:
+                    items[name] = _plain(thing_of(view, value, known))
+                case "pop":
+                    items.pop(name, None)
+        elif kind != "default" or name not in items:
+            items[name] = Value(ValueKind.UNKNOWN, view, at)
+    return items
+
+
+def _plain(thing: Thing) -> Thing:
+    """A thing without what no sum depends on."""
+    if isinstance(thing, Value) and thing.kind is ValueKind.TEXT:
+        return Value(ValueKind.UNKNOWN, thing.view, thing.node)
+    return thing
+
+
+class _Change(NamedTuple):
+    """A change of a dict in place: where, how (set, default, pop), under which name, and the value's node."""
+
+    at: int
+    kind: str
+    name: str
+    value: int
+
+
+_LOOKING = frozenset({"get", "copy", "items", "keys", "values", "__contains__"})
+"""Methods that leave a dict as it is."""
+
+
+def _changes(view: FunctionView, name: str) -> list[_Change] | None:
+    """What a function does to its `**kwargs`, in order; None where that is not all seen."""
+    if view.facts.bound.get(name) != [-1]:
+        return None
+    found: list[_Change] = []
+    for user, at in view.reads(name):
+        node = user.nodes[at]
+        outer = user.nodes[node.parent] if node.parent >= 0 else None
+        if isinstance(outer, Call) and any(arg.value == at and arg.star == 2 for arg in outer.args):
+            continue
+        if isinstance(outer, Subscript) or (isinstance(outer, Operation) and outer.op in _ASKING):
+            continue
+        call = user.call_at(outer.parent) if isinstance(outer, Attr) and outer.parent >= 0 else None
+        if call is not None and call.member in _LOOKING and call.receiver == at:
+            continue
+        if user is not view:
+            return None
+        if outer is None:
+            continue  # a test
+        key, kind, value = -1, "set", -1
+        if call is not None and call.receiver == at and call.member in ("pop", "setdefault") and call.positional:
+            key, kind = call.positional[0], "pop" if call.member == "pop" else "default"
+            value = call.positional[1] if len(call.positional) > 1 else -1
+        elif isinstance(outer, StoreItem) and outer.value == at:
+            assign = view.nodes[outer.parent] if outer.parent >= 0 else None
+            if isinstance(assign, Assign) and not assign.op:
+                key, value = outer.index, assign.value
+        text = view.nodes[key] if key >= 0 else None
+        if not isinstance(text, Const) or not isinstance(text.value, str) or (kind != "pop" and value < 0):
+            return None
+        found.append(_Change(call.index if call is not None else at, kind, text.value, value))
+    return sorted(found)
+
+
+_ASKING = ("in", "not in", "is", "is not", "not", "and", "or", "==", "!=")
+"""What asks about a dict, and leaves it as it is."""
+
+_STRAIGHT = (RegionKind.BODY, RegionKind.WITH)
+"""Regions that every way through a function leads through."""
+
+
+def _taken_out(call: CallSite, known: Known, steps: int) -> Thing | None:
+    """What `kwargs.get("timeout", 5)` gives."""
+    view = call.fn
+    name = view.nodes[call.positional[0]]
+    if not isinstance(name, Const) or not isinstance(name.value, str) or len(call.node.args) != len(call.positional):
+        return None
+    items = items_of(view, call.receiver, known, call.index) if isinstance(view.nodes[call.receiver], Name) else None
+    if items is None:
+        return None
+    if name.value in items:
+        return items[name.value]
+    if len(call.positional) > 1:
+        return thing_of(view, call.positional[1], known, steps - 1)
+    return Value(ValueKind.NONE, view, call.index)
+
+
+def _kept_keywords(call: CallSite, callee: FunctionView, known: Known) -> Keywords | None:
+    """What of a call's arguments comes into the callee's `**kwargs`; None where that is not all known."""
+    own = {param.name for param in callee.facts.params if param.kind is not ParamKind.POSITIONAL_ONLY}
+    items: dict[str, Thing] = {}
+    if call.fn.partials_of(call.node.func):
+        return None
+    for arg in call.node.args:
+        if arg.star == 2:
+            inner = items_of(call.fn, arg.value, known, call.index)
+            if inner is None:
+                return None
+            items |= inner
+        elif arg.keyword:
+            items[arg.keyword] = _plain(_handed(call.fn, arg.value, known))
+    return Keywords(tuple(sorted((name, thing) for name, thing in items.items() if name not in own)))
 
 
 # --- functions -------------------------------------------------------------------------------------------------------
@@ -308,11 +478,20 @@ def given_to(call: CallSite, callee: FunctionView, known: Known, outer: Known = 
     """What a function knows when it is called so: its parameters, beside what is known where it is written."""
     held: dict[str, Thing] = {name: thing for name, thing in outer.held.items() if name not in callee.facts.bound}
     for param, argument in matched(call, callee):
-        if argument is None:
-            if param.default >= 0 and callee.parent is not None:
-                _hold(held, param.name, evaluate(callee.parent, param.default))
-        elif argument >= 0:
+        if argument is not None and argument >= 0:
             _hold(held, param.name, _handed(call.fn, argument, known))
+            continue
+        keyword = "" if param.kind is ParamKind.POSITIONAL_ONLY else param.name
+        thing = given_thing(call, keyword, -1, known) if argument is not None else None
+        if thing is not None:
+            _hold(held, param.name, thing)
+        elif param.default >= 0 and callee.parent is not None:
+            _hold(held, param.name, evaluate(callee.parent, param.default))
+    rest = callee.facts.params[-1] if callee.facts.params else None
+    if rest is not None and rest.kind is ParamKind.VAR_KEYWORD:
+        kept = _kept_keywords(call, callee, known)
+        if kept is not None:
+            held[rest.name] = kept
     return Known(held)
 
 

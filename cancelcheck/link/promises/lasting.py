@@ -9,7 +9,18 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.cleanup.locks import takings
 from cancelcheck.link.promises.attempts import Course, course_of, policy_of
-from cancelcheck.link.promises.known import NOTHING, Func, Known, Later, Limit, Thing, thing_of
+from cancelcheck.link.promises.known import (
+    NOTHING,
+    Func,
+    Keywords,
+    Known,
+    Later,
+    Limit,
+    Thing,
+    given_thing,
+    items_of,
+    thing_of,
+)
 from cancelcheck.link.tasks.spawning import never_waits
 from cancelcheck.link.threads.blocking import hold_of, was_asked_before, was_ended_before
 from cancelcheck.link.timeouts.waits import defers, is_plain, sets_default_timeout, waits_as_made
@@ -74,8 +85,7 @@ def _is_given_back(call: CallSite) -> bool:
 
 
 def _slept(call: CallSite, api: schema.Api, known: Known) -> Limit:
-    argument = call.argument(names_of(api.timeout), api.timeout_position)
-    thing = thing_of(call.fn, argument, known) if argument is not None and argument >= 0 else None
+    thing = given_thing(call, names_of(api.timeout), api.timeout_position, known)
     limit = limit_from(thing, api.unit, api.forever, api.zero) if thing is not None else UNKNOWN
     return limit._replace(how=f"sleeps {shown(limit.seconds)}") if limit.seconds is not None else limit
 
@@ -86,16 +96,15 @@ def _limit(call: CallSite, api: schema.Api, known: Known) -> Limit:
     own: Limit | None = None
     names = names_of(api.timeout)
     if names or api.timeout_position >= 0:
-        argument = call.argument(names, api.timeout_position)
-        if argument is not None:
-            if argument < 0:
-                return UNKNOWN
-            thing = thing_of(view, argument, known)
+        thing = given_thing(call, names, api.timeout_position, known)
+        if thing is not None:
             is_none = isinstance(thing, Value) and thing.kind is ValueKind.NONE
             if not is_none or schema.Value.NONE in api.forever:
                 own = limit_from(thing, api.unit, api.forever, api.zero)
     instance = call.called_on
-    if own is None and any(arg.star == 2 and view.dict_items(arg.value) is None for arg in call.node.args):
+    if own is None and any(
+        arg.star == 2 and items_of(view, arg.value, known, call.index) is None for arg in call.node.args
+    ):
         return UNKNOWN
     if own is not None:
         is_endless = own.seconds is not None and math.isinf(own.seconds)
@@ -124,7 +133,7 @@ def limit_from(
     """The time that a timeout of this value gives."""
     if isinstance(thing, Limit):
         return thing
-    if isinstance(thing, (Func, Later)):
+    if isinstance(thing, (Func, Later, Keywords)):
         return UNKNOWN
     match thing.kind:
         case ValueKind.NONE:
