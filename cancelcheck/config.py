@@ -452,12 +452,19 @@ class SettingsFinder:
 
     def _default_root(self, folder: Path) -> Path:
         """The project's folder where no file says it: the nearest with a mark of one, else the current folder if it
-        holds `folder`, else `folder`."""
+        holds `folder`, else the one that holds the package that `folder` is a part of, else `folder`."""
         root = self._marked(folder)
         if root is not None:
             return root
         here = Path.cwd()
-        return here if folder.is_relative_to(here) else folder
+        if folder.is_relative_to(here):
+            return here
+        while True:
+            inside = folder / "__init__.py"
+            self.looked_for.add(str(inside))
+            if folder.parent == folder or not inside.is_file():
+                return folder
+            folder = folder.parent
 
     def _marked(self, folder: Path) -> Path | None:
         if folder not in self._roots:

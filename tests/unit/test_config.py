@@ -79,6 +79,15 @@ def test_defaults_where_no_file_says_anything(tmp_path: Path) -> None:
     assert loaded.settings.sla.min_timeout_ms == 800
 
 
+def test_the_root_of_a_package_that_nothing_marks_is_the_folder_around_it(tmp_path: Path) -> None:
+    inner = tmp_path / "shop" / "util"
+    inner.mkdir(parents=True)
+    for folder in (inner, inner.parent):
+        (folder / "__init__.py").touch()
+    assert SettingsFinder(isolated=True).for_folder(inner).root == tmp_path
+    assert SettingsFinder(isolated=True).for_folder(tmp_path).root == tmp_path
+
+
 def test_a_pyproject_without_our_table_is_passed_by(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.cancelcheck]\nstrict = true\n")
     inner = tmp_path / "packages" / "one"
