@@ -105,12 +105,14 @@ CLOSED = Open()
 
 class Sum(NamedTuple):
     """The most that something waits for: `seconds`, line by line, as far as it is known, and what is open. `blocks`:
-    some of it may hold up the thread, on whatever path."""
+    some of it may hold up the thread, on whatever path. `returned` is what it comes to where it does not end with an
+    exception, if that is less: what comes behind it waits no longer for that."""
 
     seconds: float = 0.0
     lines: tuple[Line, ...] = ()
     open: Open = CLOSED
     blocks: bool = False
+    returned: Sum | None = None
 
 
 ZERO = Sum()

@@ -74,6 +74,7 @@ from cancelcheck.model.facts import (
     Assign,
     Attr,
     Await,
+    BlockEnd,
     Call,
     Comprehension,
     Display,
@@ -447,6 +448,8 @@ class _Walk:
         self.open = CLOSED
         self.blocks = False
         self.best = Way()
+        self.returned: Way | None = None
+        self.failed: Way | None = None
         bounds = (Bound(-1, within, "a scope around the call ends it"),) if not math.isinf(within) else ()
         self.first = Way(bounds=bounds)
         self.endless: frozenset[int] | None = None
@@ -473,12 +476,18 @@ class _Walk:
                 before = raised.get(target.known)
                 if before is not None and place[target] > index:
                     _offer(at, target, before)
+        found = self._summed(self.best)
+        if self.returned is not None and self.returned.passed < self.best.passed and not view.facts.is_generator:
+            found = found._replace(returned=self._summed(self.returned))
+        return found
+
+    def _summed(self, way: Way) -> Sum:
         lines: list[Line] = []
-        link = self.best.lines
+        link = way.lines
         while link is not None:
             lines.append(link.line)
             link = link.before
-        return Sum(round(self.best.passed, 6), tuple(reversed(lines)), self.open, self.blocks)
+        return Sum(round(way.passed, 6), tuple(reversed(lines)), self.open, self.blocks)
 
     def _turns(self, header: int, known: Known) -> Turns | None:
         node = self.view.nodes[header]
@@ -528,6 +537,7 @@ class _Walk:
         for index in range(block.start, block.end):
             node = view.nodes[index]
             sleeps = False
+            self.failed = None
             match node:
                 case Await():
                     sleeps = self._sleeps(node.value)
@@ -547,10 +557,15 @@ class _Walk:
                     if index in changes:
                         known = changes[index]
                     continue
+            failed = self.failed if self.failed is not None and self.failed.passed > way.passed else way
+            if failed.passed > self.best.passed:
+                self.best = failed
             if not sleeps:
-                raised[known] = way
-        if way.passed > self.best.passed or self.best.lines is None:
-            self.best = way if way.passed > self.best.passed else self.best
+                raised[known] = failed
+        if way.passed > self.best.passed:
+            self.best = way
+        if block.ends is BlockEnd.RETURN and (self.returned is None or way.passed > self.returned.passed):
+            self.returned = way
         return way, raised
 
     def _sleeps(self, index: int) -> bool:
@@ -579,6 +594,15 @@ class _Walk:
         return self._spends(way, found, told)
 
     def _spends(self, way: Way, found: Sum, told: int) -> Way:
+        """The way behind what costs this; where that ends with an exception, `failed` is kept."""
+        if found.returned is not None:
+            failed = self._adds(way, found, told)
+            if self.failed is None or failed.passed > self.failed.passed:
+                self.failed = failed
+            found = found.returned._replace(open=found.open, blocks=found.blocks)
+        return self._adds(way, found, told)
+
+    def _adds(self, way: Way, found: Sum, told: int) -> Way:
         self.open = self.open.joined(found.open)
         self.blocks |= found.blocks
         if found.seconds <= 0:
