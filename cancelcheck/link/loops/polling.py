@@ -9,7 +9,21 @@ from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.paths.exceptions import Handler, handlers_of, is_cancellation_point
 from cancelcheck.link.paths.flow import names_read, turn
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Assign, Attr, Call, Const, Iterate, Name, RegionKind, Store, Test, Yield
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Await,
+    Call,
+    Const,
+    Iterate,
+    Name,
+    Operation,
+    RegionKind,
+    Store,
+    Test,
+    Unpack,
+    Yield,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -80,6 +94,8 @@ def polling_turn(
     header = view.nodes[region.node]
     if isinstance(header, Iterate):
         return None  # bounded by what it iterates over
+    if not poll.raises and _is_ended_by(view, header, call):
+        return None
     after: list[int] = []
     if poll.raises:
         catching = not_yet_handler(view, call.index, poll)
@@ -97,6 +113,38 @@ def polling_turn(
         return index not in asked and (_gives_way(view, index, call) or _counts(view, index, counters))
 
     return turn(view, loop, call.index, after, gives_way)
+
+
+def _is_ended_by(view: FunctionView, header: object, call: CallSite) -> bool:
+    """Whether a loop goes on only while what a poll has given is true: "not yet" ends it. `while ready: ready, _, _ =
+    select(…)` empties what is there."""
+    if not isinstance(header, Test):
+        return False
+    needed = [header.value]
+    while needed:
+        at = needed.pop()
+        node = view.nodes[at]
+        if isinstance(node, Operation) and node.op == "and":
+            needed += node.operands
+        elif isinstance(node, Name) and any(
+            holder is view and bound >= 0 and call.index in _given_to(view, bound)
+            for holder, bound in view.bindings(node.id).nodes
+        ):
+            return True
+    return False
+
+
+def _given_to(view: FunctionView, store: int) -> list[int]:
+    """What an assignment gives, where a node is its target, or the first of several."""
+    at = view.nodes[store].parent
+    first = store
+    while at >= 0 and isinstance(view.nodes[at], Unpack):
+        first, at = at, view.nodes[at].parent
+    node = view.nodes[at] if at >= 0 else None
+    if not isinstance(node, Assign) or first not in node.targets or node.value < 0:
+        return []
+    value = view.nodes[node.value]
+    return [node.value, value.value] if isinstance(value, Await) else [node.value]
 
 
 def _tested_names(view: FunctionView, loop: int) -> set[str]:

@@ -9,6 +9,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.loops.polling import busy_poll, is_poll, polling_turn, polls_by_loop
 from cancelcheck.link.paths.exceptions import is_cancellation_point
 from cancelcheck.link.paths.flow import branch_of, clauses, turn, turning_blocks
+from cancelcheck.link.paths.scopes import scopes_around
 from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import (
     Attr,
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
 
 
 class SleepPoll(NamedTuple):
-    """A loop, what it looks at (a node), and the sleep; `is_spin`: it sleeps for no time at all."""
+    """A loop, what it looks at (a node), and the sleep; `is_spin`: it sleeps for no time at all. `certain`: nothing is
+    lost by a wait in its place."""
 
     loop: int
     watched: int
     sleep: CallSite
     is_spin: bool
+    certain: bool
 
 
 def sleep_polls(view: FunctionView) -> Iterator[SleepPoll]:
@@ -56,10 +59,46 @@ def sleep_polls(view: FunctionView) -> Iterator[SleepPoll]:
         fixed = _FixedSleeps(view, loop, calls)
         if not fixed.nodes:
             continue
-        found = fixed.not_yet(polls.get(loop, [])) or fixed.whole() or fixed.idle()
-        if found is not None:
-            watched, sleep = found
-            yield SleepPoll(loop, watched, sleep, _is_zero(sleep))
+        asked = fixed.not_yet(polls.get(loop, []))
+        found = asked or fixed.whole() or fixed.idle()
+        if found is None:
+            continue
+        watched, sleep = found
+        spins = _is_zero(sleep)
+        if isinstance(view.nodes[region.node], Iterate):
+            if not spins:  # a few turns of the event loop, to let it settle, burn nothing
+                yield SleepPoll(loop, watched, sleep, is_spin=False, certain=False)
+            continue
+        certain = _has_own_wait(view, watched) if asked else spins and _spins_for_long(view, loop)
+        yield SleepPoll(loop, watched, sleep, spins, certain)
+
+
+def _has_own_wait(view: FunctionView, index: int) -> bool:
+    """Whether what is asked has a form that waits, of the same kind as the function that asks: `await queue.get()` in
+    a coroutine, `queue.get()` in a thread."""
+    call = view.call_at(index)
+    assert call is not None
+    catalog = view.module.project.catalog
+    waiting = f"{call.target.rpartition('.')[0]}.{call.member.removesuffix('_nowait')}"
+    api = catalog.api(catalog.canonical(waiting))
+    mode = schema.Mode.ASYNC if view.is_async else schema.Mode.SYNC
+    return api is not None and api.mode is mode and api.kind is schema.Kind.QUEUE
+
+
+_FOR_TESTS = "testing"
+"""The package of a library in which it helps to test what uses it."""
+
+
+def _spins_for_long(view: FunctionView, loop: int) -> bool:
+    """Whether a coroutine goes round for as long as it takes: no clock in the loop and no timeout around it bounds
+    that. What helps to test may."""
+    if not view.is_async or _FOR_TESTS in view.module.name.split("."):
+        return False
+    catalog = view.module.project.catalog
+    if any(catalog.clock(call.target) for call in view.calls if view.is_inside(view.region_of(call.index), loop)):
+        return False
+    header = view.regions[loop].node
+    return not any(scope.kind is schema.ScopeKind.TIMEOUT for scope, _ in scopes_around(view, header))
 
 
 def _sleeps_by_loop(view: FunctionView) -> dict[int, list[CallSite]]:
@@ -279,7 +318,9 @@ class _FixedSleeps:
             return True
         if scope.facts.kind is FunctionKind.CLASS:
             return False
-        return self._asks_container(index, leaf) or (index == leaf and _is_container(scope, node.id))
+        if not self._asks_container(index, leaf) and not (index == leaf and _is_container(scope, node.id)):
+            return False
+        return scope is not view or _is_handed_out(view, node.id)
 
     def _asks_container(self, index: int, leaf: int) -> bool:
         """Whether a condition is about what is in a name: `len(x)`, `key in x`."""
@@ -321,12 +362,45 @@ def _is_state(call: CallSite) -> bool:
     return any(not entry.raises and is_poll(call, entry) for entry in entries)
 
 
-def _is_plain(view: FunctionView, index: int) -> bool:
-    """Whether an attribute is read with no work behind it: no property of the project that does some."""
+MAX_HOPS = 3
+"""Properties that are followed into each other."""
+
+
+def _is_plain(view: FunctionView, index: int, hops: int = MAX_HOPS) -> bool:
+    """Whether an attribute is read with no work behind it: no property of the project that does some, or reads a
+    clock."""
     member = view.definition_of(index)
-    return member is None or (
-        member.has_role("property") and all(_only_looks(call) for call in member.calls) and not member.is_async
+    if member is None:
+        return True
+    if not member.has_role("property") or member.is_async or hops == 0:
+        return False
+    catalog = view.module.project.catalog
+    return all(_only_looks(call) and catalog.clock(call.target) is None for call in member.calls) and all(
+        _is_plain(member, at, hops - 1)
+        for at, node in enumerate(member.nodes)
+        if isinstance(node, Attr) and member.key(node.value) == member.self_name != ""
     )
+
+
+def _is_handed_out(view: FunctionView, name: str) -> bool:
+    """Whether others can get hold of the container in a local: it came in, a nested function has it, or it is handed
+    over, itself or a method of it."""
+    if -1 in view.facts.bound.get(name, ()):
+        return True
+    for reader, at in view.reads(name):
+        use = reader.use(at)
+        if reader is not view or use.kind in ("stored", "returned", "yielded", "bound", "element"):
+            return True
+        if use.kind == "argument":
+            call = reader.call_at(use.node)
+            if call is None or not call.target.startswith("builtins."):
+                return True
+        if use.kind == "receiver":
+            attr = reader.nodes[use.node]
+            parent = reader.nodes[attr.parent] if attr.parent >= 0 else None
+            if not (isinstance(parent, Call) and parent.func == use.node):
+                return True
+    return False
 
 
 _CONTAINERS = frozenset(
