@@ -28,7 +28,7 @@ import time
 import tomllib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
@@ -97,11 +97,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--total", type=int, help="so many changes of all files together")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--line", type=int)
+    parser.add_argument("--cases", metavar="WORD", help="try fixtures only whose path has this in it")
     parser.add_argument("--least", type=float, default=0.0, help="in 100")
     given = parser.parse_args(arguments)
     pipeline.lower_module = kept_facts(pipeline.lower_module)
     files = chosen([changed(path) for path in python_files(given.paths)], given)
-    cases = all_cases()
+    cases = [case for case in all_cases() if given.cases is None or given.cases in str(case.args[0])]
     watch.LIMIT = 100 * SECONDS
     started = time.process_time()
     note_reached(files, cases)
@@ -198,9 +199,11 @@ def mutants_of(text: str) -> list[Mutant]:
         return starts[line - 1] + len(lines[line - 1].encode()[:column].decode())
 
     found: list[Mutant] = []
-    for name, function in functions_in(ast.parse(text)):
+    tree = ast.parse(text)
+    words = words_in(tree)
+    for name, function in functions_in(tree):
         headers = headers_in(function)
-        for node in inner_nodes(function):
+        for node in inner_nodes(function, words):
             for start, end, new, what in changes(node, text, place):
                 first, last = headers[node.lineno]
                 found.append(Mutant(name, node.lineno, start, end, new, what, first, last))
@@ -242,29 +245,57 @@ def functions_in(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.Fun
             yield from functions_in(node, f"{prefix}{node.name}.")
 
 
-def inner_nodes(function: ast.FunctionDef) -> Iterator[Any]:
-    """All that is evaluated in a function: no annotation, no docstring."""
-    pending: list[ast.AST] = [] if only_says(function) else list(function.body)
+def inner_nodes(function: ast.FunctionDef, words: Container[ast.AST]) -> Iterator[Any]:
+    """All that is evaluated in a function: no annotation, no docstring, and nothing that is only said."""
+    pending: list[ast.AST] = [] if function in words else list(function.body)
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        if node in words or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             continue
         if isinstance(node, ast.AnnAssign):
             pending += [node.target, *([node.value] if node.value is not None else [])]
         elif isinstance(node, ast.FunctionDef):
-            pending += [] if only_says(node) else node.body
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "report":
-            pending += [node.func, *node.args[:2]]
-            pending += [keyword.value for keyword in node.keywords if keyword.arg not in ("help", "trace")]
+            pending += node.body
         else:
             pending += ast.iter_child_nodes(node)
         if hasattr(node, "lineno"):
             yield node
 
 
-def only_says(function: ast.FunctionDef) -> bool:
-    """Whether a function makes words, or the steps of a trace."""
-    return function.returns is not None and ast.unparse(function.returns) in ("tuple[Step, ...]", "list[Step]")
+def words_in(tree: ast.Module) -> set[ast.AST]:
+    """What only makes words: the message, the help and the trace of a report, the locals and the functions of which
+    nothing else is made, and what gives the steps of a trace."""
+    words: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "report":
+            words.update(node.args[2:])
+            words.update(keyword.value for keyword in node.keywords if keyword.arg in ("help", "trace"))
+        elif isinstance(node, ast.FunctionDef) and node.returns is not None:
+            if ast.unparse(node.returns) in ("tuple[Step, ...]", "list[Step]", "Iterator[Step]"):
+                words.add(node)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    while True:
+        said = {inner for node in words for inner in ast.walk(node)}
+        more: set[ast.AST] = {function for function in tree.body if is_only_in(said, tree, function)}
+        for function in functions:
+            for node in ast.walk(function):
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                    if is_only_in(said, function, node.targets[0]):
+                        more.add(node)
+        if more <= words:
+            return words
+        words |= more
+
+
+def is_only_in(said: set[ast.AST], around: ast.AST, thing: ast.AST) -> bool:
+    """Whether a local, or a function, is read in what is said, and nowhere else."""
+    name = thing.id if isinstance(thing, ast.Name) else thing.name if isinstance(thing, ast.FunctionDef) else ""
+    reads = [
+        node
+        for node in ast.walk(around)
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+    ]
+    return bool(reads) and all(node in said for node in reads)
 
 
 def changes(node: Any, text: str, place: Callable[[ast.AST], tuple[int, int]]) -> Iterator[tuple[int, int, str, str]]:
@@ -338,16 +369,16 @@ Case = Callable[[], bool]
 """Whether a fixture is reported as it says."""
 
 
-def all_cases() -> list[Case]:
+def all_cases() -> list[functools.partial[bool]]:
     """The fixtures that a change is tried on."""
-    cases: list[Case] = []
+    cases: list[functools.partial[bool]] = []
     for strict in (True, False):
         cases += [functools.partial(file_holds, path, strict) for path in single_files()]
         cases += [functools.partial(project_holds, case, strict) for case in project_cases()]
     return cases + [functools.partial(budget_holds, case) for case in budget_cases()]
 
 
-def note_reached(files: Sequence[Changed], cases: list[Case]) -> None:
+def note_reached(files: Sequence[Changed], cases: Sequence[Case]) -> None:
     """Write down for each line of the files the cases that come to it, the quick ones first."""
     lines: dict[str, set[int]] = {str(file.path): set() for file in files}
 
