@@ -58,7 +58,7 @@ def test_the_settings_of_a_page_are_right(page: Path) -> None:
 
 
 def test_every_command_and_option_that_is_named_exists() -> None:
-    from cancelcheck.cli import _COMMANDS
+    from cancelcheck.cli.commands import NAMES
     from cancelcheck.config import options
 
     known = {option.name for option in options()} | {"help", "version", "schema", "show", "yes", "html", "stdio"}
@@ -66,7 +66,7 @@ def test_every_command_and_option_that_is_named_exists() -> None:
         text = page.read_text("utf-8")
         for command, rest in re.findall(r"`cancelcheck ([a-z]+)\b([^`]*)`", text):
             # or a path, where `check` is left out
-            assert command in (*_COMMANDS, "src", "shop"), f"{name_of(page)}: cancelcheck {command}"
+            assert command in (*NAMES, "src", "shop"), f"{name_of(page)}: cancelcheck {command}"
             assert set(re.findall(r"--([a-z-]+)", rest)) <= known, f"{name_of(page)}: {rest}"
 
 

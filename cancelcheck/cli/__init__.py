@@ -8,25 +8,26 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
-from typing import NoReturn
 
-import click
-
-from cancelcheck import __version__
+from cancelcheck.cli.again import Again
 from cancelcheck.cli.statuses import CLEAN, FAILED, FINDINGS, INTERRUPTED
 
-_COMMANDS = ("check", "budget", "explain", "rules", "config", "init", "merge", "server", "clean")
-"""Each a module beside this one."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
-def main(args: Sequence[str] | None = None) -> int:
-    """Run the command with `args` (default: the process's) and return its exit status."""
+def main(args: Sequence[str] | None = None, again: Again | None = None) -> int:
+    """Run the command with `args` (default: the process's) and return its exit status. What it tells is kept, where
+    that can be, to be told `again`."""
+    import click
+
+    from cancelcheck.cli.commands import commands
+
     try:
-        status = _commands.main(args=args, prog_name="cancelcheck", standalone_mode=False)
+        status = commands.main(args=args, prog_name="cancelcheck", standalone_mode=False, obj=again)
         sys.stdout.flush()
     except click.Abort:
         return INTERRUPTED
@@ -48,7 +49,10 @@ def main(args: Sequence[str] | None = None) -> int:
 def run() -> NoReturn:
     """The process's whole work. It ends at once: to take apart all that is known of a large tree takes as long as a
     twelfth of the run."""
-    status = main()
+    again = Again(sys.argv[1:])
+    status = again.told()
+    if status is None:
+        status = main(again=again)
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -59,34 +63,8 @@ def run() -> NoReturn:
 
 
 def _defect(error: Exception) -> int:
+    import traceback
+
     traceback.print_exception(error)
     print("error: this is a defect in cancelcheck: please report it with the traceback above", file=sys.stderr)
     return FAILED
-
-
-class _Commands(click.Group):
-    """Commands that are made when they are asked for; `check` where none is named."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(f"cancelcheck.cli.{cmd_name}").make()
-        return command
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or args[0] not in (*_COMMANDS, "--version", *ctx.help_option_names):
-            args = ["check", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(
-    cls=_Commands,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="The word `check` may be left out: `cancelcheck src/`. Its options: `cancelcheck check --help`.",
-)
-@click.version_option(__version__, prog_name="cancelcheck", message="%(prog)s %(version)s")
-def _commands() -> None:
-    """Check Python code for lost cancellations, swallowed ones, and calls that wait forever."""

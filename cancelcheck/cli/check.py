@@ -154,27 +154,44 @@ class _Asked:
 
 def _report(asked: _Asked) -> int:
     """Report what is found; where nothing has changed, what was found the last time."""
-    from cancelcheck.cli.reports import show
-    from cancelcheck.cli.unchanged import key_for, report_of
-    from cancelcheck.engine.ground import Changed, Ground
+    from cancelcheck.cli.unchanged import key_for, known_of
+    from cancelcheck.engine.ground import Ground, Unchanged
 
     run = asked.run
     with asked.looking():
         finder = asked.finder()
         store = open_store(run, finder)
         key = key_for(run, asked.given, asked.paths) if store is not None else None
-        before = report_of(store, key, run) if store is not None and key is not None else None
-        if before is not None and not isinstance(before, Changed):
-            show(before, run, asked.seconds)
-            return _status(run, before.findings)
+        before = known_of(store, key, run) if store is not None and key is not None else None
         known = asked.known()
-        ground = Ground(before) if key is not None else None
-        report = asked.checker(finder, known)(store=store, ground=ground, before=before)
-        if store is not None and key is not None and ground is not None:
-            ground.keep(store, key, report)
-            store.flush()
-    show(report, run, asked.seconds)
-    return _ended(run, known, report, report.findings)
+        if isinstance(before, Unchanged):
+            report, stood = before
+        else:
+            ground = Ground(before) if key is not None else None
+            report = asked.checker(finder, known)(store=store, ground=ground, before=before)
+            stood = b""
+            if store is not None and key is not None and ground is not None:
+                stood = ground.keep(store, key, report)
+    return _told(asked, known, report, store, (key or b"", stood))
+
+
+def _told(asked: _Asked, known: Known, report: Report, store: Store | None, ground: tuple[bytes, bytes]) -> int:
+    """Show a report, and keep what is shown: where the same is asked for and nothing has changed, it is told again.
+    `ground`: the key of what it stands on, and a digest of that."""
+    from cancelcheck.cli.again import Again
+    from cancelcheck.cli.reports import show
+    from cancelcheck.cli.showing import recording
+
+    run = asked.run
+    with recording() as told:
+        is_all = show(report, run, asked.seconds)
+    status = _ended(run, known, report, report.findings)
+    if store is not None:
+        again = click.get_current_context().find_object(Again)
+        if again is not None and is_all and all(ground):
+            again.keep(store, ground, told, status)
+        store.flush()
+    return status
 
 
 def _mend(asked: _Asked) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -17,17 +18,19 @@ from cancelcheck.reporting.counting import counted_findings, statistics
 from cancelcheck.reporting.form import Surroundings
 
 
-def show(report: Report, run: RunOptions, seconds: float, *, beside: bool = False) -> None:
+def show(report: Report, run: RunOptions, seconds: float, *, beside: bool = False) -> bool:
     """Show what came of a run that took so long; `beside`: on standard error, for standard output is for something
-    else."""
+    else. Whether that was all, and says the same of the same report: no file was written, and nothing looked up in the
+    environment."""
     on_terminal = run.output is None and sys.stdout.isatty()
     form = run.format if run.format is not None else "text" if on_terminal else "concise"
     for_people = FORMS[form].for_people
+    environment = _Environment()
     surroundings = Surroundings(
         color=wants_color(run.color, on_terminal),
         width=terminal_width() if on_terminal else None,
         lists_suppressed=run.show_suppressed,
-        environment=os.environ,
+        environment=environment,
     )
     text = render(form, report, surroundings)
     if run.statistics and for_people:
@@ -53,6 +56,26 @@ def show(report: Report, run: RunOptions, seconds: float, *, beside: bool = Fals
             say("warning: no Python files found under the given paths")
     if run.verbose:
         say(f"{report.files} files in {seconds:.2f} s")
+    return run.output is None and not run.verbose and not beside and not environment.was_asked
+
+
+class _Environment(Mapping[str, str]):
+    """The environment of this process, which knows whether anything of it was asked for."""
+
+    def __init__(self) -> None:
+        self.was_asked = False
+
+    def __getitem__(self, name: str) -> str:
+        self.was_asked = True
+        return os.environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self.was_asked = True
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        self.was_asked = True
+        return len(os.environ)
 
 
 def say_problems(report: Report) -> None:

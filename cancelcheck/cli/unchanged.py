@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from cancelcheck.config import RunOptions
 from cancelcheck.engine import ground, versions
-from cancelcheck.engine.report import Report
 from cancelcheck.engine.store import Store
 from cancelcheck.engine.texts import Texts
 from cancelcheck.model.source import STDIN
@@ -29,16 +28,17 @@ _HOW_IT_IS_SHOWN = (
 """Options that say nothing of what is found."""
 
 
-def report_of(store: Store, key: bytes, run: RunOptions) -> Report | ground.Changed | None:
+def known_of(store: Store, key: bytes, run: RunOptions) -> ground.Unchanged | ground.Changed | None:
     """The report, if all that it stood on is as it was; the run that made it, if some files have changed."""
     known = ground.recall(store, key)
-    if not isinstance(known, Report):
+    if not isinstance(known, ground.Unchanged):
         return known
+    report = known.report
     if run.format is not None and FORMS[run.format].lists_rules:
         from cancelcheck.rules import RULES
 
-        known = replace(known, rules=RULES)
-    return replace(known, sources=Texts({finding.path for finding in known.findings}))
+        report = replace(report, rules=RULES)
+    return known._replace(report=replace(report, sources=Texts({finding.path for finding in report.findings})))
 
 
 def asked_for(given: Mapping[str, object], paths: Sequence[str]) -> str:

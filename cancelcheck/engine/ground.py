@@ -21,28 +21,23 @@ from typing import NamedTuple
 import msgspec
 
 from cancelcheck.engine.report import By, Report, Suppressed
+from cancelcheck.engine.standing import ABSENT, FOLDER, Standing, names_in, names_of, place
 from cancelcheck.engine.store import Kind, Store, digest, state_of
 from cancelcheck.model.finding import Finding
 
 _RACY = 2_000_000_000
 """Nanoseconds after a change in which a file may change again and show the same times."""
 
-_ABSENT = ""
-_FOLDER = "/"
-
-
 _MANY = 4
 """One file in so many: where more have changed, all of them are looked at."""
 
 
 class _Run(msgspec.Struct, frozen=True, array_like=True):
-    files: list[tuple[str, str]]
-    folders: list[tuple[str, int, bytes]]
-    places: list[tuple[str, str]]
+    ground: bytes
     findings: tuple[Finding, ...]
     suppressed: tuple[tuple[Finding, str, str], ...]
     count: int
-    graph: bytes = b""
+    graph: bytes
 
 
 class Node(NamedTuple):
@@ -77,10 +72,11 @@ class Graph(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Changed:
-    """An earlier run, of which nothing has changed but the content of some of its `files`."""
+    """An earlier run, of which nothing has changed but the content of some of its `files`: all that it `stood` on."""
 
-    def __init__(self, run: _Run, files: frozenset[str], graph: Graph) -> None:
+    def __init__(self, run: _Run, stood: Standing, files: frozenset[str], graph: Graph) -> None:
         self.run = run
+        self.stood = stood
         self.files = files
         self.graph = graph
 
@@ -98,7 +94,7 @@ class Ground:
 
     def __init__(self, before: Changed | None = None) -> None:
         self._before = time.time_ns() - _RACY
-        self._listed: dict[str, bytes] = {}
+        self._listed: dict[str, str] = {}
         self.files: set[str] = set()
         self.folders: set[str] = set()
         self.places: set[str] = set()
@@ -107,18 +103,18 @@ class Ground:
         self.is_lasting = True
         """Whether another run on the same files is sure to find the same."""
         self._files: dict[str, str] = {}
-        self._folders: dict[str, tuple[int, bytes]] = {}
+        self._folders: dict[str, tuple[str, str]] = {}
         if before is not None:
-            self._files = {path: state for path, state in before.run.files if path not in before.files}
-            self._folders = {path: (changed, found) for path, changed, found in before.run.folders}
-            self.files.update(path for path, _ in before.run.files)
+            self._files = {path: state for path, state in before.stood.files if path not in before.files}
+            self._folders = {path: (changed, found) for path, changed, found in before.stood.folders}
+            self.files.update(path for path, _ in before.stood.files)
             self.folders.update(self._folders)
-            self.places.update(path for path, _ in before.run.places)
+            self.places.update(path for path, _ in before.stood.places)
 
     def listed(self, folder: str, entries: Iterable[os.DirEntry[str]]) -> None:
         """A folder was looked into, and this was there."""
         self.folders.add(folder)
-        self._listed[folder] = _names(entries)
+        self._listed[folder] = names_of(entries)
 
     def looked_for(self, path: str) -> None:
         """A file or folder was looked for among others: what says whether it is there is the folder that it is in, or
@@ -130,42 +126,37 @@ class Ground:
                 return
             path = above
 
-    def keep(self, store: Store, key: bytes, report: Report) -> None:
-        """Keep the report, if everything is known that it stood on, and nothing of it is new."""
+    def keep(self, store: Store, key: bytes, report: Report) -> bytes:
+        """Keep the report, if everything is known that it stood on, and nothing of it is new. What it stood on, as a
+        digest; empty where it is not kept."""
         if report.errors or report.notes or not self.is_lasting:
-            return
+            return b""
         files = [(path, self._settled(path)) for path in sorted(self.files)]
         folders = [(path, *self._folder(path)) for path in sorted(self.folders)]
-        places = [(path, _place(path)) for path in sorted(self.places)]
-        files += [(path, self._settled(path)) for path, there in places if there not in (_ABSENT, _FOLDER)]
+        places = [(path, place(path)) for path in sorted(self.places)]
+        files += [(path, self._settled(path)) for path, there in places if there not in (ABSENT, FOLDER)]
         if not all(state for _, state in files) or not all(found for _, _, found in folders):
-            return
+            return b""
+        places = [(path, there) for path, there in places if there in (ABSENT, FOLDER)]
+        ground = Standing(files, folders, places).written()
         try:
-            self._put(store, key, report, files, folders, places)
+            self._put(store, key, report, ground)
         except UnicodeEncodeError:
             # a path, or a text in a message, that is no Unicode
-            return
+            return b""
+        return digest(ground)
 
-    def _put(
-        self,
-        store: Store,
-        key: bytes,
-        report: Report,
-        files: list[tuple[str, str]],
-        folders: list[tuple[str, int, bytes]],
-        places: list[tuple[str, str]],
-    ) -> None:
+    def _put(self, store: Store, key: bytes, report: Report, ground: bytes) -> None:
         graph = msgspec.msgpack.encode(self.graph) if self.graph is not None else b""
         run = _Run(
-            files,
-            folders,
-            [(path, there) for path, there in places if there in (_ABSENT, _FOLDER)],
+            digest(ground),
             report.findings,
             tuple((finding, by.value, reason) for finding, by, reason in report.suppressed),
             report.files,
             digest(graph),
         )
         store.put(Kind.RUN, key, msgspec.msgpack.encode(run))
+        store.put(Kind.GROUND, key, ground)
         store.put(Kind.PARTS, key, graph)
 
     def _settled(self, path: str) -> str:
@@ -179,42 +170,51 @@ class Ground:
             return ""
         return state_of(status) if max(status.st_mtime_ns, status.st_ctime_ns) < self._before else ""
 
-    def _folder(self, path: str) -> tuple[int, bytes]:
+    def _folder(self, path: str) -> tuple[str, str]:
         known = self._folders.get(path)
         if known is not None:
             return known
         try:
             changed = os.stat(path).st_mtime_ns
-            found = _names_in(path)
+            found = names_in(path)
         except OSError:
-            return 0, b""
+            return "", ""
         is_sure = changed < self._before or self._listed.get(path) == found
-        return changed, found if is_sure else b""
+        return str(changed), found if is_sure else ""
 
 
-def recall(store: Store, key: bytes) -> Report | Changed | None:
-    """The report of an earlier run, without its rules and sources, if all that it stood on is as it was; the run, if
-    nothing but the content of some files has changed."""
-    data = store.get(Kind.RUN, key)
-    if data is None:
+class Unchanged(NamedTuple):
+    """The report of an earlier run, without its rules and sources, and a digest of what it `stood` on: all of it is as
+    it was."""
+
+    report: Report
+    stood: bytes
+
+
+def recall(store: Store, key: bytes) -> Unchanged | Changed | None:
+    """An earlier run, if nothing has changed, or nothing but the content of some files."""
+    data, ground = store.get(Kind.RUN, key), store.get(Kind.GROUND, key)
+    if data is None or ground is None:
         return None
     try:
         run = msgspec.msgpack.decode(data, type=_Run)
     except msgspec.DecodeError:
         return None
-    changed = _changed(run)
-    if changed is None:
+    stood = Standing.read(ground) if run.ground == digest(ground) else None
+    changed = stood.changed() if stood is not None else None
+    if stood is None or changed is None:
         return None
     if changed:
-        return _partly(store, key, run, changed)
-    return Report(
+        return _partly(store, key, run, stood, changed)
+    report = Report(
         findings=run.findings,
         files=run.count,
         suppressed=tuple(Suppressed(finding, By(by), reason) for finding, by, reason in run.suppressed),
     )
+    return Unchanged(report, run.ground)
 
 
-def _partly(store: Store, key: bytes, run: _Run, changed: frozenset[str]) -> Changed | None:
+def _partly(store: Store, key: bytes, run: _Run, stood: Standing, changed: frozenset[str]) -> Changed | None:
     data = store.get(Kind.PARTS, key)
     if not data or digest(data) != run.graph:
         return None
@@ -225,7 +225,7 @@ def _partly(store: Store, key: bytes, run: _Run, changed: frozenset[str]) -> Cha
     # anything else that was read (settings, what git ignores) decides on what there is to check
     if not changed <= {node.absolute for node in graph.nodes} or len(changed) * _MANY > len(graph.nodes) + _MANY:
         return None
-    return Changed(run, changed, graph)
+    return Changed(run, stood, changed, graph)
 
 
 def key_of(versions: bytes, settings: Mapping[str, object], paths: Sequence[str]) -> bytes:
@@ -236,50 +236,3 @@ def key_of(versions: bytes, settings: Mapping[str, object], paths: Sequence[str]
         os.getcwd().encode("utf-8", "surrogateescape"),
         ascii((sorted(settings.items()), list(paths))).encode(),
     )
-
-
-def _changed(run: _Run) -> frozenset[str] | None:
-    """The files that are not as they were; None where anything else is not either."""
-    stat = os.stat
-    changed: list[str] = []
-    try:
-        for path, state in run.files:
-            if state_of(stat(path)) != state:
-                changed.append(path)
-        for path, at, names in run.folders:
-            if stat(path).st_mtime_ns != at and _names_in(path) != names:
-                return None
-    except OSError:
-        return None
-    return frozenset(changed) if all(_place(path) == there for path, there in run.places) else None
-
-
-def _place(path: str) -> str:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return _ABSENT
-    return _FOLDER if os.path.isdir(path) else state_of(status)
-
-
-def _names_in(folder: str) -> bytes:
-    with os.scandir(folder) as entries:
-        return _names(entries)
-
-
-def _names(entries: Iterable[os.DirEntry[str]]) -> bytes:
-    """Stands for what is in a folder, less what is hidden or compiled."""
-    found = sorted(
-        entry.name + (_FOLDER if _is_folder(entry) else "")
-        for entry in entries
-        if (not entry.name.startswith(".") or entry.name == ".gitignore") and entry.name != "__pycache__"
-    )
-    return digest("\0".join(found).encode("utf-8", "surrogateescape"))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        # a link that leads back to itself
-        return False

@@ -26,7 +26,7 @@ from cancelcheck.engine.discover import InputFile
 from cancelcheck.engine.pipeline import Engine, rarely_collect
 from cancelcheck.engine.recall import Asked
 from cancelcheck.engine.report import RunError
-from cancelcheck.engine.store import Store
+from cancelcheck.engine.store import Folder, Store
 from cancelcheck.model.finding import Finding
 
 PAYS_FROM = 400_000
@@ -194,7 +194,7 @@ _engines: list[Engine] = []
 """The one of this process, once it has begun."""
 
 
-def _begin(finder: SettingsFinder, shown: Sequence[tuple[str, str]], folder: Path) -> None:
+def _begin(finder: SettingsFinder, shown: Sequence[tuple[str, str]], folder: Folder) -> None:
     # Ctrl-C ends the process that asked; it ends this one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     rarely_collect()

@@ -8,16 +8,14 @@ with the file or the disk is a miss, and is said once, in `problem`.
 
 from __future__ import annotations
 
-import enum
 import errno
 import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
-from typing import NamedTuple
+
+# a run in which nothing has changed is over in 30 ms: no pathlib, no enum and no typing here
 
 FILE = "cancelcheck.db"
 """The name of the file in its folder."""
@@ -46,21 +44,22 @@ _SCHEMA = (
 _IGNORE = "# made by cancelcheck; safe to delete\n*\n"
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# made by cancelcheck; safe to delete\n"
 """See https://bford.info/cachedir/: backups leave such a folder out."""
+_MARKS = ((".gitignore", _IGNORE), ("CACHEDIR.TAG", _TAG))
+_FILES = (FILE, f"{FILE}-wal", f"{FILE}-shm")
+
+Folder = str | os.PathLike[str]
 
 
-class Kind(enum.Enum):
-    """What an entry is about."""
+class Kind:
+    """What an entry is about: the first byte of its key."""
 
     FACTS = b"f"
     FINDINGS = b"r"
     ASKED = b"a"
     RUN = b"w"
     PARTS = b"p"
-
-
-class _Write(NamedTuple):
-    key: bytes
-    value: bytes
+    GROUND = b"g"
+    SHOWN = b"s"
 
 
 def digest(*parts: bytes) -> bytes:
@@ -80,13 +79,13 @@ def state_of(status: os.stat_result) -> str:
 class Store:
     """The file in `folder`. It is opened when it is first needed, and made if there is none."""
 
-    def __init__(self, folder: Path, *, limit: int = LIMIT) -> None:
+    def __init__(self, folder: Folder, *, limit: int = LIMIT) -> None:
         self.folder = folder
         self.problem = ""
         self._limit = limit
         self._db: sqlite3.Connection | None = None
         self._usable = True
-        self._writes: list[_Write] = []
+        self._writes: list[tuple[bytes, bytes]] = []
         self._files: list[tuple[str, str, bytes]] = []
         self._touched: list[bytes] = []
         self._touched_files: list[str] = []
@@ -107,9 +106,9 @@ class Store:
 
     # --- reading
 
-    def get(self, kind: Kind, key: bytes) -> bytes | None:
+    def get(self, kind: bytes, key: bytes) -> bytes | None:
         """What is kept under `key`; None if there is nothing, or it is damaged."""
-        key = kind.value + key
+        key = kind + key
         row = self._row("SELECT value, used FROM entries WHERE key = ?", key)
         if row is None:
             return None
@@ -144,12 +143,12 @@ class Store:
 
     # --- writing
 
-    def put(self, kind: Kind, key: bytes, value: bytes) -> None:
+    def put(self, kind: bytes, key: bytes, value: bytes) -> None:
         """Keep a value; it is in the file after `flush`."""
         if not self._usable:
             return
-        key = kind.value + key
-        self._writes.append(_Write(key, _checksum(key, value) + value))
+        key = kind + key
+        self._writes.append((key, _checksum(key, value) + value))
         self._buffered += len(value)
         if self._buffered > _BUFFERED:
             self.flush()
@@ -176,7 +175,9 @@ class Store:
         today = self._today
         try:
             db.execute("BEGIN IMMEDIATE")
-            db.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", ((w.key, today, w.value) for w in writes))
+            db.executemany(
+                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", ((key, today, value) for key, value in writes)
+            )
             db.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
                 ((path, state, today, found) for path, state, found in files if _is_text(path)),
@@ -240,8 +241,8 @@ class Store:
         return self._db
 
     def _opened(self) -> sqlite3.Connection:
-        file = self.folder / FILE
-        if self.folder.is_symlink() or file.is_symlink():
+        file = os.path.join(self.folder, FILE)
+        if os.path.islink(self.folder) or os.path.islink(file):
             raise _LinkError
         make_folder(self.folder)
         db = sqlite3.connect(file, timeout=_WAIT, isolation_level=None, check_same_thread=False)
@@ -288,7 +289,7 @@ class Store:
                 db.close()
         if self.problem:
             return
-        where = self.folder / FILE
+        where = os.path.join(self.folder, FILE)
         again = ""
         if isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
             again = "; it is made anew the next time" if self._is_ours() and remove(self.folder) else ""
@@ -301,7 +302,7 @@ class Store:
     def _is_ours(self) -> bool:
         """Whether the head of the file says that this program wrote it."""
         try:
-            with open(self.folder / FILE, "rb") as file:
+            with open(os.path.join(self.folder, FILE), "rb") as file:
                 head = file.read(100)
         except OSError:
             return False
@@ -341,50 +342,46 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Folder) -> None:
     """Make the folder, with what keeps git and backups from it. Raises OSError."""
-    if folder.is_dir():
+    if os.path.isdir(folder):
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text(_IGNORE, "utf-8")
-    (folder / "CACHEDIR.TAG").write_text(_TAG, "utf-8")
+    os.makedirs(folder, exist_ok=True)
+    for name, text in _MARKS:
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
 
 
-def remove(folder: Path) -> bool:
-    """Remove what is kept in a folder, and the folder if nothing else is in it; whether there was anything. Raises
-    nothing: what cannot be removed is left."""
-    return _removed(folder, (FILE, f"{FILE}-wal", f"{FILE}-shm"))
+def remove(folder: Folder) -> bool:
+    """Remove what is kept in a folder; whether there was anything. Raises nothing: what cannot be removed is left."""
+    done = False
+    for name in _FILES:
+        with suppress(OSError):
+            os.unlink(os.path.join(folder, name))
+            done = True
+    return done
 
 
-def clean(folder: Path) -> bool:
+def clean(folder: Folder) -> bool:
     """Remove everything that this program has put into a folder, and the folder if nothing else is in it; whether there
     was anything. Raises OSError."""
-    if not (folder / FILE).exists() and not (folder / "CACHEDIR.TAG").exists():
+    if not any(os.path.exists(os.path.join(folder, name)) for name in (FILE, "CACHEDIR.TAG")):
         return False
-    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):
-        (folder / name).unlink(missing_ok=True)
-    for name, text in ((".gitignore", _IGNORE), ("CACHEDIR.TAG", _TAG)):
-        if _holds(folder / name, text):
-            (folder / name).unlink(missing_ok=True)
+    ours = [*_FILES, *(name for name, text in _MARKS if _holds(os.path.join(folder, name), text))]
+    for name in ours:
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(folder, name))
     try:
-        folder.rmdir()
+        os.rmdir(folder)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
     return True
 
 
-def _holds(file: Path, text: str) -> bool:
+def _holds(file: str, text: str) -> bool:
     try:
-        return file.read_text("utf-8") == text
+        with open(file, encoding="utf-8") as opened:
+            return opened.read() == text
     except (OSError, UnicodeError):
         return False
-
-
-def _removed(folder: Path, names: Iterable[str]) -> bool:
-    done = False
-    for name in names:
-        with suppress(OSError):
-            os.unlink(folder / name)
-            done = True
-    return done

@@ -6,12 +6,10 @@ before the change has made.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import cancelcheck
 from cancelcheck.engine.store import digest
@@ -50,14 +48,18 @@ def _python() -> bytes:
 
 def _parser() -> bytes:
     """LibCST's version, without importing it."""
-    spec = importlib.util.find_spec("libcst")
-    folder = os.path.dirname(spec.origin) if spec is not None and spec.origin is not None else ""
-    try:
-        return Path(folder, "_version.py").read_bytes()
-    except OSError:
-        from importlib.metadata import version
+    for folder in sys.path:
+        file = os.path.join(folder, "libcst", "_version.py")
+        if os.path.isfile(file):
+            return _read(file)
+    from importlib.metadata import version
 
-        return version("libcst").encode()
+    return version("libcst").encode()
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _contents(parts: tuple[str, ...]) -> Iterator[bytes]:
@@ -66,7 +68,7 @@ def _contents(parts: tuple[str, ...]) -> Iterator[bytes]:
     for part in parts:
         for path in _files(os.path.join(root, part) if part else root):
             yield os.path.relpath(path, root).replace(os.sep, "/").encode()
-            yield Path(path).read_bytes()
+            yield _read(path)
 
 
 def _files(path: str) -> Iterator[str]:

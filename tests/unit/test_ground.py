@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from cancelcheck import cli
+from cancelcheck.cli.again import Again
 from cancelcheck.engine import ground, pipeline
+from cancelcheck.engine.store import Kind
 from tests.support.fixtures import project_cases
 
 BAD = (
@@ -23,11 +27,14 @@ GOOD = "import asyncio\n\n\nasync def f():\n    await asyncio.sleep(1)\n"
 
 
 class Tree:
-    """A project, and runs of the command in it. `worked` tells whether the last one had to check anything."""
+    """A project, and runs of the command in it. `worked` tells whether the last one had to check anything, `was_told`
+    whether it told again what was told before; `beside` is what it said on standard error."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = root
         self.worked = False
+        self.was_told = False
+        self.beside = ""
         self._capsys = capsys
         real = pipeline.check
 
@@ -51,9 +58,17 @@ class Tree:
         path.write_text(text)
 
     def run(self, *arguments: str) -> tuple[int, str]:
+        """As the process of the command does it: what was told before is told again, where that still holds."""
         self.worked = False
-        status = cli.main([*arguments, "--cache-dir", str(self.root.parent / "cache"), "app"])
-        return status, self.out()
+        asked = [*arguments, "--cache-dir", str(self.root.parent / "cache"), "app"]
+        again = Again(asked)
+        status = again.told()
+        self.was_told = status is not None
+        if status is None:
+            status = cli.main(asked, again)
+        captured = self._capsys.readouterr()
+        self.beside = captured.err
+        return status, captured.out
 
     def out(self) -> str:
         """What was written since the last time."""
@@ -67,13 +82,65 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return Tree(root, monkeypatch, capsys)
 
 
-@pytest.mark.parametrize("form", ["concise", "text", "grouped", "json", "sarif", "gitlab", "github", "junit"])
+FORMS = ("concise", "text", "grouped", "json", "sarif", "gitlab", "github", "junit", "jsonl", "checkstyle")
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_a_tree_that_is_as_it_was_is_not_looked_at_again(tree: Tree, form: str) -> None:
     first = tree.run("--format", form)
+    beside = tree.beside
     assert tree.worked
     assert tree.run("--format", form) == first
     assert not tree.worked
+    assert tree.beside == beside
+    assert tree.was_told == (form not in ("github", "gitlab")), "those ask the environment where the repository lies"
     assert first[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("NO_COLOR", "1"), ("FORCE_COLOR", "1"), ("COLUMNS", "50"), ("CANCELCHECK_JOBS", "2")]
+)
+def test_another_surrounding_is_told_anew(
+    tree: Tree, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tree.run()
+    tree.run()
+    assert tree.was_told
+    monkeypatch.setenv(variable, value)
+    assert (tree.run()[0], tree.was_told) == (first[0], False)
+
+
+def test_what_is_told_of_the_time_or_in_a_file_is_told_anew(tree: Tree) -> None:
+    for options in (["--verbose"], ["--output", "report.txt"], ["--no-cache"]):
+        tree.run(*options)
+        (tree.root / "report.txt").unlink(missing_ok=True)
+        tree.run(*options)
+        assert not tree.was_told
+    assert not (tree.root / "report.txt").exists()
+
+
+def test_what_was_told_of_an_older_state_is_not_told(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = tree.run()
+    tree.write("app/three.py", BAD)
+    # this one is too new to be kept, and the folder looks again as it did
+    monkeypatch.setattr(ground, "_RACY", 10**12)
+    assert tree.run() != first
+    (tree.root / "app/three.py").unlink()
+    assert tree.run() == first
+
+
+@pytest.mark.parametrize("kind", [Kind.SHOWN, Kind.GROUND])
+def test_what_is_damaged_is_not_told(tree: Tree, kind: bytes) -> None:
+    first = tree.run("--format", "json")
+    with closing(sqlite3.connect(tree.root.parent / "cache" / "cancelcheck.db", isolation_level=None)) as db:
+        rows = [row for row in db.execute("SELECT key, value FROM entries") if row[0].startswith(kind)]
+        assert rows
+        for key, value in rows:
+            half = len(value) // 2
+            damaged = value[:half] + bytes([value[half] ^ 1]) + value[half + 1 :]
+            db.execute("UPDATE entries SET value = ? WHERE key = ?", (damaged, key))
+    assert tree.run("--format", "json") == first
+    assert not tree.was_told
 
 
 def test_the_form_of_the_report_makes_no_difference(tree: Tree) -> None:
@@ -304,13 +371,19 @@ def test_such_a_run_loads_neither_rules_nor_parser(tree: Tree) -> None:
         "sys.exit([name for name in sys.modules if name.startswith(('libcst', 'rich', 'cancelcheck.rules', "
         "'cancelcheck.link', 'cancelcheck.lower', 'cancelcheck.engine.pipeline'))] or status)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, "--cache-dir", str(tree.root.parent / "cache"), "app"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tree.root,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    again = (
+        "import sys; from cancelcheck.cli import Again; status = Again(sys.argv[1:]).told();"
+        "sys.exit(sorted({'click', 'msgspec', 'typing', 'pathlib', 'enum', 'inspect', 'json', 'cancelcheck.config'} "
+        "& set(sys.modules)) or status)"
     )
-    assert done.returncode == 1, done.stderr
-    assert "CAN101" in done.stdout
+    for code in (program, again):
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", code, "--cache-dir", str(tree.root.parent / "cache"), "app"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tree.root,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert done.returncode == 1, done.stderr
+        assert "CAN101" in done.stdout

@@ -72,7 +72,7 @@ def test_whatever_byte_is_damaged_nothing_wrong_is_read(tmp_path: Path, seed: in
 def test_a_value_under_another_key_is_not_found(tmp_path: Path) -> None:
     filled(tmp_path, 0)
     db = sqlite3.connect(tmp_path / FILE)
-    db.execute("UPDATE entries SET key = ?", (Kind.FINDINGS.value + KEY,))
+    db.execute("UPDATE entries SET key = ?", (Kind.FINDINGS + KEY,))
     db.commit()
     db.close()
     assert Store(tmp_path).get(Kind.FINDINGS, KEY) is None
