@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cancelcheck.link import containers
+from cancelcheck.link.paths.flow import said_of
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -104,6 +105,14 @@ class Instance:
 
 def instance_of(view: FunctionView, index: int) -> Instance | None:
     """The instance that the value of a node is; None where it is not known."""
+    found = _followed(view, index)
+    if found is None and "isinstance" in view.names_read and isinstance(view.nodes[index], (Name, Attr)):
+        return _told_type(view, index)
+    return found
+
+
+def _followed(view: FunctionView, index: int) -> Instance | None:
+    """The same, by what a node stands for, wherever it is read."""
     cache = view.module.instance_cache
     key = (view.index, index)
     if key in cache:
@@ -140,13 +149,13 @@ def _instance_of(view: FunctionView, index: int) -> Instance | None:
     match node:
         case Call():
             return _of_call(view, index)
-        case Await():
-            kept = _kept_coroutine(view, node.value)
-            return instance_of(view, node.value) if kept is None else made_by(kept)
         case Name():
             return _of_name(view, node.id)
         case Attr():
             return _of_attribute(view, node)
+        case Await():
+            kept = _kept_coroutine(view, node.value)
+            return instance_of(view, node.value) if kept is None else made_by(kept)
         case Operation(op="or" | "if" | "and"):
             operands = node.operands[1:] if node.op == "if" else node.operands
             named = (view.nodes[operand] for operand in operands)
@@ -160,6 +169,27 @@ def _instance_of(view: FunctionView, index: int) -> Instance | None:
         case Yield() if not node.is_from and node.value >= 0 and _is_driven(view):
             return instance_of(view, node.value)
     return None
+
+
+def _told_type(view: FunctionView, index: int) -> Instance | None:
+    """What a test on all ways to a node has told of it: `isinstance(client, httpx.Client)`; looked up once."""
+    known = view.module.told_types
+    key = (view.index, index)
+    if key in known:
+        return known[key]
+    guard = view.module.project.guard
+    mark = (view.module.source.path, *key, "told")
+    if not guard.enter(mark):
+        return None
+    try:
+        tests = (test for test in said_of(view, index) if test.target == "builtins.isinstance")
+        told = (annotated_instance(view, test.positional[1]) for test in tests if len(test.positional) == 2)
+        found = next((instance for instance in told if instance is not None), None)
+    finally:
+        guard.leave(mark)
+    if guard.is_settled:
+        known[key] = found
+    return found
 
 
 def _is_driven(view: FunctionView) -> bool:
@@ -238,7 +268,42 @@ def _of_call(view: FunctionView, index: int) -> Instance | None:
         return containers.item_of(view, call.receiver)
     if view.use(index).kind in ("bound", "stored") and _gives_coroutine(call):
         return None  # a coroutine is kept, and not what it gives
-    return made_by(call) or _of_held(call)
+    return made_by(call) or _of_held(call) or _of_each(call)
+
+
+def _of_each(call: CallSite) -> Instance | None:
+    """What a method returns that each of the classes has of which one is meant (`client: Client | AdminClient`)."""
+    found = []
+    for instance in _alternatives(call.fn, call.receiver) if call.receiver >= 0 else ():
+        method = instance.member(call.member)[1]
+        returned = returned_instance(method) if method is not None else None
+        if returned is None:
+            return None
+        found.append(returned)
+    return merged(found)
+
+
+def _alternatives(view: FunctionView, index: int) -> list[Instance]:
+    """The classes that the annotation of a parameter says may be meant, where all of them are known."""
+    node = view.nodes[index]
+    bindings = view.bindings(node.id).nodes if isinstance(node, Name) else ()
+    if not isinstance(node, Name) or len(bindings) != 1 or bindings[0][1] >= 0:
+        return []
+    holder = bindings[0][0]
+    param = holder.param(node.id)
+    if param is None or holder.parent is None or param.annotation < 0:
+        return []
+    near = holder.parent
+    annotation = near.nodes[param.annotation]
+    parts = _union_parts(near, param.annotation)
+    if (
+        isinstance(annotation, Subscript)
+        and near.module.project.catalog.canonical(near.path_of(annotation.value)) in _UNIONS
+    ):
+        inner = near.nodes[annotation.index]
+        parts = list(inner.items) if isinstance(inner, Display) else parts
+    found = [annotated_instance(near, part) for part in parts if not _is_none(near, part)]
+    return [instance for instance in found if instance is not None] if None not in found and len(found) > 1 else []
 
 
 def _of_held(call: CallSite) -> Instance | None:

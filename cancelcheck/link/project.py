@@ -179,6 +179,7 @@ class ModuleView:
         self.first_commands: dict[tuple[str, Kind], tuple[int, int]] | None = None
         self.only_runs: bool | None = None
         self.values: dict[tuple[int, int], Value | None] = {}
+        self.told_types: dict[tuple[int, int], Instance | None] = {}
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
         self.found: dict[str, tuple[str, FunctionView | Variable | ModuleView | None]] = {}
         self._globals: dict[str, list[tuple[FunctionView, int]]] | None = None
@@ -340,8 +341,8 @@ def _is_instead(view: FunctionView, define: int, other: FunctionView, imported: 
 
 
 def _stands_in(view: FunctionView, first: int, other_view: FunctionView, other: int) -> bool:
-    """Whether an import only stands in for another one: it is made where that one fails, or in the other arm of a
-    condition on the version, the platform, or who reads the code."""
+    """Whether one of an import and another one, or a value, only stands in for the other: it is made where that fails,
+    or in the other arm of a condition on the version, the platform, or who reads the code."""
     if view is not other_view:
         return False
     mine, its = (list(view.regions_around(index)) for index in (first, other))
@@ -502,8 +503,8 @@ class Project:
 
     def imported(self, bindings: Sequence[tuple[FunctionView, int]], name: str) -> str:
         """The path that a name is imported from, "" if it is something else. Fallbacks of an import do not count
-        (`None`, a definition in another branch, an import in the handler of its `try` or for another version); several
-        other imports have to lead to the same."""
+        (`None`, a definition in another branch, an import or a value in the handler of its `try`, for another version
+        or for who does not check types); several other imports have to lead to the same."""
         if len(bindings) == 1:
             (view, index) = bindings[0]
             node = view.nodes[index] if index >= 0 else None
@@ -511,6 +512,7 @@ class Project:
         imports: list[tuple[FunctionView, int]] = []
         paths: list[str] = []
         defined: list[tuple[FunctionView, int]] = []
+        stored: list[tuple[FunctionView, int]] = []
         for view, index in bindings:
             node = view.nodes[index] if index >= 0 else None
             if isinstance(node, Import):
@@ -518,8 +520,12 @@ class Project:
                 paths.append(_imported_as(node, name))
             elif isinstance(node, Define):
                 defined.append((view, index))
-            elif not (isinstance(node, Store) and view.stores_none(index)):
+            elif not isinstance(node, Store):
                 return ""
+            elif not view.stores_none(index):
+                stored.append((view, index))
+        if not all(_stands_in(*imported, *store) for store in stored for imported in imports):
+            return ""
         if not all(_is_instead(*define, *imported) for define in defined for imported in imports):
             return ""
         for other, path in zip(imports[1:], paths[1:], strict=True):

@@ -1229,6 +1229,19 @@ def found_true(view: FunctionView, index: int, place: int) -> Iterator[CallSite]
                     yield call
 
 
+def said_of(view: FunctionView, index: int) -> Iterator[CallSite]:
+    """The questions that all ways to a node have asked about it, as the first argument of a call, and that were
+    answered yes (`isinstance(client, Client)`)."""
+    key = view.key(index)
+    above = _dominators(view) if key else []
+    for at, test, branch in _tests_above(view, view.block_of(index)) if key else ():
+        for clause, outcome in _told(view, test, branch, frozenset()):
+            call = view.call_at(clause)
+            if outcome and call is not None and call.positional and view.key(call.positional[0]) == key:
+                if not _is_bound_below(view, key, at, above):
+                    yield call
+
+
 def is_of_another_type(view: FunctionView, index: int, place: int) -> bool:
     """Whether all ways to a node come by a test that says that what stands at a place is not of some type: what is
     known of it may not hold there."""

@@ -62,7 +62,7 @@ def _first_commands(module: ModuleView) -> dict[tuple[str, schema.Kind], tuple[i
     if module.first_commands is None:
         module.first_commands = {}
         for view in module.functions:
-            for call in view.calls:
+            for call in view.told_calls:
                 api = module.project.catalog.api(call.target)
                 key = (call.target.partition(".")[0], api.kind) if api is not None and not api.timeout else None
                 if key is None or key in module.first_commands:

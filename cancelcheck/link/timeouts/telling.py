@@ -33,7 +33,7 @@ def earlier_waits(call: CallSite) -> Iterator[CallSite]:
         return
     yield from (origin for origin in instance.origins if catalog.api(origin.target) is not None)
     for view in call.fn.module.functions[: call.fn.index + 1]:
-        for earlier in view.calls:
+        for earlier in view.told_calls:
             if view is call.fn and earlier.index >= call.index:
                 break
             other = catalog.api(earlier.target) if earlier.receiver >= 0 else None
