@@ -123,6 +123,9 @@ def _providers(calls: list[CallSite | None]) -> list[tuple[CallSite, FunctionVie
             continue
         argument = call.argument(injector.keyword, injector.position)
         provider = call.fn.definition_of(argument) if argument is not None and argument >= 0 else None
+        if provider is None and argument is not None and argument >= 0:
+            instance = call.fn.instance(argument)
+            provider = instance.member("__call__")[1] if instance is not None else None
         if provider is not None and provider.facts.kind is FunctionKind.CLASS:
             provider = provider.inherited("__init__")
         if provider is not None and provider.facts.kind is FunctionKind.DEF:

@@ -405,10 +405,10 @@ class Reckoner:
         func = function_of(call.fn, call.node.func, known)
         if func is None:
             found = call.callee
-            if found is None or found.facts.kind is not FunctionKind.CLASS:
-                return None
-            init = found.inherited("__init__")
-            func = Func(init, NOTHING) if init is not None else None
+            if found is not None and found.facts.kind is FunctionKind.CLASS:
+                found = found.inherited("__init__")
+            # else the `__call__` of an instance
+            func = Func(found, NOTHING) if found is not None and found.facts.kind is FunctionKind.DEF else None
         if func is None or func.view.facts.is_stub or func.view.has_role("abstract"):
             return None
         if sum(not view.has_role("overload") for view in func.view.alternatives) != 1:
