@@ -832,22 +832,27 @@ class FunctionView:
                 return entity.qualname
             if entity is not None:
                 return found
-            if not self._is_member_of_variable(index):
+            if self._other_name(index) is None and not self.is_member_of_variable(index):
                 return project.catalog.canonical(found)
         node = self.nodes[index]
         if isinstance(node, Attr):
             instance = self.instance(node.value)
             if instance is not None:
                 return instance.member(node.attr)[0]
+        other = self._other_name(index)
+        return other[0].target_of(other[1]) if other is not None else ""
+
+    def _other_name(self, index: int) -> tuple[FunctionView, int] | None:
+        """The attribute that a name is another name of, a bound method as a rule: `spawn = loop.create_task`."""
+        node = self.nodes[index]
         if isinstance(node, Name):
-            # another name of a bound method: `spawn = loop.create_task`
             _, nodes = self.bindings(node.id)
             if len(nodes) == 1 and nodes[0][1] >= 0:
                 view, at = nodes[0]
                 value = view.assigned_value(at)
                 if value is not None and isinstance(view.nodes[value], Attr):
-                    return view.target_of(value)
-        return ""
+                    return view, value
+        return None
 
     def definition_of(self, index: int) -> FunctionView | None:
         """The project's function or class that a node stands for."""
@@ -876,7 +881,7 @@ class FunctionView:
             _, entity = self.module.project.find(path, self.module)
             if isinstance(entity, FunctionView):
                 return entity
-            if entity is not None or not self._is_member_of_variable(index):
+            if entity is not None or not self.is_member_of_variable(index):
                 return None
         node = self.nodes[index]
         if isinstance(node, Attr):
@@ -884,7 +889,7 @@ class FunctionView:
             return instance.member(node.attr)[1] if instance is not None else None
         return None
 
-    def _is_member_of_variable(self, index: int) -> bool:
+    def is_member_of_variable(self, index: int, names: int = 3) -> bool:
         """Whether a node is an attribute of a global of another module, or of what a class's own attribute holds: what
         it is, its instance says."""
         node = self.nodes[index]
@@ -894,6 +899,11 @@ class FunctionView:
         if owner is not None:
             return isinstance(getattr(owner, "bindings", None), tuple)
         inner = self.nodes[node.value]
+        if isinstance(inner, Attr) and self.is_member_of_variable(node.value, names):
+            return True  # of something that such a global has
+        other = self._other_name(node.value) if names > 0 else None
+        if other is not None:
+            return other[0].is_member_of_variable(other[1], names - 1)
         holder = self.definition_of(inner.value) if isinstance(inner, Attr) else None
         return holder is not None and holder.facts.kind is FunctionKind.CLASS
 

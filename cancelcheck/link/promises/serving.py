@@ -114,6 +114,10 @@ def _by_call(view: FunctionView) -> Serving | None:
             node = call.fn.nodes[argument]
             if isinstance(node, (Name, Attr)) and view.name in (getattr(node, "id", ""), getattr(node, "attr", "")):
                 return Serving(entry.role, call.fn, call.index)
+        made = call.fn.call_at(call.node.func)
+        role = catalog.decorator(made.target) if made is not None and made.member in SERVING else ""
+        if made is not None and role in _ROLES:
+            return Serving(role, call.fn, made.index)  # `router.get("/pay")(pay)`
     return None
 
 
@@ -124,7 +128,7 @@ def _may_serve(call: CallSite) -> bool:
     if isinstance(func, Attr):
         return func.attr in SERVING
     path = call.fn.path_of(call.node.func)
-    return not path or path.rpartition(".")[2] in SERVING
+    return not path or path.rpartition(".")[2] in SERVING  # by another name too: `add = router.add_get`
 
 
 def handles_connection(view: FunctionView) -> bool:
