@@ -599,7 +599,9 @@ class Resource(_Entry, frozen=True, kw_only=True):
     holds nothing before one of these methods of it has run (`start`, `connect`). `item`: the result is a tuple, and
     what is held stands there in it (the writer of `asyncio.open_connection`). `lent`: keywords with which it is made on
     something of another owner, and holds nothing of its own (a client's `transport`, where that is not made for it).
-    `handles` are attributes by which whoever has them can give it back too (a process's `pid`).
+    `handles` are attributes by which whoever has them can give it back too (a process's `pid`). `unless` are arguments
+    (`open=False`) with which the result holds nothing, or nothing before one of `opened_by` has run, which else it does
+    from the start. `opened_by` is `["*"]` where each of its methods opens it.
     """
 
     call: Names
@@ -619,6 +621,7 @@ class Resource(_Entry, frozen=True, kw_only=True):
     handles: tuple[str, ...] = ()
     async_with: bool = False
     lent: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
 
 class Lock(_Entry, frozen=True, kw_only=True):

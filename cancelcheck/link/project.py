@@ -192,7 +192,7 @@ class ModuleView:
     @property
     def is_harness(self) -> bool:
         """Whether it lies in a package that bears the name of tests (`shop.testing`), and so holds what these share."""
-        return any(part in _HARNESSES or part.endswith("_test") for part in self.name.split(".")[:-1])
+        return any(part in _HARNESSES or part.endswith(("_test", "_testing")) for part in self.name.split(".")[:-1])
 
     @property
     def body(self) -> FunctionView:

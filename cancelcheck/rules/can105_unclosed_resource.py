@@ -49,6 +49,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cancelcheck.catalog.schema import Counts
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.bracketing import bracketing_edits
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
@@ -67,8 +68,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each resource in a local that a path to an exit does not give back."""
     for held, leak, released, doubtful in forgotten(fn):
         # a test that gives it back on one way knows which way it takes
-        strict = doubtful or is_program(fn) or is_process(fn) or (fn.module.is_test and (released or _fails(leak)))
-        if is_left_by_cleanup(fn, leak, held.name) or (strict and fn.module.is_test):
+        in_test = fn.module.is_test or fn.module.is_harness
+        over = released or _fails(leak) or held.entry.counts is not Counts.ALL
+        strict = doubtful or is_program(fn) or is_process(fn) or (in_test and over)
+        if is_left_by_cleanup(fn, leak, held.name) or (strict and in_test):
             continue
         edits = bracketing_edits(fn, held) if not held.entered else None
         close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"

@@ -16,6 +16,7 @@ from cancelcheck.model.facts import (
     Const,
     Delete,
     Enter,
+    Exit,
     FunctionKind,
     Name,
     RegionKind,
@@ -135,13 +136,15 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         reads = own_reads(view, held.name)
         if reads is None:
             continue
-        start = _opened(view, held, reads)
-        if start < 0:
-            continue
         kept = known.get((held.name, id(held.entry)))
         if kept is None:
             kept = known[held.name, id(held.entry)] = _settlings(view, held.name, reads, held.entry)
         released, handed, quiet, sharp = kept
+        start = _opened(view, held, reads, released)
+        if start < 0:
+            continue
+        if within := _within(view, held.call):
+            quiet, sharp = _and_at(within, quiet), _and_at(within, sharp)
         searches = ((Raising.NONE, quiet), (Raising.WAITS, quiet), (Raising.ALL, quiet), (Raising.CANCEL, sharp))
         for raising, settles in searches:
             if raising is not Raising.NONE and held.entry.collected:
@@ -258,15 +261,55 @@ def _is_known(call: CallSite) -> bool:
     return bool(call.target) and call.callee is None and call.fn.module.project.catalog.has(call.target)
 
 
-def _opened(view: FunctionView, held: Held, reads: list[int]) -> int:
+def _within(view: FunctionView, call: CallSite) -> frozenset[int]:
+    """Where the `with` blocks around a call are left that hold what it is made on: what is taken from a session goes
+    with it."""
+    key = view.key(call.receiver) if call.receiver >= 0 else ""
+    found: set[int] = set()
+    for region in view.regions_around(call.index) if key else ():
+        node = view.regions[region].node
+        enter = view.nodes[node] if view.regions[region].kind is RegionKind.WITH else None
+        if isinstance(enter, Enter) and key in (
+            view.key(enter.context),
+            view.key(enter.target) if enter.target >= 0 else "",
+        ):
+            found |= {at for at, left in enumerate(view.nodes) if isinstance(left, Exit) and left.enter == node}
+    return frozenset(found)
+
+
+def _and_at(nodes: frozenset[int], settles: Settling) -> Settling:
+    """The same, settled at these nodes too."""
+    return lambda index: Settles.AT_ONCE if index in nodes else settles(index)
+
+
+def _is_excused(held: Held) -> bool:
+    """Whether a resource is made with an argument by which it holds nothing, or nothing yet."""
+    for text in held.entry.unless:
+        keyword, _, value = text.partition("=")
+        argument = held.call.argument(keyword)
+        node = held.call.fn.nodes[argument] if argument is not None and argument >= 0 else None
+        if isinstance(node, Const) and str(node.value) == value:
+            return True
+    return False
+
+
+def _opened(view: FunctionView, held: Held, reads: list[int], released: bool) -> int:
     """The node behind which a resource is held: where the local is bound, or where the first method is called that
-    opens it; -1 where none is."""
-    if not held.entry.opened_by:
+    opens it; -1 where none is. `released`: the function gives it back, and so says that it is held."""
+    excused = _is_excused(held)
+    if excused and not held.entry.opened_by and not released:
+        return -1
+    if not held.entry.opened_by or (held.entry.unless and not excused):
         return held.store
+    opening = held.entry.opened_by
     for at in reads:
         call = view.call_at(view.nodes[view.nodes[at].parent].parent) if view.nodes[at].parent >= 0 else None
-        if call is not None and call.receiver == at and call.member in held.entry.opened_by:
+        if call is None or call.receiver != at:
+            continue
+        if call.member in opening:
             return call.node.parent if call.is_awaited else call.index
+        if "*" in opening and call.member not in held.entry.release:
+            return at  # whatever fails, it may be open by then
     return -1
 
 

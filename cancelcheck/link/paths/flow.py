@@ -19,6 +19,7 @@ from cancelcheck.link.paths.exceptions import (
     takes_failures,
 )
 from cancelcheck.model.facts import (
+    Assign,
     Attr,
     Await,
     BlockEnd,
@@ -1066,6 +1067,12 @@ def conditions(view: FunctionView, index: int, branch: bool | None = None) -> It
         if len(node.operands) == 2 and node.op in _COMPARING:
             if all(_is_plain(view, part) for part in node.operands):
                 yield _spelled(view, node)
+    elif isinstance(node, Assign):
+        # `if (found := …)`: what is bound there comes out as the whole
+        for target in node.targets:
+            if view.key(target):
+                yield view.key(target), True
+        yield from conditions(view, node.value, branch)
     elif isinstance(node, (Name, Attr)):
         key = view.key(index)
         if key:
