@@ -47,6 +47,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("stop", "call"),
     ("breaker", "call"),
     ("harmless", "call"),
+    ("winding", "call"),
     ("undoing", "call"),
     ("exit_hook", "call"),
     ("exit_method", "type"),
@@ -544,6 +545,10 @@ class Catalog:
     def is_harmless(self, name: str) -> bool:
         """Whether a call does not fail in the course of things."""
         return self._get("harmless", name) is not None
+
+    def winds_down(self, name: str) -> bool:
+        """Whether a constant says that a thing is wound down, which may fail, before it is given back."""
+        return bool(name) and self._get("winding", name) is not None
 
     def is_harmless_member(self, name: str) -> bool:
         """The same of a method by its name alone, for a receiver that is not resolved."""

@@ -764,6 +764,13 @@ class Harmless(_Entry, frozen=True, kw_only=True):
     member: tuple[str, ...] = ()
 
 
+class Winding(_Entry, frozen=True, kw_only=True):
+    """A constant with which a thing is wound down before it is given back, which fails where the other side has gone
+    (`sock.shutdown(socket.SHUT_RDWR)`)."""
+
+    call: Names
+
+
 class Cancellable(_Entry, frozen=True, kw_only=True):
     """A type with a method `cancel`: tasks, scopes, timers.
 
@@ -923,6 +930,7 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     breaker: tuple[Breaker, ...] = ()
     waiter: tuple[Waiter, ...] = ()
     harmless: tuple[Harmless, ...] = ()
+    winding: tuple[Winding, ...] = ()
     undoing: tuple[Undoing, ...] = ()
     exit_hook: tuple[ExitHook, ...] = ()
     exit_method: tuple[ExitMethod, ...] = ()

@@ -32,8 +32,10 @@ There is no fix: whether the task is to be awaited or cancelled is for the autho
 ## Known limits
 Any read of the local counts as a use, an argument of a log call too. A task that a nested function mentions is left
 alone, and so is everything in the function that a runner is given. With `--strict`, exceptions and cancellations count
-as ways out too, and a read that neither awaits nor cancels the task, nor hands it on, does not save it; a callback that
-is told of its end does. What such a way out leaves in a test is over with the test.
+as ways out too (not where the function goes on behind a shielded wait, nor for a mere sleep), and a read that neither
+awaits nor cancels the task, nor hands it on, does not save it; a callback that is told of its end does. What such a way
+out leaves in a test is over with the test. Of what a function that is not async gives to the loop of another thread,
+all is reported with `--strict` only.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ from cancelcheck.link.paths.flow import ENDS, Raising, Settling, innermost, leak
 from cancelcheck.link.paths.ownership import (
     TASK_OR_ENDED,
     held_in,
+    is_outlived,
     over_by,
     own_reads,
     settled_by,
@@ -58,7 +61,8 @@ from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.attributes import called_method
 from cancelcheck.link.tasks.detaching import is_stray
 from cancelcheck.link.tasks.pending import abandoned, left_by_cancellation
-from cancelcheck.link.tasks.spawning import spawns, work_text
+from cancelcheck.link.tasks.spawning import ends_by_itself, is_sent_over, spawns, work_text
+from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.facts import FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -94,9 +98,16 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             if any(called_method(fn, at) == "add_done_callback" for at in reads):
                 continue  # somebody is told of its end
             leak, strict = leak_of(fn, store, settles, raising=Raising.ALL, name=name, over=over), True
+            if leak is not None and (is_outlived(fn, leak, name) or ends_by_itself(call, spawner)):
+                continue
         if leak is None or is_left_by_cleanup(fn, leak, name):
             continue
-        if strict and fn.module.is_test:
+        if not fn.is_async and is_sent_over(call, spawner):
+            # what another thread's loop was given goes on there, whether or not anybody here can wait for it
+            strict = True
+            if says_undoing(fn.name):
+                continue  # who closes gives it some time, and goes
+        if strict and (fn.module.is_test or fn.module.is_harness):
             continue  # it is over with the test
         if pending is None:
             pending = {at for left in abandoned(fn) for at in left.made}

@@ -30,6 +30,9 @@ async def serve(work, conn):
 Unsafe: the function now waits for the task's cleanup, however long that takes.
 
 ## Known limits
+By default only where the cancel reaches nobody: a `gather` that the same `try` awaits is over as soon as one of its
+tasks has failed, and cancelling it then leaves the others running. All else is reported with `--strict`.
+
 Only tasks that the function has made itself, or that are on a private attribute of its instance which no other method
 waits for. A task that runs a mere wait of a library (`queue.get()`, `event.wait()`) has nothing to clean up and is left
 alone. A function that is not async cannot wait. What a runner is given is waited for by the runner, and a test's tasks
@@ -56,6 +59,15 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         call = found.cancel.call
         what = f"the tasks in `{found.collection}` are" if found.collection else f"`{found.cancel.key}` is"
         who = "they" if found.collection else "it"
+        if found.in_vain:
+            yield ctx.report(
+                fn,
+                call.index,
+                f"`{call.text}()` does nothing where one of its tasks has failed: it is over, and the others run on",
+                help="Cancel the tasks themselves and wait for them, or start them in a task group.",
+                trace=ctx.steps(fn, (found.cancel.made[0].index, "it is over when the first one fails")),
+            )
+            continue
         yield ctx.report(
             fn,
             call.index,
@@ -67,6 +79,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, found.leak)),
             ),
             fix=_fix(fn, found, ctx),
+            strict=True,
         )
 
 
@@ -85,7 +98,7 @@ RULE = Rule(
     code="CAN108",
     name="cancel-without-join",
     family=Family.LOST_CANCEL,
-    default=Default.STRICT,
+    default=Default.ON,
     since="0.1",
     doc=__doc__,
     check=check,

@@ -212,13 +212,23 @@ def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
         if reads is None or held_in(view, call.index) is None:
             continue
         settles = _with_tests(view, reads, settled_by(view, reads, _BY_HAND))
-        leak = leak_of(view, bound[0], settles, name=name)
+        # closed under a condition, it may be open under that only
+        conditional = all(_is_conditional(view, release.index, bound[0]) for release in releases)
+        leak = leak_of(view, bound[0], settles, name=name) if not conditional else None
         if leak is None:
             leak = leak_of(view, bound[0], settles, raising=Raising.CANCEL, name=name, kinds=CANCELLED)
         if leak is None and _holds_resource(call):
             leak = leak_of(view, bound[0], settles, raising=Raising.ALL, name=name)
         if leak is not None:
             yield Unsure(call, name, releases[0], leak)
+
+
+def _is_conditional(view: FunctionView, index: int, other: int) -> bool:
+    """Whether a node lies in a branch that another one does not lie in."""
+    around = set(view.regions_around(other))
+    return any(
+        view.regions[region].kind is RegionKind.BRANCH and region not in around for region in view.regions_around(index)
+    )
 
 
 def _holds_resource(call: CallSite) -> bool:

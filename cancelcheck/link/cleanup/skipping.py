@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 class Skipped(NamedTuple):
     """A release that is not run: the call, the node (a call, an await, a `yield`) whose failure or cancellation goes
-    past it, and whether it is a handler that takes the failure and goes on."""
+    past it, and whether it is a handler that takes the failure and goes on; `sure`: what fails is the shutdown of a
+    socket, as it does where the peer has gone."""
 
     release: CallSite
     past: int
     handled: bool
+    sure: bool = False
 
 
 def skipped_releases(view: FunctionView) -> Iterator[Skipped]:
@@ -40,10 +42,16 @@ def skipped_releases(view: FunctionView) -> Iterator[Skipped]:
             continue
         if own == other:
             if first.member not in _LAST and second.member in _LAST and _is_given_up(view, first, second, other):
-                yield Skipped(second, first.index, True)
+                yield Skipped(second, first.index, True, _shuts_down(first) and second.member == "close")
         elif not found and first.is_awaited and _is_cleaning(view, first) and _skips(view, first, second, other):
             found = True  # what comes after it is passed over by the same
             yield Skipped(second, first.node.parent, False)
+
+
+def _shuts_down(call: CallSite) -> bool:
+    """Whether a call ends the two directions of a socket: its argument says so, by a constant of the catalogue."""
+    catalog = call.fn.module.project.catalog
+    return len(call.positional) == 1 and catalog.winds_down(call.fn.target_of(call.positional[0]))
 
 
 def _places(view: FunctionView, call: CallSite, known: dict[str, frozenset[str]]) -> frozenset[str]:
@@ -57,6 +65,10 @@ def _places(view: FunctionView, call: CallSite, known: dict[str, frozenset[str]]
 
 _LAST = frozenset({"aclose", "close", "dispose", "release", "terminate"})
 """Methods that give a thing back once and for all; others (`shutdown`, `stop`, `unsubscribe`) come before them."""
+
+
+_OUTWARD = ("aclose", "close", "disconnect", "dispose", "kill", "quit", "release", "shutdown", "stop", "terminate")
+"""How methods are called that give back something outside."""
 
 
 class Unfinished(NamedTuple):
@@ -115,6 +127,8 @@ def _is_cleaning(view: FunctionView, call: CallSite) -> bool:
 def _skips(view: FunctionView, first: CallSite, second: CallSite, keys: frozenset[str]) -> bool:
     """Whether the second call comes after the first, and a cancellation of the first leaves the function without
     anything that gives back the same."""
+    if not second.member.lstrip("_").startswith(_OUTWARD):
+        return False  # a task, or what this process keeps in mind, is not left open
     if reaches_after(view, first.node.parent, lambda index: index == second.index) < 0:
         return False
     if is_shielded(view, first.index) or any(_is_given(view, call, keys) for call in view.calls):

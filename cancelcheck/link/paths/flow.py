@@ -13,6 +13,7 @@ from cancelcheck.link.paths.exceptions import (
     Handler,
     cancels_with_errors,
     caught_by,
+    exception_types,
     handlers_of,
     is_cancellation_point,
     suppressed_types,
@@ -774,7 +775,12 @@ class _Search:
             elif never_returns(view, index):
                 yield from raised
                 return
+            late = self._times_out(index) if settled is Settles.AFTER and isinstance(node, Call) else -1
             for kind in self._raises(index):
+                if late >= 0 and kind == "error":
+                    # any other failure is that of what is waited for
+                    raised.append(_State(_arrive(view, late, state.place.ways, "end"), "", index, known))
+                    continue
                 # the failure of a wait is that of what is waited for: it is over
                 if settled is not Settles.AFTER or kind == "cancel" or not isinstance(node, Await):
                     raised += self._throw(state, known, kind, index)
@@ -793,18 +799,35 @@ class _Search:
         if self.raising is Raising.CANCEL:
             return ("cancel",) if cancels else ()
         cancelled = ("cancel",) if self.raising is not Raising.ERRORS else ()
-        if cancels:
-            return cancelled if _only_waits(view, index) else (*cancelled, "error")
         node = view.nodes[index]
+        if cancels:
+            waited = node.value if isinstance(node, Await) else -1
+            return cancelled if _only_waits(view, waited) else (*cancelled, "error")
         if isinstance(node, Yield):
             return ("closed",) if self.raising is not Raising.ERRORS else ()
         if isinstance(node, Call) and not (self.spared is not None and self.spared(index)):
+            if _only_waits(view, index):
+                return ()
             # what is awaited at once fails there, what is made for a `raise` is raised there, what is started fails
             # elsewhere
             apart = node.parent >= 0 and isinstance(view.nodes[node.parent], (Await, Raise))
             fails = waits if self.raising is Raising.WAITS else may_fail
             return ("error",) if not apart and not _is_started(view, index) and fails(view, index) else ()
         return ()
+
+    def _times_out(self, index: int) -> int:
+        """The first block of the handler that takes the end of the time that a wait was given; -1 where there is
+        none."""
+        view = self.view
+        for region in view.regions_around(index):
+            if view.regions[region].kind is not RegionKind.PROTECTED:
+                continue
+            for handler in handlers_of(view, view.regions[region].parent):
+                caught = handler.excepts(view).caught
+                for leaf in exception_types(view, [caught]) if caught >= 0 else ():
+                    if leaf.entry is not None and leaf.entry.kind is schema.ExceptionKind.TIMEOUT:
+                        return view.regions[handler.region].entry
+        return -1
 
     def _learn(self, known: frozenset[tuple[str, bool]], key: str, value: object) -> frozenset[tuple[str, bool]]:
         """What is known once a place is bound anew."""
@@ -927,11 +950,14 @@ _QUIET = frozenset({"builtins.AssertionError", "builtins.SystemExit"})
 
 
 def _only_waits(view: FunctionView, index: int) -> bool:
-    """Whether a node awaits a call that fails with nothing that it waits for."""
-    node = view.nodes[index]
-    call = view.call_at(node.value) if isinstance(node, Await) else None
-    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
-    return waiter is not None and waiter.pair
+    """Whether a call waits, and fails with nothing that it waits for: for tasks, of which it tells which are done, or
+    for a time."""
+    call = view.call_at(index) if index >= 0 else None
+    if call is None or not call.target:
+        return False
+    catalog = view.module.project.catalog
+    waiter, api = catalog.waiter(call.target), catalog.api(call.target)
+    return (waiter is not None and waiter.pair) or (api is not None and api.kind is schema.Kind.SLEEP)
 
 
 def _is_timeout(view: FunctionView, index: int) -> bool:
@@ -976,6 +1002,8 @@ def may_fail(view: FunctionView, index: int) -> bool:
     make a coroutine or start it."""
     call = view.call_at(index)
     if call is None:
+        return False
+    if call.member.startswith("log_"):
         return False
     catalog = view.module.project.catalog
     callee = call.callee

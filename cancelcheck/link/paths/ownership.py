@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import is_cancellation_point
-from cancelcheck.link.paths.flow import FAILURES, Leak, Settles, Settling
+from cancelcheck.link.paths.flow import ENDS, FAILURES, Leak, Settles, Settling
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -107,8 +107,10 @@ def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
     node = view.nodes[attr]
     assert isinstance(node, Attr)
     parent = view.nodes[node.parent] if node.parent >= 0 else None
-    if node.attr in stops.handles and view.use(attr).kind in ("argument", "stored", "returned"):
-        return read_of(view, attr, stops)
+    if node.attr in stops.handles:
+        handle = node.parent if isinstance(parent, Call) and parent.func == attr else attr
+        if view.use(handle).kind in ("argument", "stored", "returned"):
+            return read_of(view, handle, stops)
     if not isinstance(parent, Call) or parent.func != attr:
         # the bound method goes where the thing is to be stopped from: a callback, an exit stack
         return Read(Fate.HANDED_OVER if node.attr in stops.methods else Fate.LOOKED_AT, attr)
@@ -207,9 +209,19 @@ def _element(view: FunctionView, holder: int, stops: Stops) -> Read:
     use = view.use(holder)
     if use.kind in ("argument", "awaited", "element"):
         return read_of(view, holder, stops)
-    if use.kind == "other" and use.node >= 0 and isinstance(view.nodes[use.node], (Test, Operation)):
+    user = view.nodes[use.node] if use.kind == "other" and use.node >= 0 else None
+    if isinstance(user, Test) or (isinstance(user, Operation) and not _is_gone_on_with(view, use.node, user)):
         return Read(Fate.LOOKED_AT, use.node)
     return Read(Fate.HANDED_OVER, holder)
+
+
+_JOINING = frozenset({"|", "+", "-", "&"})
+"""Operators that make a collection of two."""
+
+
+def _is_gone_on_with(view: FunctionView, index: int, node: Operation) -> bool:
+    """Whether an operator makes another collection, and something is done with that."""
+    return node.op in _JOINING and view.use(index).kind in ("iterated", "bound", "argument", "element", "stored")
 
 
 def _other(view: FunctionView, index: int, node: int) -> Read:
@@ -336,6 +348,17 @@ def _found_by_wait(view: FunctionView, index: int) -> int:
     call = view.call_at(value.value if isinstance(value, Await) else assign.value)
     waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
     return target.items.index(at) if waiter is not None and waiter.pair else -1
+
+
+def is_outlived(view: FunctionView, leak: Leak, name: str) -> bool:
+    """Whether a cancellation of a wait from which what a local holds is shielded leads to a leak, and the function goes
+    on: that is to go on too."""
+    node = view.nodes[leak.origin] if leak.origin >= 0 and leak.kind in ENDS else None
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    scope = view.module.project.catalog.scope(call.target) if call is not None else None
+    if call is None or scope is None or scope.kind is not schema.ScopeKind.SHIELD or not call.positional:
+        return False
+    return view.key(call.positional[0]) == name
 
 
 def held_in(view: FunctionView, value: int) -> tuple[int, str] | None:

@@ -9,7 +9,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.function import CallSite, FunctionView
 from cancelcheck.link.paths.exceptions import exception_types, handler_in, is_cancellation_point, protected
 from cancelcheck.link.paths.flow import Leak, Settles, Settling, innermost, leak_of, meets
-from cancelcheck.link.paths.ownership import TASK, Fate, own_reads, read_of
+from cancelcheck.link.paths.ownership import TASK, TASK_OR_ENDED, Fate, over_by, own_reads, read_of
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.attributes import attribute_reads, own_attribute
 from cancelcheck.link.tasks.pending import tasks_made
@@ -19,6 +19,7 @@ from cancelcheck.model.facts import (
     Await,
     Call,
     Delete,
+    Display,
     Expr,
     Iterate,
     Name,
@@ -185,11 +186,13 @@ def _has_company(view: FunctionView, region: int, index: int) -> bool:
 
 class Unjoined(NamedTuple):
     """A task that is cancelled, and a path to an exit on which nobody waits for it. `collection` is what it is one of,
-    "" where it is alone."""
+    "" where it is alone. `in_vain`: it waits for several, one of which has failed: it is over, and the cancel reaches
+    none of the others."""
 
     cancel: Cancel
     leak: Leak
     collection: str
+    in_vain: bool = False
 
 
 def unjoined(view: FunctionView) -> Iterator[Unjoined]:
@@ -203,10 +206,10 @@ def unjoined(view: FunctionView) -> Iterator[Unjoined]:
         settles = _joins_attribute(view, cancel) if "." in cancel.key else _joins_local(view, cancel)
         if settles is None:
             continue
-        name = "" if "." in cancel.key else cancel.key
+        name = "" if "." in cancel.key or _listed(view, cancel.call) else cancel.key
         leak = _way_out(view, cancel.call, settles, name=name, over=bool(name) and _is_awaited_before(view, cancel))
         if leak is not None:
-            yield Unjoined(cancel, leak, "")
+            yield Unjoined(cancel, leak, "", bool(name) and _is_in_vain(view, cancel))
     yield from _unjoined_collections(view)
 
 
@@ -226,9 +229,10 @@ def _way_out(
 ) -> Leak | None:
     """The nearest way from a cancel to an exit on which nothing waits for what was cancelled. Out of a `finally` that
     may be the way of the exception that led there; with `over` only that."""
-    leak = leak_of(view, call.index, settles, name=name, holds=holds) if not over else None
+    ended = over_by(view, name, TASK_OR_ENDED) if name else None
+    leak = leak_of(view, call.index, settles, name=name, holds=holds, over=ended) if not over else None
     if leak is None and innermost(view, call.index, RegionKind.FINALLY) >= 0:
-        leak = leak_of(view, call.index, settles, name=name, holds=holds, unwinding=True)
+        leak = leak_of(view, call.index, settles, name=name, holds=holds, over=ended, unwinding=True)
     return leak
 
 
@@ -289,6 +293,12 @@ def _joins_local(view: FunctionView, cancel: Cancel) -> Settling | None:
     if not cancel.made or any(call.fn is not view for call in cancel.made):
         return None
     reads = own_reads(view, cancel.key)
+    for other in _listed(view, cancel.call):
+        inner = own_reads(view, other)
+        if reads is None or inner is None:
+            return None
+        around = _iterated(view, cancel.call)
+        reads += [at for at in inner if view.nodes[at].parent != around]
     if (
         reads is None
         or _is_over(view, cancel, reads)
@@ -308,6 +318,30 @@ def _is_over(view: FunctionView, cancel: Cancel, reads: list[int]) -> bool:
     awaited = {read.node for read in (read_of(view, at, TASK) for at in reads) if read.fate is Fate.AWAITED}
     points = [at for at in view.nodes_in(body) if is_cancellation_point(view, at)]
     return bool(points) and awaited.issuperset(points)
+
+
+def _is_in_vain(view: FunctionView, cancel: Cancel) -> bool:
+    """Whether a failure leads to the cancel of a wait for several tasks, which is over by then, while nothing cancels
+    the others: they are given to it right there, or in a collection that nothing here cancels after it."""
+    around = innermost(view, cancel.call.index, RegionKind.HANDLER, RegionKind.FINALLY)
+    if around < 0 or not _comes_from_failures(view, around):
+        return False
+    reads = own_reads(view, cancel.key) or []
+    body = protected(view, view.regions[around].parent)
+    awaited = [read.node for read in (read_of(view, at, TASK) for at in reads) if read.fate is Fate.AWAITED]
+    if not any(view.is_inside(view.region_of(at), body) for at in awaited):
+        return False
+    return all(_fails_early(made) and _waits_for_others(view, made, around) for made in cancel.made)
+
+
+def _waits_for_others(view: FunctionView, made: CallSite, around: int) -> bool:
+    """Whether a call waits for several, and nothing in a region looks after them."""
+    many = len(made.node.args) > 1 or any(arg.star == 1 for arg in made.node.args)
+    for arg in made.node.args:
+        key = view.key(arg.value)
+        if key and any(view.is_inside(view.region_of(at), around) for at in view.places_read.get(key, ())):
+            return False
+    return many
 
 
 def _comes_from_failures(view: FunctionView, region: int) -> bool:
@@ -360,12 +394,23 @@ def _is_asked(view: FunctionView, index: int) -> bool:
 def _is_waited_for(view: FunctionView, index: int) -> bool:
     """Whether a read goes into a call that waits for it, be it only for a while."""
     use = view.use(index)
-    while use.kind in ("element", "argument"):
+    while use.kind in ("element", "argument", "receiver"):
         call = view.call_at(use.node)
+        if use.kind == "receiver":
+            attr = view.nodes[use.node]
+            call = view.call_at(attr.parent) if attr.parent >= 0 else None
+            if call is None or call.receiver != index or call.member not in _ALL_OF_THEM:
+                return False
+            use = call.use
+            continue
         if call is not None and view.module.project.catalog.waiter(call.target) is not None:
             return True
         use = view.use(use.node)
     return use.kind == "awaited"
+
+
+_ALL_OF_THEM = frozenset({"keys", "values", "copy"})
+"""Methods of a collection that give what is in it."""
 
 
 def _joins_attribute(view: FunctionView, cancel: Cancel) -> Settling | None:
@@ -423,17 +468,31 @@ def _unjoined_collections(view: FunctionView) -> Iterator[Unjoined]:
 
 def _collection(view: FunctionView, call: CallSite) -> str:
     """The local over which the loop goes whose variable is cancelled."""
+    around = _iterated(view, call)
+    return view.key(around) if around >= 0 else ""
+
+
+def _iterated(view: FunctionView, call: CallSite) -> int:
+    """What the loop goes over whose variable is cancelled, as a node; -1 where there is none."""
     node = view.nodes[call.receiver] if call.receiver >= 0 else None
     if not isinstance(node, Name):
-        return ""
+        return -1
     for region in view.regions_around(call.index):
         facts = view.regions[region]
         header = view.nodes[facts.node] if facts.node >= 0 else None
         if facts.kind in (RegionKind.LOOP, RegionKind.COMPREHENSION) and isinstance(header, Iterate):
             target = view.nodes[header.target] if header.target >= 0 else None
             if isinstance(target, Store) and target.id == node.id:
-                return view.key(header.iterable)
-    return ""
+                return header.iterable
+    return -1
+
+
+def _listed(view: FunctionView, call: CallSite) -> list[str]:
+    """The locals in the display over which the loop goes whose variable is cancelled."""
+    around = _iterated(view, call)
+    display = view.nodes[around] if around >= 0 else None
+    names = [view.nodes[item] for item in display.items] if isinstance(display, Display) else []
+    return [name.id for name in names if isinstance(name, Name)]
 
 
 def _type_of(view: FunctionView, made: tuple[int, ...]) -> str:
@@ -455,7 +514,7 @@ def _is_only_cancelled(view: FunctionView, index: int) -> bool:
     use = view.use(index)
     if use.kind != "iterated":
         # put into it, or unpacked from it
-        return use.kind == "receiver"
+        return use.kind == "receiver" and not _is_waited_for(view, index)
     header = view.nodes[use.node]
     assert isinstance(header, Iterate)
     target = view.nodes[header.target] if header.target >= 0 else None

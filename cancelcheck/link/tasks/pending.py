@@ -11,7 +11,7 @@ from cancelcheck.link.paths.flow import CANCELLED, Raising, Settles, innermost, 
 from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, read_of
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.spawning import calls_coroutine, spawner_of
-from cancelcheck.link.undoing import undoes
+from cancelcheck.link.undoing import says_undoing, undoes
 from cancelcheck.model.facts import (
     Assign,
     Await,
@@ -69,6 +69,8 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
         kept = [at for name in tasks.names for at in _seen_to(view, name, call, tasks.names)]
         if kept or (pending and _seen_to(view, pending, call, tasks.names)):
             continue
+        if _comes_again(view, call, tasks):
+            continue
         pools = _pools(view, tasks) if work is schema.Work.CALLABLE else []
         if any(_is_shut_down(view, pool) for pool in pools):
             continue
@@ -76,8 +78,16 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
         alone = len(tasks.made) == 1 and next(view.loops_around(tasks.made[0]), -1) < 0 and not _early(call, waiter)
         elsewhere = waiter.pair and not pools and not call.is_awaited
         lent = not all(_is_made_here(view, pool) for pool in pools)
-        strict = elsewhere or lent or alone or _is_looked_at(view, pending, call)
+        # who closes gives the rest some time, and goes
+        closing = says_undoing(view.name) and not _early(call, waiter)
+        strict = elsewhere or lent or alone or closing or _is_looked_at(view, pending, call)
         yield Left(call, tasks.made, "it may come back before they are done", strict, bool(pools))
+
+
+def _comes_again(view: FunctionView, call: CallSite, tasks: Tasks) -> bool:
+    """Whether a loop goes round to the same wait, and makes none of its tasks: they are waited for again."""
+    loop = innermost(view, call.index, RegionKind.LOOP)
+    return loop >= 0 and not any(view.is_inside(view.region_of(at), loop) for at in tasks.made)
 
 
 def _work_of(call: CallSite) -> schema.Work:

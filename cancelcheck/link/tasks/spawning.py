@@ -341,6 +341,19 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
     return _is_delayed(callee) if callee.is_async else _sees_to_its_failures(callee)
 
 
+def ends_by_itself(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether the work is a mere sleep, which ends by itself and leaves nothing behind."""
+    work = _work(call, entry)
+    made = call.fn.call_at(work) if work >= 0 and entry.work is schema.Work.COROUTINE else None
+    return made is not None and _sleeps(made)
+
+
+def is_sent_over(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether work goes to the loop of another thread: its handle is waited for by blocking."""
+    api = call.fn.module.project.catalog.api(f"{entry.returns}.result") if entry.returns else None
+    return entry.work is schema.Work.COROUTINE and api is not None and api.mode is schema.Mode.SYNC
+
+
 def _closes_as_well(made: CallSite) -> bool:
     """Whether a call only closes what another object is, in a function that closes: nobody waits for that, and nothing
     is left that could."""
