@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -14,8 +15,11 @@ import pytest
 from cancelcheck.config import Overrides, SettingsFinder
 from cancelcheck.engine import pool
 from cancelcheck.engine.contents import Contents
+from cancelcheck.engine.lowering import lower_module
 from cancelcheck.engine.pipeline import Engine, check
 from cancelcheck.engine.store import Store
+from cancelcheck.model.facts import ModuleFacts
+from cancelcheck.model.source import SourceFile
 from cancelcheck.reporting import render
 from tests.support.fixtures import project_cases
 from tests.support.runs import LOST, command, places, write
@@ -268,6 +272,34 @@ def test_memory_that_is_given_back_changes_nothing(
     monkeypatch.setattr("cancelcheck.engine.pipeline.MAX_WEIGHT", 1)
     assert report(tmp_path / "cache") == alone
     assert report(tmp_path / "cache") == alone
+    assert report(None) == alone
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_what_is_forgotten_is_not_read_again(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    read: list[str] = []
+
+    def lowered(source: SourceFile) -> ModuleFacts:
+        read.append(source.path)
+        return lower_module(source)
+
+    monkeypatch.setattr("cancelcheck.engine.pipeline.lower_module", lowered)
+    monkeypatch.setattr("cancelcheck.engine.pipeline.MAX_WEIGHT", 1)
+    report(tmp_path / "cache" if cached else None)
+    assert read
+    assert len(read) == len(set(read))
+
+
+def test_where_nothing_can_be_put_aside_all_is_held(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> object:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    alone = report(None)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    monkeypatch.setattr("cancelcheck.engine.pipeline.MAX_WEIGHT", 1)
+    assert report(None) == alone
 
 
 @pytest.mark.parametrize("options", [(), ("--format", "json"), ("--format", "sarif")])

@@ -20,6 +20,7 @@ import msgspec
 from cancelcheck.catalog import Catalog, CatalogError
 from cancelcheck.config import ConfigError, LoadedSettings, Settings, SettingsFinder
 from cancelcheck.engine import requirements, watch
+from cancelcheck.engine.aside import Aside
 from cancelcheck.engine.contents import Contents
 from cancelcheck.engine.contracts import Contracts
 from cancelcheck.engine.decode import DecodeError, check_length, decode
@@ -199,6 +200,7 @@ class Engine:
         self.announced: tuple[InputFile, ...] = ()
         self.names: tuple[tuple[str, str], ...] = ()
         self._fact_store = FactStore(store) if store is not None else None
+        self._aside = Aside()
         # rules that are not the package's own may have changed without anyone knowing
         self.recalls = recalls and store is not None and self._rules == RULES
         self.slow: set[str] = set()
@@ -425,7 +427,8 @@ class Engine:
 
     def _lower(self, source: SourceFile, absolute: str) -> ModuleFacts:
         if self._fact_store is None or self.contents.is_unsaved(absolute):
-            return self._in_time(absolute, lambda: lower_module(source))
+            aside = self._aside.get(absolute, source)
+            return aside if aside is not None else self._in_time(absolute, lambda: lower_module(source))
         content = self.contents.digest(absolute)
         facts = self._fact_store.get(source, content)
         if facts is None:
@@ -621,8 +624,8 @@ class Engine:
 
     @property
     def is_heavy(self) -> bool:
-        """Whether it is time to `forget`: the facts take much memory, and are kept elsewhere."""
-        return self.weight > MAX_WEIGHT and self.store is not None
+        """Whether it is time to `forget`: the facts take much memory, and can be kept elsewhere."""
+        return self.weight > MAX_WEIGHT and (self.store is not None or self._aside.is_usable)
 
     def take(
         self,
@@ -646,13 +649,18 @@ class Engine:
         return source.text if source is not None else None
 
     def forget(self) -> None:
-        """Drop the facts of all files."""
+        """Drop the facts of all files. Where no cache has them, they are put aside."""
+        if self.store is None:
+            for absolute, lowered in self._lowered.items():
+                if lowered is not None:
+                    self._aside.put(absolute, *lowered)
         for program in self._programs.values():
             self._learn(program)
+            program.project.dissolve()
             program.forget()
         self._lowered.clear()
         self.weight = 0
-        # the views of a project refer to each other
+        # what else there is by now is little
         gc.collect()
 
     def asked(self) -> list[tuple[str, Asked]]:
@@ -694,6 +702,7 @@ class Engine:
     def close(self) -> None:
         """Write down what is to be kept."""
         WATCH.stop()
+        self._aside.close()
         if self.store is None:
             return
         if self.recalls and self.contents.steady:

@@ -80,6 +80,19 @@ class AskingProject(Project):
         return super().module(name, near)
 
 
+def packed(facts: ModuleFacts) -> bytes:
+    """A file's facts as bytes. Raises `UnicodeEncodeError` where a text in them is none."""
+    return zlib.compress(_ENCODER.encode(facts), _LEVEL)
+
+
+def unpacked(data: bytes) -> ModuleFacts | None:
+    """Facts that were packed; None where the bytes end too early. Raises `zlib.error` and `msgspec.DecodeError` where
+    they are none."""
+    unpacker = zlib.decompressobj()
+    facts = unpacker.decompress(data, _LARGEST)
+    return _FACTS.decode(facts) if unpacker.eof else None
+
+
 class FactStore:
     """Facts by content."""
 
@@ -95,9 +108,7 @@ class FactStore:
             if data[:1] == b"e":
                 line, reason = _ERROR.decode(data[1:])
                 raise ParseError(line, reason)
-            unpacker = zlib.decompressobj()
-            facts = unpacker.decompress(data[1:], _LARGEST)
-            return _FACTS.decode(facts) if unpacker.eof else None
+            return unpacked(data[1:])
         except (zlib.error, msgspec.DecodeError):
             return None
 
@@ -107,7 +118,7 @@ class FactStore:
             if isinstance(facts, ParseError):
                 data = b"e" + _ENCODER.encode((facts.line, facts.reason))
             else:
-                data = b"f" + zlib.compress(_ENCODER.encode(facts), _LEVEL)
+                data = b"f" + packed(facts)
         except UnicodeEncodeError:
             # half a character in a text: `"\\ud800"`
             return

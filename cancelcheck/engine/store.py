@@ -85,7 +85,7 @@ class Store:
         self._limit = limit
         self._db: sqlite3.Connection | None = None
         self._usable = True
-        self._writes: list[tuple[bytes, bytes]] = []
+        self._writes: dict[bytes, bytes] = {}
         self._files: list[tuple[str, str, bytes]] = []
         self._touched: list[bytes] = []
         self._touched_files: list[str] = []
@@ -109,6 +109,8 @@ class Store:
     def get(self, kind: bytes, key: bytes) -> bytes | None:
         """What is kept under `key`; None if there is nothing, or it is damaged."""
         key = kind + key
+        if key in self._writes:
+            return self._writes[key][_CHECK:]
         row = self._row("SELECT value, used FROM entries WHERE key = ?", key)
         if row is None:
             return None
@@ -148,7 +150,7 @@ class Store:
         if not self._usable:
             return
         key = kind + key
-        self._writes.append((key, _checksum(key, value) + value))
+        self._writes[key] = _checksum(key, value) + value
         self._buffered += len(value)
         if self._buffered > _BUFFERED:
             self.flush()
@@ -165,7 +167,7 @@ class Store:
     def flush(self) -> None:
         """Write what was kept since the last time."""
         writes, files, touched, seen = self._writes, self._files, self._touched, self._touched_files
-        self._writes, self._files, self._touched, self._touched_files = [], [], [], []
+        self._writes, self._files, self._touched, self._touched_files = {}, [], [], []
         self._buffered = 0
         if not (writes or files or touched or seen):
             return
@@ -176,7 +178,8 @@ class Store:
         try:
             db.execute("BEGIN IMMEDIATE")
             db.executemany(
-                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", ((key, today, value) for key, value in writes)
+                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
+                ((key, today, value) for key, value in writes.items()),
             )
             db.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
@@ -282,7 +285,7 @@ class Store:
     def _fail(self, error: Exception) -> None:
         """From now on nothing is found and nothing is kept."""
         self._usable = False
-        self._writes, self._files, self._touched, self._touched_files = [], [], [], []
+        self._writes, self._files, self._touched, self._touched_files = {}, [], [], []
         db, self._db = self._db, None
         if db is not None:
             with suppress(sqlite3.Error):

@@ -124,7 +124,7 @@ class Suppressions:
     def __init__(self, source: SourceFile, rules: Sequence[Rule], *, noqa: bool = True) -> None:
         self._rules = rules
         self._codes = frozenset(rule.code for rule in rules)
-        self.directives: list[Directive] = list(self._read(source, noqa)) if _WORDS.search(source.text) else []
+        self.directives: list[Directive] = list(self._read(source, noqa)) if _may_silence(source.text) else []
         self._by_line: dict[int, list[Directive]] = {}
         self._of_file: list[Directive] = []
         for directive in self.directives:
@@ -278,6 +278,12 @@ class Suppressions:
 
     def _beginning_with(self, prefix: str) -> frozenset[str]:
         return frozenset(code for code in self._codes if code.startswith(prefix))
+
+
+def _may_silence(text: str) -> bool:
+    """Whether `_WORDS` may find anything: every file is asked, and to search without regard to case is slow."""
+    lowered = text.lower()
+    return any(word in lowered for word in ("noqa", "cancelcheck:", "ruff:", "unused-coroutine"))
 
 
 def silencing_edit(source: SourceFile, finding: Finding, rules: Sequence[Rule]) -> Edit | None:

@@ -36,6 +36,13 @@ def test_a_value_is_found_in_the_next_run(tmp_path: Path) -> None:
     assert store.get(Kind.FACTS, digest(b"other")) is None
 
 
+def test_a_value_is_found_before_it_is_written(tmp_path: Path) -> None:
+    store = Store(tmp_path / "cache")
+    store.put(Kind.FACTS, KEY, b"value")
+    assert store.get(Kind.FACTS, KEY) == b"value"
+    assert store.get(Kind.FINDINGS, KEY) is None
+
+
 def test_git_and_backups_leave_the_folder_out(tmp_path: Path) -> None:
     filled(tmp_path / "cache")
     assert "*" in (tmp_path / "cache" / ".gitignore").read_text().splitlines()
