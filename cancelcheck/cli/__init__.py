@@ -49,10 +49,14 @@ def main(args: Sequence[str] | None = None, again: Again | None = None) -> int:
 def run() -> NoReturn:
     """The process's whole work. It ends at once: to take apart all that is known of a large tree takes as long as a
     twelfth of the run."""
-    again = Again(sys.argv[1:])
-    status = again.told()
-    if status is None:
-        status = main(again=again)
+    try:
+        again = Again(sys.argv[1:])
+        status = again.told()
+        if status is None:
+            status = main(again=again)
+    except KeyboardInterrupt:
+        # before click looks for it, or behind it
+        status = INTERRUPTED
     try:
         sys.stdout.flush()
         sys.stderr.flush()
