@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,34 @@ def test_any_contract_is_read_or_refused(tmp_path: Path, content: bytes) -> None
         assert all(operation.timeout_ms > 0 for operation in contracts(tmp_path, "api.yaml").operations)
     except ConfigError as error:
         assert str(error).startswith("cancelcheck.toml: `sla.openapi`: api.yaml: cannot be read: ")
+
+
+def large(count: int) -> str:
+    """A contract with `count` operations, and as many that stand elsewhere in it."""
+    lines = ["openapi: 3.1.0", "paths:"]
+    for number in range(count):
+        lines += [f"  /a{number}:", "    post: {x-cancel-timeout: 2000, operationId: ä}  # ö", "    get:"]
+        lines.append(f"      $ref: '#/components/operations/o{number}'")
+    lines += ["components:", "  operations:", *(f"    o{n}: {{x-cancel-timeout: {n + 1}}}" for n in range(count))]
+    return "\n".join(lines) + "\n"
+
+
+def test_both_parsers_of_yaml_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {"large.yaml": large(20), "small.yaml": YAML, "data.json": '{"paths": {"/ä": {"get": {"x-sla": 5}}}}'}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    quick = contracts(tmp_path, *texts).operations
+    monkeypatch.delattr("yaml.CSafeLoader", raising=False)
+    assert contracts(tmp_path, *texts).operations == quick
+
+
+def test_a_large_contract_takes_no_longer_for_its_size(tmp_path: Path) -> None:
+    def took(count: int) -> float:
+        (tmp_path / "api.yaml").write_text(large(count), "utf-8")
+        started = time.process_time()
+        assert len(contracts(tmp_path, "api.yaml").operations) == 2 * count
+        return time.process_time() - started
+
+    took(10)
+    # eight times as much: sixty-four times as long, if each operation looked at all of them
+    assert took(4_000) < 24 * max(took(500), 0.01)
