@@ -40,7 +40,8 @@ There is no fix: what is to happen when nothing is left is for the author to say
 ## Known limits
 Waits inside the program (threads, queues, tasks, processes), timeout scopes, and the project's own functions whose name
 begins with "wait" or "join". What a server is allowed for each answer is another thing. A loop that goes round because
-the time has run out asks how often to look, and is left alone, as is a function that measures against a clock.
+the time has run out asks how often to look, one that nothing else ends how long it is to be quiet, and one that counts
+attempts gives each its time: they are left alone, as is a function that measures against a clock.
 """
 
 from __future__ import annotations

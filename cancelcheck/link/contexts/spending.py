@@ -13,7 +13,7 @@ from cancelcheck.link.contexts.parameters import carriers
 from cancelcheck.link.paths.exceptions import handlers_of
 from cancelcheck.link.paths.flow import reaches_after, turning_blocks
 from cancelcheck.link.timeouts.passing import matched
-from cancelcheck.model.facts import FunctionKind, Name, RegionKind, Test
+from cancelcheck.model.facts import BlockEnd, FunctionKind, Iterate, Name, RegionKind, Test
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -96,13 +96,15 @@ def _is_aside(view: FunctionView, index: int) -> bool:
 
 def _loop(view: FunctionView, call: CallSite) -> int:
     """The loop that comes round to a wait again; -1 if there is none. Not where running out of time is what makes it
-    come round: there the timeout says how often to look."""
+    come round: there the timeout says how often to look; where nothing else ends it: there it says how long it is to be
+    quiet; and where it counts attempts, each of which has a time of its own."""
     for region in view.regions_around(call.index):
         if view.regions[region].kind is not RegionKind.LOOP:
             continue
         if view.block_of(call.index) not in turning_blocks(view, region):
             continue
-        return -1 if _looks_again(view, call.index, region) or _runs_on(view, region) else region
+        by_design = _looks_again(view, call.index, region) or _runs_on(view, region) or _ends_in_time_only(view, region)
+        return -1 if by_design or _counts_attempts(view, region) else region
     return -1
 
 
@@ -118,6 +120,29 @@ def _runs_on(view: FunctionView, loop: int) -> bool:
         return False
     names = [view.key(at).lower() for at in view.operands_within(node.value)]
     return any(word in name for name in names for word in _RUNNING)
+
+
+_ATTEMPTS = ("attempt", "retr", "tries")
+"""Parts of the names that count attempts."""
+
+
+def _counts_attempts(view: FunctionView, loop: int) -> bool:
+    """Whether a loop's header reads a number of attempts."""
+    header = view.regions[loop].node
+    node = view.nodes[header] if header >= 0 else None
+    asked = node.value if isinstance(node, Test) else node.iterable if isinstance(node, Iterate) else -1
+    return asked >= 0 and any(word in view.key(at).lower() for at in view.operands_within(asked) for word in _ATTEMPTS)
+
+
+def _ends_in_time_only(view: FunctionView, loop: int) -> bool:
+    """Whether a loop goes on until a wait in it runs out of time: no condition, `break` or `return` ends it."""
+    inside = [at for at, block in enumerate(view.blocks) if view.is_inside(block.region, loop)]
+    return not any(
+        view.blocks[at].ends is BlockEnd.RETURN
+        or any(not view.is_inside(view.blocks[target].region, loop) for target in view.blocks[at].next)
+        for at in inside
+        if at in view.live_blocks
+    )
 
 
 def _looks_again(view: FunctionView, index: int, loop: int) -> bool:
