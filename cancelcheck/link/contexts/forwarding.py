@@ -122,6 +122,8 @@ def _slot(call: CallSite, carrier: Carrier) -> _Slot | None:
         return None
     if len(callee.alternatives) > 1 or (callee.decorators and not _keeps_signature(callee)):
         return None
+    if carrier.is_time and callee.name.lstrip("_").startswith(_SETTING):
+        return None  # the value that is set back
     fitting = [other for other in carriers(callee) if same_kind(carrier, other) and is_plainly_one(callee, other)]
     if len(fitting) != 1 or fitting[0].name.startswith("_"):
         return None
@@ -134,6 +136,10 @@ def _slot(call: CallSite, carrier: Carrier) -> _Slot | None:
         return None
     keyword = "" if slot.param.kind is ParamKind.POSITIONAL_ONLY else slot.name
     return _Slot(keyword, callee, slot)
+
+
+_SETTING = ("set_", "reset")
+"""How the names of functions begin that wait for nothing, and keep what they are given."""
 
 
 def _is_same(view: FunctionView, callee: FunctionView) -> bool:
@@ -211,7 +217,10 @@ def _judged(
         if _is_scoped(call) or derived.is_measured:
             return None
         # one thread waits for another by design as often as not
-        doubt = slot.api.kind in _INSIDE and bool(call.fn.reads(carrier.name))
+        reads = call.fn.reads(carrier.name)
+        doubt = slot.api.kind in _INSIDE and bool(reads)
+        if doubt and any(user is not call.fn for user, _ in reads):
+            return None  # a function inside keeps it in its own way
         return Unforwarded(call, carrier, slot.keyword, waits=True, doubt=doubt)
     assert slot.callee is not None
     assert slot.carrier is not None
