@@ -46,7 +46,7 @@ def signature_is_free(view: FunctionView, name: str) -> bool:
     return not _is_value(view)
 
 
-_FAKES = ("fake", "mock", "stub", "dummy", "noop", "spy")
+_FAKES = ("fake", "mock", "stub", "dummy", "noop", "spy", "testing")
 """Parts of the name of what stands in for something else, and takes what that takes."""
 
 
