@@ -20,9 +20,9 @@ from __future__ import annotations
 import argparse
 import ast
 import functools
+import hashlib
 import importlib
 import itertools
-import random
 import sys
 import time
 import tomllib
@@ -55,9 +55,10 @@ READ = ROOT / "tools" / "mutants.toml"
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: in the function `name`, what stands from `start` to `end` becomes `text`. It is come to where one of
-    the lines `first` to `last` is."""
+    """One change: in the function `name` of `file`, what stands from `start` to `end` becomes `text`. It is come to where
+    one of the lines `first` to `last` is."""
 
+    file: str
     name: str
     line: int
     start: int
@@ -140,7 +141,7 @@ def changed(path: Path) -> Changed:
     text = path.read_text("utf-8")
     name = ".".join(path.resolve().relative_to(ROOT).with_suffix("").parts)
     module = importlib.import_module(name.removesuffix(".__init__"))
-    mutants = [mutant for mutant in mutants_of(text) if function_of(module, mutant.name) is not None]
+    mutants = [mutant for mutant in mutants_of(text, str(path)) if function_of(module, mutant.name) is not None]
     return Changed(path.resolve(), text, module, mutants)
 
 
@@ -149,16 +150,27 @@ def chosen(files: Sequence[Changed], given: argparse.Namespace) -> list[Changed]
     for file in files:
         if given.line is not None:
             file.mutants = [mutant for mutant in file.mutants if mutant.line == given.line]
-        if given.sample is not None and len(file.mutants) > given.sample:
-            file.mutants = random.Random(given.seed).sample(file.mutants, given.sample)
-    every = [(at, mutant) for at, file in enumerate(files) for mutant in file.mutants]
-    if given.total is not None and len(every) > given.total:
-        kept = random.Random(given.seed).sample(every, given.total)
-        for at, file in enumerate(files):
-            file.mutants = [mutant for place, mutant in kept if place == at]
+        if given.sample is not None:
+            file.mutants = drawn([(file, mutant) for mutant in file.mutants], given.sample, given.seed)
+    if given.total is not None:
+        kept = set(drawn([(file, mutant) for file in files for mutant in file.mutants], given.total, given.seed))
+        for file in files:
+            file.mutants = [mutant for mutant in file.mutants if mutant in kept]
     for file in files:
         file.mutants.sort(key=lambda mutant: (mutant.start, mutant.end, mutant.text))
     return [file for file in files if file.mutants]
+
+
+def drawn(every: Sequence[tuple[Changed, Mutant]], count: int, seed: int) -> list[Mutant]:
+    """So many of the changes, by chance; the same ones as long as their lines stand, whatever becomes of others."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    lots: list[tuple[bytes, Mutant]] = []
+    for file, mutant in every:
+        words = file.words(mutant)
+        lot = hashlib.sha256(repr((seed, seen[words], words)).encode()).digest()
+        lots.append((lot, mutant))
+        seen[words] += 1
+    return [mutant for _, mutant in sorted(lots, key=lambda entry: entry[0])[:count]]
 
 
 def read_before() -> set[tuple[str, ...]]:
@@ -185,8 +197,8 @@ _TURNED: dict[type[ast.cmpop], str] = {
 }
 
 
-def mutants_of(text: str) -> list[Mutant]:
-    """Every change of a module's functions, in order."""
+def mutants_of(text: str, file: str = "") -> list[Mutant]:
+    """Every change of the functions of a module, whose file that is, in order."""
     starts = [0]
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
@@ -206,7 +218,7 @@ def mutants_of(text: str) -> list[Mutant]:
         for node in inner_nodes(function, words):
             for start, end, new, what in changes(node, text, place):
                 first, last = headers[node.lineno]
-                found.append(Mutant(name, node.lineno, start, end, new, what, first, last))
+                found.append(Mutant(file, name, node.lineno, start, end, new, what, first, last))
     return sorted(
         {mutant for mutant in found if code_of(changed_text(text, mutant), "", mutant.name) is not None},
         key=lambda mutant: (mutant.start, mutant.end, mutant.text),
