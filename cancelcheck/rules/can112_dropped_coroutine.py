@@ -29,8 +29,8 @@ Safe: `await` makes the call do what it says. Offered only in an async function.
 ## Known limits
 A decorated `async def` is left alone unless its decorators are known to keep it a coroutine function, and so is a name
 that several imports bind to different things, one of which the function asks whether it is a coroutine function, and
-one on a receiver that `isinstance` says is something else. With `--strict` only: in `__enter__` and `__exit__`, where
-the asynchronous twin awaits the same.
+one on a receiver that `isinstance` says is something else, or of a class in which the method is a plain one. With
+`--strict` only: in `__enter__` and `__exit__`, where the asynchronous twin awaits the same.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Entering
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.paths.flow import is_of_another_type
+from cancelcheck.link.paths.flow import is_of_another_type, types_told
 from cancelcheck.model.edit import Safety
+from cancelcheck.model.facts import FunctionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -53,7 +54,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     for call in fn.known_calls:
         if fn.use(call.index).kind != "dropped" or not _is_coroutine(call, ctx) or _is_asked(fn, call):
             continue
-        if call.receiver >= 0 and is_of_another_type(fn, call.index, call.receiver):
+        if call.receiver >= 0 and (is_of_another_type(fn, call.index, call.receiver) or _is_told_plain(fn, call)):
             continue
         fix = None
         if fn.is_async:
@@ -67,6 +68,16 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             fix=fix,
             strict=_has_twin(fn, call),
         )
+
+
+def _is_told_plain(fn: FunctionView, call: CallSite) -> bool:
+    """Whether a test has found that the receiver is of a class whose method of that name is a plain one."""
+    for at in types_told(fn, call.index, call.receiver):
+        cls = fn.definition_of(at)
+        method = cls.inherited(call.member) if cls is not None and cls.facts.kind is FunctionKind.CLASS else None
+        if method is not None and not method.is_coroutine:
+            return True
+    return False
 
 
 _TWINS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}

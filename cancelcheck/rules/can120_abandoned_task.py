@@ -38,7 +38,8 @@ There is no fix: where the task ends is for the author to say.
 ## Known limits
 Looked at are the methods of the class and of its bases, the rest of the file, and the bases' files. A public attribute
 (one without an underscore in front) is left alone where the class is public too: other files may use it. A subclass in
-another file is not seen.
+another file is not seen. A task that ends by itself, as far as what it runs is seen, may be kept for no more than not
+to vanish; so only one that loops for ever, or for as long as others send something, is told.
 """
 
 from __future__ import annotations

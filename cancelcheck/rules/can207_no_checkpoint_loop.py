@@ -54,7 +54,8 @@ There is no fix: what the loop is to wait for is for the author to say.
 
 ## Known limits
 A loop over a collection is taken to be bounded, and so is one that on its turn changes, or asks anew, what its end
-depends on. An await of what is not seen is taken to wait; under asyncio any await is.
+depends on, or takes the next of an iterator. One that blocks on its turn (a prompt) is another rule's. An await of
+what is not seen is taken to wait; under asyncio any await is.
 """
 
 from __future__ import annotations

@@ -157,6 +157,15 @@ def _tested_names(view: FunctionView, loop: int) -> set[str]:
     return found
 
 
+def may_hold_up(call: CallSite) -> bool:
+    """Whether a function that a library has at its top is called, and is not known: it may wait in its own way, for a
+    person, say."""
+    if not call.target or call.callee is not None or call.target.startswith(_QUIET):
+        return False
+    names = names_read(call.fn, call.node.func)
+    return len(names) == 1 and call.fn.bindings(names.pop()).scope is call.fn.module.body
+
+
 def _counts(view: FunctionView, index: int, names: set[str]) -> bool:
     """Whether a node counts one of these names up or down: `attempts -= 1`."""
     node = view.nodes[index]

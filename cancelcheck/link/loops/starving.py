@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.loops.polling import busy_poll, polls_by_loop
+from cancelcheck.link.loops.polling import busy_poll, may_hold_up, polls_by_loop
 from cancelcheck.link.paths.checkpoints import may_wait
 from cancelcheck.link.paths.exceptions import cancels_in_groups, handlers_of, is_cancellation_point
 from cancelcheck.link.paths.flow import (
@@ -68,14 +68,21 @@ def starving_loops(view: FunctionView) -> Iterator[Starving]:
         yield Starving(loop, path, tuple(passed))
 
 
+_TAKING = frozenset({"builtins.next"})
+"""What takes the next of something that has an end."""
+
+
 def _blocks(view: FunctionView, path: tuple[int, ...]) -> bool:
-    """Whether a call that blocks stands on a path: that one is reported, and waits in its own way."""
+    """Whether a call that blocks stands on a path: that one is reported, and waits in its own way. Or one that takes
+    the next of what has an end, or of a library and not known."""
     catalog = view.module.project.catalog
     for at in path:
         for index in range(view.blocks[at].start, view.blocks[at].end):
             call = view.call_at(index)
             api = catalog.api(call.target) if call is not None else None
             if api is not None and api.mode is schema.Mode.SYNC:
+                return True
+            if call is not None and (call.target in _TAKING or may_hold_up(call)):
                 return True
     return False
 
@@ -97,9 +104,27 @@ def starving_turn(view: FunctionView, loop: int, *, yields: bool = False) -> tup
 
     if round_trip(view, loop, gives_way) is None:
         return None
+    if _works_off(view, loop, at):
+        return None
     ending = _Ending(view, loop)
     path = round_trip(view, loop, lambda index: gives_way(index) or ending.may_come_of(index))
     return path if path is not None and _can_be_gone(view, path) else None
+
+
+_REMOVING = frozenset({"pop", "popleft", "popitem", "remove", "discard", "clear"})
+
+
+def _works_off(view: FunctionView, loop: int, header: int) -> bool:
+    """Whether a loop goes on while something is in a collection, takes of it, and waits for nothing: it computes."""
+    node = view.nodes[header]
+    if not isinstance(node, Test) or any(is_cancellation_point(view, index) for index in view.nodes_in(loop)):
+        return False
+    tested = {view.text(at) for at in (node.value, *view.operands_within(node.value))}
+    return any(
+        call.member in _REMOVING and call.receiver >= 0 and view.text(call.receiver) in tested
+        for call in view.calls
+        if view.is_inside(view.region_of(call.index), loop)
+    )
 
 
 def _waiting_loops(view: FunctionView, loop: int) -> frozenset[int]:

@@ -26,6 +26,7 @@ from cancelcheck.model.facts import (
     BlockEnd,
     Call,
     Const,
+    Display,
     Enter,
     Exit,
     FunctionKind,
@@ -1290,6 +1291,20 @@ def is_of_another_type(view: FunctionView, index: int, place: int) -> bool:
             if view.key(call.positional[0]) == key and not _is_bound_below(view, key, at, above):
                 return True
     return False
+
+
+def types_told(view: FunctionView, index: int, place: int) -> Iterator[int]:
+    """The types of which one, as tests on all ways to a node have found, is that of what stands at a place."""
+    key = view.key(place)
+    above = _dominators(view)
+    for at, test, branch in _tests_above(view, view.block_of(index)) if key else ():
+        for clause, outcome in _told(view, test, branch, frozenset()):
+            call = view.call_at(clause)
+            if not outcome or call is None or call.target != "builtins.isinstance" or len(call.positional) != 2:
+                continue
+            if view.key(call.positional[0]) == key and not _is_bound_below(view, key, at, above):
+                types = view.nodes[call.positional[1]]
+                yield from types.items if isinstance(types, Display) else call.positional[1:]
 
 
 def _is_bound_below(view: FunctionView, key: str, block: int, above: list[int]) -> bool:

@@ -219,7 +219,7 @@ def joins_own_cancel(view: FunctionView, points: list[int]) -> bool:
     """The join idiom of asyncio: every cancellation point awaits a task that this function cancelled before."""
     if not points:
         return False
-    cancelled = _cancelled(view)
+    cancelled = _cancelled(view) + _cancelled_around(view)
     if not cancelled:
         return False
     for index in points:
@@ -258,6 +258,8 @@ def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
                 found += [(call.index, key) for key in places(view, arg.value)]
         else:
             found += [(call.index, key) for key in _cancelled_by_helper(view, call)]
+        if call.member != "cancel" and call.use.kind == "bound":
+            found.append((call.index, call.use.name))  # it gives back what it has cancelled
     # a collection of what is cancelled one by one
     cancelled = {key for _, key in found}
     for call in view.calls if found else ():
@@ -265,6 +267,21 @@ def _cancelled(view: FunctionView) -> list[tuple[int, str]]:
             key = view.key(call.positional[0])
             if key in cancelled and view.key(call.receiver):
                 found.append((call.index, view.key(call.receiver)))
+    return found
+
+
+def _cancelled_around(view: FunctionView) -> list[tuple[int, str]]:
+    """What the functions around a nested one have cancelled before they define it, in locals of theirs."""
+    found = []
+    inner, parent = view, view.parent
+    while parent is not None and parent.facts.kind is FunctionKind.DEF:
+        defined = inner.facts.define
+        found += [
+            (-1, key)
+            for at, key in _cancelled(parent)
+            if at < defined and view.bindings(key.partition(".")[0]).scope is parent
+        ]
+        inner, parent = parent, parent.parent
     return found
 
 
@@ -296,7 +313,7 @@ def places(view: FunctionView, index: int, seen: set[int] | None = None) -> set[
     if isinstance(node, Call):
         call = view.call_at(index)
         assert call is not None
-        if call.member in ("values", "items", "copy", "pop", "popitem", "popleft", "all_tasks", "get"):
+        if call.member in ("keys", "values", "items", "copy", "pop", "popitem", "popleft", "all_tasks", "get"):
             keys.add(f"{call.text}()") if call.member == "all_tasks" else None
             return keys | (places(view, call.receiver, seen) if call.receiver >= 0 else set())
         if call.target in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.filter", "builtins.reversed"):

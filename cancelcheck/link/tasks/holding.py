@@ -19,6 +19,7 @@ from cancelcheck.model.facts import (
     Enter,
     Expr,
     Import,
+    Iterate,
     Name,
     Operation,
     RegionKind,
@@ -63,10 +64,36 @@ def abandoned_tasks(view: FunctionView) -> Iterator[Abandoned]:
         if is_named_by_text(owner, name):
             continue
         work = started_by(call, spawner)
-        if work is not None and (looks_at_stop(work) or _ends_at_nothing(work)):
-            continue  # it is told to end in another way
+        if work is not None and (looks_at_stop(work) or _ends_at_nothing(work) or not _goes_on(work, MAX_HOPS)):
+            continue  # it is told to end in another way, or ends by itself
         if all(_only_looks(reader, at) for reader, at in attribute_reads(owner, name)):
             yield Abandoned(call, spawner, owner, name)
+
+
+MAX_HOPS = 3
+"""Coroutine functions that are followed into each other to a loop."""
+
+
+def _goes_on(view: FunctionView, hops: int) -> bool:
+    """Whether a coroutine function, or one that it awaits, loops for ever, or for as long as others send something."""
+    if any(
+        region.kind is RegionKind.LOOP and region.node >= 0 and _is_open_ended(view, region.node)
+        for region in view.regions
+    ):
+        return True
+    return hops > 0 and any(
+        _goes_on(callee, hops - 1)
+        for call in view.calls
+        if call.is_awaited and (callee := call.callee) is not None and callee is not view and callee.is_coroutine
+    )
+
+
+def _is_open_ended(view: FunctionView, header: int) -> bool:
+    node = view.nodes[header]
+    if isinstance(node, Iterate):
+        return node.is_async
+    value = view.nodes[node.value] if isinstance(node, Test) else None
+    return isinstance(value, Const) and bool(value.value)
 
 
 def _ends_at_nothing(view: FunctionView) -> bool:

@@ -90,6 +90,10 @@ def _looked_at(view: FunctionView, call: CallSite, awaited: int) -> bool:
     keys.discard("")
     if not keys:
         return False
+    for key in tuple(keys):
+        for inner in view.calls_on.get(key, ()):
+            if inner.member in ("append", "add"):
+                keys |= {view.key(at) for at in inner.positional} - {""}
     for index in range(awaited + 1, len(view.nodes)):
         node = view.nodes[index]
         if isinstance(node, (Name, Attr)) and view.key(index) in keys:
@@ -106,11 +110,42 @@ def _gives_back(view: FunctionView, call: CallSite) -> bool:
     given = [arg.value for arg in call.node.args if not arg.keyword]
     if given and all(_is_held(view, index) for index in given):
         return True
-    at_end = _says_end(view.name) or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
+    at_end = (
+        _says_end(view.name)
+        or _says_reset(view.name)
+        or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
+    )
+    if at_end and given and all(_is_started_before(view, index) for index in given):
+        return True
     work = [made for index in given for made in _made(view, index)]
     return bool(work) and all(
         at_end if made is None else _hears_itself(made.callee) or (at_end and _made_to_give(view, made))
         for made in work
+    )
+
+
+def _is_started_before(view: FunctionView, index: int) -> bool:
+    """Whether a value is what a local has: it was started before, and is only waited for here."""
+    node = view.nodes[index]
+    if isinstance(node, Starred):
+        return _is_started_before(view, node.value)
+    call = view.call_at(index)
+    if call is not None:
+        return call.receiver >= 0 and call.member in _VIEWS and _is_started_before(view, call.receiver)
+    return isinstance(node, Name) and not any(
+        view.assigned_value(at) is None or _is_awaitable_made(view, view.assigned_value(at))
+        for holder, at in view.bindings(node.id).nodes
+        if holder is view and at >= 0
+    )
+
+
+def _is_awaitable_made(view: FunctionView, index: int | None) -> bool:
+    """Whether a value is a collection of coroutines that nothing has started."""
+    node = view.nodes[index] if index is not None else None
+    elements = node.elements if isinstance(node, Comprehension) else node.items if isinstance(node, Display) else []
+    return any(
+        (call := view.call_at(at)) is not None and call.callee is not None and call.callee.is_coroutine
+        for at in elements
     )
 
 
@@ -130,9 +165,11 @@ def _is_held(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> bo
         case Call():
             call = view.call_at(index)
             assert call is not None
-            if call.target in _COPYING and len(call.positional) == 1:
+            if (call.target in _COPYING or call.target in _WRAPPING) and len(call.positional) == 1:
                 return _is_held(view, call.positional[0], inside)
-            return call.receiver >= 0 and call.member in (*_VIEWS, "items") and _is_held(view, call.receiver, inside)
+            if call.target in _EVERYBODYS:
+                return True
+            return call.receiver >= 0 and call.member in _VIEWS | _TAKING and _is_held(view, call.receiver, inside)
         case Name() if node.id not in inside:
             return _is_held_by_name(view, node.id, (*inside, node.id))
     return False
@@ -153,7 +190,7 @@ def _is_held_by_name(view: FunctionView, name: str, inside: tuple[str, ...]) -> 
         if not _is_empty(view, value):
             given.append(value)
     for call in view.calls_on.get(name, ()):
-        if call.member in ("append", "add", "extend", "update"):
+        if call.member in _FILLING:
             given += call.positional
     return bool(given) and all(_is_held(view, value, inside) for value in given)
 
@@ -178,9 +215,15 @@ def _is_empty(view: FunctionView, index: int) -> bool:
     return isinstance(node, Display) and not node.items
 
 
-def _hears_itself(callee: FunctionView | None) -> bool:
+MAX_HOPS = 2
+"""Coroutine functions that are followed into each other."""
+
+
+def _hears_itself(callee: FunctionView | None, hops: int = MAX_HOPS) -> bool:
     """Whether a coroutine function of the project takes its own failures: all that it awaits stands in a `try` whose
     handler takes them and goes on, or a decorator may see to them."""
+    if callee is not None and any(call.member == "add_done_callback" for call in callee.calls):
+        return True  # what it has started is heard of
     if callee is None or not callee.is_coroutine:
         return False
     waits = [index for index, node in enumerate(callee.nodes) if isinstance(node, Await)]
@@ -189,8 +232,22 @@ def _hears_itself(callee: FunctionView | None) -> bool:
         for handler in handlers(callee)
         if takes_failures(callee, handler) and not callee.raises_within(handler.region)
     ]
-    within = bool(waits) and all(any(callee.is_inside(callee.region_of(at), body) for body in taken) for at in waits)
-    return bool(callee.decorators) or within
+    return bool(callee.decorators) or (
+        bool(waits)
+        and all(
+            any(callee.is_inside(callee.region_of(at), body) for body in taken)
+            or innermost(callee, at, RegionKind.FINALLY) >= 0
+            or _is_heard(callee, at, hops)
+            for at in waits
+        )
+    )
+
+
+def _is_heard(view: FunctionView, index: int, hops: int) -> bool:
+    """Whether an await is of a function of the project that takes its own failures."""
+    node = view.nodes[index]
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    return hops > 0 and call is not None and _hears_itself(call.callee, hops - 1)
 
 
 def _made_to_give(view: FunctionView, call: CallSite) -> bool:
@@ -201,6 +258,11 @@ def _made_to_give(view: FunctionView, call: CallSite) -> bool:
     return isinstance(given, Attr) and _says_end(given.attr)
 
 
+def _says_reset(name: str) -> bool:
+    """Whether a function's name says that it begins anew with nothing."""
+    return name.strip("_").partition("_")[0] == "reset"
+
+
 def _says_end(name: str) -> bool:
     """Whether a name says that something is given back, ended, or waited for until it has."""
     return says_undoing(name) or name.strip("_").partition("_")[0] in ("join", "wait")
@@ -208,6 +270,18 @@ def _says_end(name: str) -> bool:
 
 _COPYING = frozenset({"builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset"})
 """Calls that give a collection with the same things in it."""
+
+_WRAPPING = frozenset({"asyncio.wrap_future", "asyncio.futures.wrap_future"})
+"""Calls that give another form of the same future."""
+
+_EVERYBODYS = frozenset({"asyncio.all_tasks", "asyncio.tasks.all_tasks"})
+"""Calls that give the tasks of everybody."""
+
+_FILLING = frozenset({"append", "add", "extend", "update"})
+"""Methods that put something into a collection."""
+
+_TAKING = frozenset({"items", "pop", "popleft", "popitem"})
+"""Methods of a collection that give of what is in it, with something beside, or one of it."""
 
 _VIEWS = frozenset({"copy", "keys", "values"})
 """Methods of a collection that do."""
@@ -248,7 +322,7 @@ def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Itera
                 else:
                     yield from _made(view, value, (*inside, node.id))
             for call in view.calls:
-                if call.member not in ("append", "add") or call.receiver < 0 or not call.positional:
+                if call.member not in _FILLING or call.receiver < 0 or not call.positional:
                     continue
                 if view.key(call.receiver) == node.id:
                     yield from _made(view, call.positional[0], (*inside, node.id))

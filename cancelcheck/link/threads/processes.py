@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.loops.polling import is_poll
 from cancelcheck.link.paths.exceptions import Handler, exception_types, handlers_of, suppressed_types
-from cancelcheck.link.paths.flow import start_at, steps
+from cancelcheck.link.paths.flow import NodeTest, meets, start_at, steps
 from cancelcheck.link.swallowing.cancellation import says_only
 from cancelcheck.link.tasks.attributes import attribute_reads, called_method, is_called, own_attribute
 from cancelcheck.link.timeouts.limits import limit_of
@@ -215,6 +215,8 @@ def _doubt(view: FunctionView, call: CallSite, place: str, entry: schema.Outlive
             break
         if other.member == entry.ends[0]:
             return None  # what is killed is over
+        if other.member in entry.waits and meets(view, -1, lambda at: at == call.index, _is(other), errors=True) < 0:
+            return None  # it was waited for before, until it had ended
         asked |= other.member in entry.ends
     if found is not None:
         for reader, at in attribute_reads(*found):
@@ -235,6 +237,10 @@ def _doubt(view: FunctionView, call: CallSite, place: str, entry: schema.Outlive
         if method in entry.names and _is_handed_on(reader, reader.nodes[at].parent):
             return None
     return asked
+
+
+def _is(call: CallSite) -> NodeTest:
+    return lambda at: at == call.index
 
 
 def kill_edits(view: FunctionView, found: Outliving) -> list[tuple[int, int, str]]:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from cancelcheck.link.tasks.attributes import called_method
 from cancelcheck.link.tasks.handing import Work, work_of
 from cancelcheck.link.tasks.spawning import spawns
 from cancelcheck.link.tasks.stopping import looks_at_stop, tells_to_end
+from cancelcheck.link.threads.blocking import asks_resolver
 from cancelcheck.link.threads.outlasting import Span, Stay, span_of, span_of_call
 from cancelcheck.link.timeouts.limits import Limit, limit_of
 from cancelcheck.link.timeouts.waits import Verdict, given
@@ -68,8 +70,45 @@ def orphans(view: FunctionView) -> Iterator[Orphan]:
         if _receiver_ends(view, work):
             continue
         outlasting = _outlasting(view, work, limit.seconds)
-        if outlasting is not None:
-            yield Orphan(call, work, limit, waits, outlasting.stay)
+        if outlasting is None:
+            continue
+        if outlasting.stay is None and not waits and (_is_of_others(view, work) or _is_asked_later(call)):
+            continue
+        yield Orphan(call, work, limit, waits, outlasting.stay)
+
+
+def _is_of_others(view: FunctionView, work: Work) -> bool:
+    """Whether the work is a callable that others hand in, called as it is; a look-up of a name, which takes no timeout
+    and has one of the system's; or a method of a known type that is not known to wait: nobody here could give it one.
+    """
+    if work.view is None and work.call is not None:
+        catalog = view.module.project.catalog
+        owner, _, _ = work.call.target.rpartition(".")
+        awaited = catalog.cancellable(owner) is not None  # what it gives is meant, of a type that is not seen
+        if owner and catalog.knows_type(owner) and not awaited and catalog.api(work.call.target) is None:
+            return True  # a method of a type that is known, and not known to wait
+        return _is_local_callable(view, work.node) or asks_resolver(work.call)
+    if work.view is None or not work.view.calls:
+        return False
+    return all(
+        asks_resolver(call) or (call.callee is None and _is_local_callable(work.view, call.node.func))
+        for call in work.view.calls
+    )
+
+
+def _is_local_callable(view: FunctionView, index: int) -> bool:
+    node = view.nodes[index] if index >= 0 else None
+    if not isinstance(node, Name):
+        return False
+    scope, _ = view.bindings(node.id)
+    return scope is not None and scope is not view.module.body and view.definition_of(index) is None
+
+
+def _is_asked_later(call: CallSite) -> bool:
+    """Whether the future is kept in a local and asked whether it is done: who gives up on the wait knows that the work
+    goes on."""
+    use = call.use
+    return use.kind == "bound" and any(called_method(reader, at) == "done" for reader, at in call.fn.reads(use.name))
 
 
 def _is_set(call: CallSite, keyword: str) -> bool:
