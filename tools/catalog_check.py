@@ -234,6 +234,8 @@ class Comparison:
         if held and entry.item < 0:
             yield from self._lacks(held, (*entry.release, *entry.opened_by))
             facts = self.facts(held)
+            if entry.async_with and facts is not None and facts["class"] and "__aenter__" not in facts["members"]:
+                yield f"{held} has no __aenter__"
             if entry.entered and not entry.context_only and facts is not None and facts["class"]:
                 if not {"__enter__", "__aenter__"} & set(facts["members"]) and not self._is_entered(name):
                     yield f"{held} cannot be entered"

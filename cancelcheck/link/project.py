@@ -176,7 +176,7 @@ class ModuleView:
         self.carriers: dict[int, tuple[Carrier, ...]] = {}
         self.unforwarded: dict[int, tuple[Unforwarded, ...]] = {}
         self.default_timeout: bool | None = None
-        self.first_commands: dict[tuple[str, Kind], tuple[int, int]] | None = None
+        self.first_commands: dict[tuple[int, str, Kind], tuple[int, int]] | None = None
         self.only_runs: bool | None = None
         self.values: dict[tuple[int, int], Value | None] = {}
         self.told_types: dict[tuple[int, int], Instance | None] = {}

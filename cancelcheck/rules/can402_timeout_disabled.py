@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cancelcheck.catalog.schema import Entering, Kind, ScopeKind, Zero
+from cancelcheck.catalog.schema import Entering, Kind, ScopeKind
 from cancelcheck.catalog.schema import Value as Endless
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.paths.scopes import is_bounded
@@ -162,8 +162,6 @@ def _disabled(call: CallSite, ctx: Context) -> Value | None:
         return _endless_object(call, ctx)
     api = ctx.catalog.api(call.target)
     if api is not None and api.kind in NETWORK:
-        if api.kind is Kind.SOCKET and api.zero is Zero.POLL:
-            return None  # it asks, or blocks until something is ready: None says so
         wait = judge(call, api)
         return wait.value if wait.verdict is Verdict.DISABLED else None
     client = client_of(call)

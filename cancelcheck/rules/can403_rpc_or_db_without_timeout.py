@@ -26,10 +26,10 @@ project whose name says that it is one for such calls goes before it.
 ## Known limits
 A client is reported once, where it is made, when the library takes the bound there; at the call when only the call
 takes it. Connections without a bound are reported by default, those to this very machine (`localhost`) and commands
-without one with `--strict` (where a command takes no timeout of its own, the first one in a file that asks through that
-library: the bound belongs to the connection), and so are remote calls that answer with a stream, which may stay open by
-design. A bound in a URL that is no literal is trusted. Where a library's default changed, that of the release counts
-that the project asks for, else of the newest.
+without one with `--strict` (where a command takes no timeout of its own, the first one of a function or class: the
+bound belongs to the connection), and so are remote calls that answer with a stream, which may stay open by design. A
+bound in a URL that is no literal is trusted. Where a library's default changed, that of the release counts that the
+project asks for, else of the newest.
 """
 
 from __future__ import annotations

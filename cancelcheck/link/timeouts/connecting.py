@@ -14,7 +14,7 @@ from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.advice import library_of
 from cancelcheck.link.timeouts.waits import Verdict, client_of, defers, every_call_timed, judge, judge_client
 from cancelcheck.link.values import Bound, ValueKind, bound_of, evaluate
-from cancelcheck.model.facts import Attr, Name, Operation
+from cancelcheck.model.facts import Attr, FunctionKind, Name, Operation
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite
@@ -49,22 +49,33 @@ def open_wait(call: CallSite) -> Open | None:
 
 def is_one_of_many(call: CallSite, found: Open) -> bool:
     """Whether a command takes no timeout, so that only the connection could bound it, and another one through the same
-    library stands before it in the file: it is one defect."""
+    library stands before it in its function, or in the class that this belongs to: it is one defect."""
     if found.what != "command" or not isinstance(found.entry, schema.Api) or found.entry.timeout:
         return False
-    first = _first_commands(call.fn.module).get((call.target.partition(".")[0], found.entry.kind))
+    first = _first_commands(call.fn.module).get(_asked(call, found.entry))
     return first is not None and first != (call.fn.index, call.index)
 
 
-def _first_commands(module: ModuleView) -> dict[tuple[str, schema.Kind], tuple[int, int]]:
-    """The first command of a file, for each library and kind, that waits forever and takes no timeout; looked up
-    once."""
+Asked = tuple[int, str, schema.Kind]
+"""Where something is asked, through which library, and what it is."""
+
+
+def _asked(call: CallSite, api: schema.Api) -> Asked:
+    place = call.fn
+    while place.parent is not None and place.parent.facts.kind is not FunctionKind.MODULE:
+        place = place.parent
+    return place.index, call.target.partition(".")[0], api.kind
+
+
+def _first_commands(module: ModuleView) -> dict[Asked, tuple[int, int]]:
+    """The first command of each function or class of a file that waits forever and takes no timeout, for each library
+    and kind; looked up once."""
     if module.first_commands is None:
         module.first_commands = {}
         for view in module.functions:
             for call in view.told_calls:
                 api = module.project.catalog.api(call.target)
-                key = (call.target.partition(".")[0], api.kind) if api is not None and not api.timeout else None
+                key = _asked(call, api) if api is not None and not api.timeout else None
                 if key is None or key in module.first_commands:
                     continue
                 found = open_wait(call)
