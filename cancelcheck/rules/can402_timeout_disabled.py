@@ -34,7 +34,7 @@ to do but to bound its block (`asyncio.timeout(None)` that nobody reschedules), 
 waits forever by default (`requests.get(url, timeout=None)`): that opts out of nothing, and leaves it as it was.
 A client whose every call in sight has a timeout of its own is left alone. In a timeout object one finite phase is
 enough; one that bounds the connection alone is reported with `--strict`, and so is a consumer of a broker, which may
-wait by design. Waits on threads, queues, processes and selectors are not
+wait by design. Waits on threads, queues and processes are not
 judged here: there `None` is how one says "block".
 """
 

@@ -88,13 +88,9 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
 
 
 def _is_worth_a_look(call: CallSite) -> bool:
-    """Whether a wait on a socket or a stream is one that its author may not have meant: not by design, not for this
-    very machine to take a connection, not what a stream of the project's own passes on."""
-    here = call.member in _OPENS and is_on_this_machine(call)
-    return not here and not _waits_by_design(call) and not _is_stream_itself(call)
-
-
-_OPENS = frozenset({"connect", "create_connection", "open_connection"})
+    """Whether a wait on a socket or a stream is one that its author may not have meant: not by design, not what a
+    stream of the project's own passes on."""
+    return not _waits_by_design(call) and not _is_stream_itself(call)
 
 
 def _is_told_before(call: CallSite) -> bool:

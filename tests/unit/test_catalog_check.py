@@ -70,6 +70,7 @@ def test_what_agrees(acme: str) -> None:
         ("client", {"defers": ["transport"]}, "takes no transport"),
         ("resource", {"call": "Client", "holds": "x", "release": ["stop"], "entered": False}, "Client has no stop"),
         ("resource", {"call": "Client", "holds": "x", "release": ["close"]}, "Client cannot be entered"),
+        ("resource", {"call": "Lock", "holds": "x", "entered": False, "async-with": True}, "Lock has no __aenter__"),
         ("lock", {"type": "Lock"}, "has no release"),
         ("retry", {"call": "Client", "attempts": ["tries"]}, "takes no tries"),
         ("type", {"type": "Lock", "bases": ["Client"]}, "has neither Client as a base nor its methods"),
