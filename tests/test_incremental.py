@@ -109,6 +109,40 @@ def test_a_changed_file_is_lowered_and_those_that_saw_it_are_checked(
     assert (sorted(looked_at), lowered) == (["app/main.py", "app/work.py"], ["app/work.py"])
 
 
+def test_a_comment_is_of_no_concern_to_others(root: Path, tmp_path: Path, looked_at: list[str]) -> None:
+    write(root, PROJECT)
+    cold = report(tmp_path / "cache")
+    looked_at.clear()
+    write(root, {"app/work.py": "# why\n\n\nasync def work():\n    # how\n    pass\n"})
+    assert report(tmp_path / "cache") == cold
+    assert looked_at == ["app/work.py"]
+
+
+def test_where_a_finding_leads_through_is_told_anew(root: Path, tmp_path: Path, looked_at: list[str]) -> None:
+    base = "import time\n\n\ndef work():\n    time.sleep(1)\n"
+    uses = "import base\n\n\nasync def f():\n    base.work()\n"
+    write(root, {"base.py": base, "uses.py": uses, "other.py": "import base\n"})
+    first = report(tmp_path / "cache")
+    assert '"CAN406"' in first
+    looked_at.clear()
+    write(root, {"base.py": "# why\n" + base})
+    after = report(tmp_path / "cache")
+    assert sorted(looked_at) == ["base.py", "uses.py"]
+    assert first != after == report(None)
+
+
+def test_comments_that_were_asked_for_count(root: Path, tmp_path: Path) -> None:
+    """Whether an adapter of the project's own may time a session is seen by the word, wherever it stands."""
+    base = "from requests.adapters import HTTPAdapter\n\n\nclass Adapter(HTTPAdapter):\n    def send(self, *a):\n"
+    uses = "import requests\nfrom base import Adapter\n\ns = requests.Session()\ns.mount('', Adapter())\ns.get('x')\n"
+    write(root, {"base.py": base + "        return 1\n", "uses.py": uses})
+    assert '"CAN401"' in report(tmp_path / "cache")
+    write(root, {"base.py": base + "        # the timeout is elsewhere\n        return 1\n"})
+    after = report(tmp_path / "cache")
+    assert '"CAN401"' not in after
+    assert after == report(None)
+
+
 def test_what_was_not_found_is_looked_for_again(root: Path, tmp_path: Path, looked_at: list[str]) -> None:
     write(root, {name: text for name, text in PROJECT.items() if name != "app/work.py"})
     assert "app/main.py" not in report(tmp_path / "cache")
@@ -195,9 +229,15 @@ def test_after_any_change_the_report_is_that_of_a_run_that_knows_nothing(
     texts = {file: file.read_bytes() for file in files}
     first = report(tmp_path / "cache")
     assert report(tmp_path / "cache") == first == report(None)
-    for _ in range(6):
+    for _ in range(8):
         file = chance.choice(files)
-        match chance.randrange(4):
+        match chance.randrange(8):
+            case 4 | 5:
+                file.write_bytes(_with_line(chance, texts[file], (b"# why", b"", b"    # timeout", b"\t")))
+            case 6:
+                file.write_bytes(_with_line(chance, texts[file], (b"    pass", b"x = 1", b"        await f(1)")))
+            case 7:
+                file.write_bytes(texts[file].replace(b"\n", b"\r\n"))
             case 0:
                 file.unlink(missing_ok=True)
             case 1:
@@ -210,6 +250,13 @@ def test_after_any_change_the_report_is_that_of_a_run_that_knows_nothing(
         if some:
             report(tmp_path / "cache", *(name.relative_to(root).as_posix() for name in some))
         assert report(tmp_path / "cache") == report(None)
+
+
+def _with_line(chance: random.Random, text: bytes, lines: tuple[bytes, ...]) -> bytes:
+    """A text with one more line somewhere, wherever that leads."""
+    found = text.split(b"\n")
+    found.insert(chance.randrange(len(found)), chance.choice(lines))
+    return b"\n".join(found)
 
 
 @pytest.fixture

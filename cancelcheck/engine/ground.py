@@ -41,10 +41,12 @@ class _Run(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Node(NamedTuple):
-    """A file by its absolute path, the digest of its content, and the places in the graph of those that it led to."""
+    """A file by its absolute path, the digests of its content and of its code (empty where more than that was asked for
+    by others), and the places in the graph of those that it led to."""
 
     absolute: str
     content: bytes
+    code: bytes
     targets: list[int]
 
 

@@ -246,12 +246,20 @@ class Engine:
         nodes, checked = before.graph.nodes, before.graph.checked
         self.call([(shown, nodes[place].absolute) for shown, place in checked])
         changed: list[int] = []
+        moved: set[int] = set()
         for place, node in enumerate(nodes):
             if node.absolute not in before.files:
                 self.contents.trust(node.absolute, node.content)
-            elif self.contents.digest(node.absolute) != node.content:
+            elif self.contents.digest(node.absolute) == node.content:
+                continue
+            elif node.code and self._code(node.absolute) == node.code:
+                moved.add(place)
+            else:
                 changed.append(place)
-        seen = before.graph.reaching(changed)
+        seen = before.graph.reaching(changed) | moved
+        paths = {self._show(nodes[place].absolute, "") for place in moved}
+        through = {finding.path for finding in before.findings for step in finding.trace if step.path in paths}
+        seen.update(place for shown, place in checked if shown in through)
         self.announced = tuple(
             InputFile(shown, nodes[place].absolute, self.finder.for_folder(os.path.dirname(nodes[place].absolute)))
             for shown, place in checked
@@ -264,9 +272,11 @@ class Engine:
         if not self.recalls or any(scope.loaded.settings.baseline is not None for scope in self._scopes.values()):
             return None
         found: dict[str, set[str]] = {}
+        read: set[str] = set()
         if before is not None:
             nodes = before.graph.nodes
             found = {node.absolute: {nodes[target].absolute for target in node.targets} for node in nodes}
+            read = {node.absolute for node in nodes if not node.code}
         for file in self.announced:
             found[file.absolute] = set()
         for program in self._programs.values():
@@ -280,11 +290,18 @@ class Engine:
                     return None
                 for absolute, targets in known.items():
                     found.setdefault(absolute, set()).update(targets)
+                    if program.recall.is_read(absolute):
+                        read.add(absolute)
         places = {absolute: place for place, absolute in enumerate(sorted(found))}
         return Graph(
             [(shown, places[absolute]) for shown, absolute in self.names],
             [
-                Node(absolute, self.contents.digest(absolute), sorted(places[target] for target in found[absolute]))
+                Node(
+                    absolute,
+                    self.contents.digest(absolute),
+                    b"" if absolute in read else self._code(absolute),
+                    sorted(places[target] for target in found[absolute]),
+                )
                 for absolute in places
             ],
         )
@@ -431,6 +448,8 @@ class Engine:
             return aside if aside is not None else self._in_time(absolute, lambda: lower_module(source))
         content = self.contents.digest(absolute)
         facts = self._fact_store.get(source, content)
+        # it is asked for where others lead to the file, and here its text is at hand
+        self._fact_store.code(content, lambda: source.text)
         if facts is None:
             try:
                 facts = self._in_time(absolute, lambda: lower_module(source))
@@ -725,7 +744,7 @@ class Engine:
     def _recall(self, program: _Program) -> Recall:
         if program.recall is None:
             assert self.store is not None
-            program.recall = Recall(self.store, program.key, self._look, self._modules.find)
+            program.recall = Recall(self.store, program.key, self._look, self._modules.find, self._absolute)
         return program.recall
 
     def _look(self, absolute: str) -> Seen:
@@ -735,8 +754,21 @@ class Engine:
             # a file's name may be no Unicode
             shown, name = (text.encode("utf-8", "surrogatepass") for text in (self._show(absolute, ""), module))
             content = self.contents.digest(absolute)
-            known = self._seen[absolute] = Seen(shown, name, is_package, self._is_test(absolute), content)
+            known = self._seen[absolute] = Seen(
+                shown, name, is_package, self._is_test(absolute), self._code(absolute), content
+            )
         return known
+
+    def _code(self, absolute: str) -> bytes:
+        """Stands for the code of a file."""
+        content = self.contents.digest(absolute)
+        return self._fact_store.code(content, lambda: self._readable(absolute)) if self._fact_store else content
+
+    def _readable(self, absolute: str) -> str | None:
+        try:
+            return self._text(absolute)
+        except (OSError, DecodeError):
+            return None
 
     def _how(self, scope: _Scope, absolute: str) -> bytes:
         """A digest of what decides on a file's findings besides texts and settings."""

@@ -3,8 +3,12 @@
 Facts are kept by the file's content. Findings are kept by the file's content and settings, beside one digest, the deep
 one, of all that they depended on. While rules run, it is written down which modules each module looks for (`Asked`).
 The modules that a file asked for, those that these asked for, and so on are everything that its findings can have seen.
-The deep digest is made of the contents of them all, and of what each name was found to be, or that it was not found. It
+The deep digest is made of the code of them all, and of what each name was found to be, or that it was not found. It
 is worked out anew in each run, from the files as they are now: where it is the same, the findings are.
+
+The code is all of a file but its blank lines and lines of comments. What moves with these is where things stand: so
+the contents of the files that a finding's trace leads through count besides, and those of files whose lines or comments
+were asked for (`READ`).
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from cancelcheck.engine.store import Kind, Store, digest
 from cancelcheck.link.project import Loader, ModuleView, Project
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.source import SourceFile
+from cancelcheck.model.source import SourceFile, uncommented
 
 Asked = dict[str, set[str]]
 """For each file, by its path, the names of the modules that were looked for from it."""
@@ -45,13 +49,20 @@ _ERROR = msgspec.msgpack.Decoder(tuple[int, str])
 
 class Seen(NamedTuple):
     """A file as the rules see it: everything about it that its own findings, and those of others, can depend on.
-    `content` is the digest of its bytes, empty where it cannot be read."""
+    `content` is the digest of its bytes, empty where it cannot be read; `code` that of its text without blank lines and
+    lines of comments: only its own findings, and those that lead through it or ask for more than its code, can tell two
+    files with the same code apart."""
 
     shown: bytes
     module: bytes
     is_package: bool
     is_test: bool
+    code: bytes
     content: bytes
+
+
+READ = "#"
+"""Stands among the modules that a file asked for, and says that more was asked of the file itself than its code."""
 
 
 class AskingProject(Project):
@@ -73,11 +84,18 @@ class AskingProject(Project):
     def module(self, name: str, near: ModuleView) -> ModuleView | None:
         """As the project itself has it."""
         if name != near.name:
-            asked = self.asked.get(near.source.path)
-            if asked is None:
-                asked = self.asked[near.source.path] = set()
-            asked.add(name)
+            self._ask(near, name)
         return super().module(name, near)
+
+    def is_read(self, module: ModuleView) -> None:
+        """As the project itself has it."""
+        self._ask(module, READ)
+
+    def _ask(self, near: ModuleView, name: str) -> None:
+        asked = self.asked.get(near.source.path)
+        if asked is None:
+            asked = self.asked[near.source.path] = set()
+        asked.add(name)
 
 
 def packed(facts: ModuleFacts) -> bytes:
@@ -128,6 +146,17 @@ class FactStore:
         """Whether there is anything under the file's key."""
         return self.store.get(Kind.FACTS, self._key(source, content)) is not None
 
+    def code(self, content: bytes, text: Callable[[], str | None]) -> bytes:
+        """Stands for a file's code, by the digest of its content; `text` reads it where that is not known yet, and has
+        none where it cannot be read."""
+        key = digest(versions.lowering(), content)
+        known = self.store.get(Kind.CODE, key)
+        if known is None or len(known) != _DEEP:
+            read = text()
+            known = digest(content if read is None else uncommented(read).encode("utf-8", "surrogatepass"))
+            self.store.put(Kind.CODE, key, known)
+        return known
+
     def _key(self, source: SourceFile, content: bytes) -> bytes:
         # the path is not in it: the same file elsewhere has the same facts
         return digest(
@@ -145,7 +174,8 @@ class _Kept(NamedTuple):
 class Recall:
     """What is known of the files under one set of settings, of which `context` is a digest.
 
-    `look` says how a file is seen now, `find` which file a module's name stands for in another one.
+    `look` says how a file is seen now, `find` which file a module's name stands for in another one, `place` where the
+    file is that is shown under a path.
     """
 
     def __init__(
@@ -154,8 +184,10 @@ class Recall:
         context: bytes,
         look: Callable[[str], Seen],
         find: Callable[[str, str], str | None],
+        place: Callable[[str], str],
     ) -> None:
         self._store = store
+        self._place = place
         self._context = digest(versions.everything(), context)
         self._look = look
         self._find = find
@@ -176,20 +208,28 @@ class Recall:
         if deep is None or data[:_DEEP] != deep:
             return None
         try:
-            found = _FINDINGS.decode(data[_DEEP:])
+            found = _FINDINGS.decode(data[2 * _DEEP :])
         except msgspec.DecodeError:
+            return None
+        if data[_DEEP : 2 * _DEEP] != self._led_through(found):
             return None
         self._kept.append(_Kept(absolute, key, deep, data[_DEEP:]))
         return found
 
     def keep(self, absolute: str, how: bytes, findings: Iterable[Finding]) -> None:
         """Keep what was found in a file, as it was seen when it was checked."""
+        found = tuple(findings)
         try:
-            data = _ENCODER.encode(tuple(findings))
+            data = self._led_through(found) + _ENCODER.encode(found)
         except UnicodeEncodeError:
             # a path, or a text in a message, that is no Unicode
             return
         self._kept.append(_Kept(absolute, self._key(absolute, how), b"", data))
+
+    def _led_through(self, findings: Iterable[Finding]) -> bytes:
+        """Stands for the files that the findings of one lead through, to the letter: a trace tells lines of them."""
+        paths = {step.path for finding in findings for step in finding.trace if step.path != finding.path}
+        return digest(*(self._look(self._place(path)).content for path in sorted(paths)))
 
     def learn(self, asked: Asked) -> None:
         """Take in which modules were looked for."""
@@ -249,6 +289,10 @@ class Recall:
                     seen.add(target)
                     pending.append(target)
 
+    def is_read(self, absolute: str) -> bool:
+        """Whether more was asked of a file than its code."""
+        return READ in (self._names_of(absolute) or ())
+
     def graph(self, starts: Iterable[str]) -> dict[str, list[str]] | None:
         """Which files each one led to, of some and all that they reach; None where that is not known of one of them."""
         found: dict[str, list[str]] = {}
@@ -269,8 +313,8 @@ class Recall:
         return digest(self._context, how, _ENCODER.encode(self._look(absolute)))
 
     def _names_key(self, absolute: str) -> bytes:
-        seen = self._look(absolute)
-        return digest(self._context, _ENCODER.encode(seen))
+        # the same code asks for the same
+        return digest(self._context, _ENCODER.encode(self._look(absolute)._replace(content=b"")))
 
     def _names_of(self, absolute: str) -> tuple[str, ...] | None:
         """What was looked for from a file with this very content; None if it is not known."""
@@ -285,7 +329,7 @@ class Recall:
     def _targets(self, absolute: str) -> list[str]:
         known = self._reach.get(absolute)
         if known is None:
-            found = {self._find(name, absolute) for name in self._names_of(absolute) or ()}
+            found = {self._find(name, absolute) for name in self._names_of(absolute) or () if name != READ}
             known = self._reach[absolute] = sorted(target for target in found if target is not None)
         return known
 
@@ -340,7 +384,12 @@ class Recall:
             if names is None:
                 return None
             found: list[tuple[str, bytes]] = []
+            seen = self._look(absolute)
+            if READ not in names:
+                seen = seen._replace(content=b"")
             for name in names:
+                if name == READ:
+                    continue
                 target = self._find(name, absolute)
                 if target is None:
                     found.append((name, b""))
@@ -351,7 +400,7 @@ class Recall:
                     if deep is None:
                         return None
                     outside.add(deep)
-            rows.append(_ENCODER.encode((self._look(absolute), found)))
+            rows.append(_ENCODER.encode((seen, found)))
         return digest(*sorted(rows), b"", *sorted(outside))
 
 

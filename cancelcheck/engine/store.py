@@ -60,6 +60,7 @@ class Kind:
     PARTS = b"p"
     GROUND = b"g"
     SHOWN = b"s"
+    CODE = b"c"
 
 
 def digest(*parts: bytes) -> bytes:

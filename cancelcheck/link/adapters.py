@@ -117,7 +117,7 @@ def _may_time(cls: FunctionView) -> bool:
 
 def speaks_of_timeouts(view: FunctionView) -> bool:
     """Whether the text of a function or class has the word in it."""
-    return "timeout" in view.module.source.text[view.facts.start : view.facts.end].lower()
+    return "timeout" in view.module.is_read()[view.facts.start : view.facts.end].lower()
 
 
 def _is_client(view: FunctionView, index: int) -> bool:

@@ -43,6 +43,7 @@ from cancelcheck.model.facts import (
     Test,
     Yield,
 )
+from cancelcheck.model.source import uncommented
 
 if TYPE_CHECKING:
     from cancelcheck.link.project import ModuleView
@@ -387,7 +388,10 @@ class FunctionView:
     def text(self, index: int) -> str:
         """A node as it is written, on one line, cut to `MAX_TEXT` characters."""
         node = self.nodes[index]
-        text = " ".join(self.module.source.text[node.start : node.end].split())
+        text = self.module.source.text[node.start : node.end]
+        if "#" in text and "\n" in text:
+            text = uncommented(text)
+        text = " ".join(text.split())
         return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
     def key(self, index: int) -> str:
@@ -404,6 +408,7 @@ class FunctionView:
 
     def line(self, index: int) -> int:
         """The 1-based line on which a node begins."""
+        self.module.is_read()
         return self.module.source.position(self.nodes[index].start)[0]
 
     @cached_property

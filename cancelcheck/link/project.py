@@ -189,6 +189,12 @@ class ModuleView:
         """The dotted name under which other files import it."""
         return self.facts.module
 
+    def is_read(self) -> str:
+        """The text, to be asked for more than its code: for comments, or on which lines things stand. Whatever is found
+        with it, in whichever file, then depends on every letter."""
+        self.project.is_read(self)
+        return self.source.text
+
     @property
     def is_harness(self) -> bool:
         """Whether it lies in a package that bears the name of tests (`shop.testing`), and so holds what these share."""
@@ -420,6 +426,9 @@ class Project:
         found = self.add(*loaded) if loaded is not None else None
         self._found[key] = found
         return found
+
+    def is_read(self, module: ModuleView) -> None:
+        """More is asked of a file's text than what its code is."""
 
     def find(self, path: str, near: ModuleView) -> tuple[str, FunctionView | Variable | ModuleView | None]:
         """What an absolute dotted path stands for: its name once re-exports are followed, and the project's function,

@@ -60,3 +60,38 @@ class SourceFile:
             return ""
         end = self.starts[number] if number < len(self.starts) else len(self.text)
         return self.text[self.starts[number - 1] : end].rstrip("\r\n")
+
+
+_LITERALS = re.compile(
+    r"""[A-Za-z]*"{3}(?:[^\\"]|\\.|"(?!""))*"{3}|[A-Za-z]*'{3}(?:[^\\']|\\.|'(?!''))*'{3}"""
+    r"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\#[^\n]*""",
+    re.DOTALL,
+)
+_MASK = re.compile("\0([0-9]+)\0")
+
+
+def uncommented(text: str) -> str:
+    """A text without the lines that are blank, or a comment and nothing else; line ends as `\\n`. As it is, where that
+    is not sure to leave all that is code."""
+    if "\0" in text:
+        return text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    literals: list[str] = []
+    doubtful = False
+
+    def mask(match: re.Match[str]) -> str:
+        nonlocal doubtful
+        found = match[0]
+        # in an f-string there may be others, with the same quotes
+        doubtful |= found[0].isalpha() and found.count("{") != found.count("}")
+        if "\n" not in found:
+            return found
+        literals.append(found)
+        return f"\0{len(literals) - 1}\0"
+
+    masked = _LITERALS.sub(mask, text) if '"' in text or "'" in text else text
+    if doubtful:
+        return text
+    code = "\n".join(line for line in masked.split("\n") if (begun := line.lstrip()) and begun[0] != "#")
+    return _MASK.sub(lambda match: literals[int(match[1])], code) if literals else code

@@ -294,11 +294,15 @@ def test_after_any_change_of_files_the_report_is_that_of_a_run_that_knows_nothin
     chance = random.Random(case.name)
     files = sorted((tree.root / "app").rglob("*.py"))
     texts = {file: file.read_bytes() for file in files}
-    for _ in range(8):
+    for _ in range(10):
         for file in chance.sample(files, chance.choice((1, 1, 2))):
-            match chance.randrange(5):
+            match chance.randrange(7):
                 case 0:
                     file.write_bytes(b"\n# a comment\n" + texts[file])
+                case 5 | 6:
+                    lines = texts[file].splitlines(keepends=True)
+                    lines.insert(chance.randrange(len(lines) + 1), chance.choice((b"# timeout\n", b"\n", b"  # x\n")))
+                    file.write_bytes(b"".join(lines))
                 case 1:
                     file.write_bytes(texts[chance.choice(files)])
                 case 2:

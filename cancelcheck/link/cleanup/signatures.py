@@ -109,7 +109,7 @@ def may_be_shared(view: FunctionView, name: str) -> bool:
 def _says_ignored(view: FunctionView, name: str) -> bool:
     """Whether the docstring says so of anything, or of this parameter, or a comment on a line that names it, or that
     goes on to do so."""
-    text = view.module.source.text
+    text = view.module.is_read()
     docstring = _DOCSTRING.match(text, view.facts.head, view.facts.end)
     said = docstring["text"].lower() if docstring is not None else ""
     if any(word in said for word in _IGNORED) or _says_near(said, name):

@@ -106,6 +106,6 @@ def _may_tell(view: FunctionView, at: int, api: schema.Api) -> bool:
         if produced is not None and max(produced.passes, produced.opens) >= 0:
             return False
         callee = taker.callee
-        text = callee.module.source.text if callee is not None else ""
+        text = callee.module.is_read() if callee is not None else ""
         return callee is None or any(word in text for word in (*api.set_by, *api.set_by_options))
     return use.kind in ("element", "yielded")
