@@ -246,7 +246,8 @@ class Spawner(_Entry, frozen=True, kw_only=True):
     `thread`: it runs in another thread or process, which a cancelled wait leaves running; `joined_at_exit`: a `with`
     on what it is called on waits for the work at its end. `ready`: it comes back when the work says that it is.
     `shield` is the call that keeps the cancellation of one who waits from the work; `done_callback` the method of the
-    result that is told what to call with it when the work has ended.
+    result that is told what to call with it when the work has ended. `other_loop`: a loop runs it that another thread
+    turns.
     """
 
     call: Names
@@ -261,6 +262,7 @@ class Spawner(_Entry, frozen=True, kw_only=True):
     joined_at_exit: bool = False
     shield: str = ""
     done_callback: str = ""
+    other_loop: bool = False
 
 
 class Runner(_Entry, frozen=True, kw_only=True):

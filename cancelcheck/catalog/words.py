@@ -70,3 +70,21 @@ SERVING_METHODS = frozenset(
     }
 )
 """The methods of all `serving_class` entries."""
+
+PROBES = frozenset(
+    {
+        "df",
+        "free",
+        "hostname",
+        "ifconfig",
+        "ip",
+        "lscpu",
+        "lspci",
+        "lsusb",
+        "nvidia-smi",
+        "rocm-smi",
+        "sw_vers",
+        "uname",
+    }
+)
+"""Programs that tell of the machine that they run on, and end."""

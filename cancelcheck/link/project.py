@@ -155,7 +155,7 @@ class ModuleView:
         self.roots: dict[int, bool] = {}
         self.missed: dict[int, tuple[tuple[Handler, Missed], ...]] = {}
         self.endless: dict[int, bool] = {}
-        self.alone: dict[int, bool] = {}
+        self.alone: dict[tuple[int, int], bool] = {}
         self.serving: dict[int, Serving | None] = {}
         self.serving_classes: dict[int, tuple[dict[str, str], bool]] = {}
         self.waitless: dict[int, bool] = {}

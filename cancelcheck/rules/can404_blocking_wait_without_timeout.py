@@ -37,7 +37,8 @@ is not known, what a decorator's name and path make a route: `@api.get("/pay")`)
 one or two functions below it; with `--strict` anywhere, but for a worker's loop over its queue, what is a lock itself,
 and a future that calls back when it is done. A thread that was told to end by an event (`stopped.set()`) before it is
 joined is reported in functions that serve, with `--strict`.
-The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A `with`
+The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A wait for
+a thread in an async function blocks the event loop, and is CAN406's. A `with`
 on a lock is not looked at, nor is a lock that the same function gives back.
 """
 
@@ -61,6 +62,7 @@ from cancelcheck.link.threads.blocking import (
     was_ended_before,
     was_told_before,
 )
+from cancelcheck.link.threads.programs import is_whole_program
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.model.finding import Finding
@@ -79,6 +81,9 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             continue  # the caller's own timeout is not passed: that is said there
         if call.index in brief or (not serves and not _is_serious(call) and call.callee is None):
             continue
+        blocks = fn.is_async and not is_whole_program(fn)
+        if blocks and _is_sync(call):
+            continue  # that it blocks the event loop is said there
         if not serves and (is_of_acquirer(call) or is_called_back(call) or was_told_before(call)):
             continue
         if _is_endless(call) and (serves or not _is_workers(call)):
@@ -92,6 +97,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             )
             continue
         found = next((at for at in endless_calls(call) if at.api.kind in _KINDS and not at.given), None)
+        if found is not None and blocks and _is_sync(found.chain[-1]):
+            continue
         if found is not None:
             last = found.chain[-1]
             yield ctx.report(
@@ -106,7 +113,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 strict=not serves or not _is_sync(last),
             )
             continue
-        chain = chain_of(call, "waits-for-thread", _is_endless_for_thread, surely=True) if serves else ()
+        chain = chain_of(call, "waits-for-thread", _is_endless_for_thread, surely=True) if serves and not blocks else ()
         if len(chain) > 1 and not asked_on_the_way(chain):
             yield ctx.report(
                 fn,

@@ -54,14 +54,17 @@ Safe for `time.sleep`: the loop's own sleep waits as long, and gives way. Unsafe
 blocks for a moment only is left as it is.
 
 ## Known limits
-What can block for a moment only, a disk, a lock, a queue with much room, the end of a process or a thread that was
-told to end, is reported with `--strict`; so is what stands under a condition two to four functions down, or is asked
-once and kept, or ends the program. So is what nobody may wait beside: the commands of a tool (`cli`), a script that
-starts no task, thread or server, what is made for tests (`testing`), a class that is a thread or says that it blocks,
-a module that runs its coroutines by itself, the frameworks themselves, a function that asks a person several times,
-which is told of the first. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or
-server started) is left alone. A function with a decorator is looked into only where the decorator is known to leave it
-what it is.
+What can block for a moment only, a disk, a lock, a queue with much room, a wait of a quarter of a second, the end of a
+process or a thread that was told to end, a program that tells of this machine (`nvidia-smi`) where no request
+is served, is reported with `--strict`; so is what stands under a condition two to four functions down, in an
+arm that a parameter keeps for synchronous callers (`if sync:`), is asked once and kept or flagged, or ends the program.
+So is what nobody may wait beside: the commands of a tool (`cli`), a script that starts no task, thread or server, what
+is made for tests (`testing`), a class that is a thread or says that it blocks, a coroutine that is only given to a loop
+which another thread keeps, a module that runs its coroutines by itself, the frameworks themselves, a prompt in a file
+that starts nothing beside; a function that asks a person several times is told of the first. A coroutine that is all
+that its loop runs (`asyncio.run(main())`, with no task, thread or server started in it) is left alone, reported with
+`--strict` before the first is started; what a handler does where no thread can be had for it is left alone too. A
+function with a decorator is looked into only where the decorator is known to leave it what it is.
 """
 
 from __future__ import annotations
@@ -69,17 +72,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.paths.reaching import Chain, body_of, chain_of, is_dead, is_for_both, is_once
+from cancelcheck.link.paths.reaching import (
+    Chain,
+    body_of,
+    chain_of,
+    is_dead,
+    is_for_both,
+    is_for_sync,
+    is_last_resort,
+    is_once,
+)
+from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.threads.blocking import (
     Hold,
     asked_on_the_way,
+    asks_machine,
     asks_person,
     asks_resolver,
     hold_of,
+    stands_still,
     waits_for_thread,
+    was_awaited_before,
 )
 from cancelcheck.link.threads.offloading import offload_edits, sleep_edits
-from cancelcheck.link.threads.programs import is_last, is_whole_program, may_be_alone
+from cancelcheck.link.threads.programs import is_busy, is_last, is_whole_program, is_yet_alone, may_be_alone
 from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
@@ -91,21 +107,23 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     further down once."""
     if not fn.is_async:
         return
-    seen: set[tuple[FunctionView, int]] = set()
+    seen: set[tuple[FunctionView, int, bool]] = set()
     for call in fn.calls:
         if call.is_waited_on:
             continue
         chain, strict = _blocking_chain(call)
-        if not chain or asked_on_the_way(chain) or any(is_dead(at) for at in chain) or is_whole_program(fn):
+        if not chain or asked_on_the_way(chain) or any(is_dead(at) for at in chain):
+            continue
+        if is_last_resort(call) or is_whole_program(fn):
             continue
         last = chain[-1]
         if asks_person(last) and _asked_before(call):
             continue  # it is told of the first
-        strict = strict or may_be_alone(fn) or _is_rare(chain)
+        strict = strict or may_be_alone(fn) or is_yet_alone(fn, call.index) or _is_rare(chain)
         if len(chain) > 1:
-            if (last.fn, last.index) in seen:
+            if (last.fn, last.index, False) in seen or (last.fn, last.index, strict) in seen:
                 continue
-            seen.add((last.fn, last.index))
+            seen.add((last.fn, last.index, strict))
         through = f" through `{last.text}(…)`" if len(chain) > 1 else ""
         yield ctx.report(
             fn,
@@ -144,7 +162,11 @@ def _is_rare(chain: Chain) -> bool:
     asynchronous callers take, the program ends with it, a thread is joined that was told to stop, a name is looked up
     far down."""
     last = chain[-1]
-    if asks_person(last) and _is_dialogue(last.fn):
+    if asks_person(last) and (_is_dialogue(last.fn) or not is_busy(chain[0].fn.module)):
+        return True
+    if asks_machine(last) and serving_of(chain[0].fn) is None:
+        return True
+    if stands_still(last) or was_awaited_before(chain[0]) or any(is_for_sync(at) for at in chain):
         return True
     if any(is_for_both(at) for at in chain[:-1]) or is_once(chain) or any(is_last(at) for at in chain):
         return True

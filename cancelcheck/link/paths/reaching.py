@@ -23,6 +23,8 @@ from cancelcheck.model.facts import (
     Return,
     Store,
     StoreAttr,
+    StoreItem,
+    Subscript,
     Test,
 )
 
@@ -158,10 +160,42 @@ def is_once(chain: Chain) -> bool:
     """Whether what one of the calls of a chain gives, but for the first, is kept: the first caller waits, all others
     find it. Not where a function on the way has emptied that place before."""
     for at, call in enumerate(chain[1:], 1):
+        if _is_flagged(call):
+            return True
         places = _kept_for_later(call)
         if places and not any(_binds(earlier.fn, key) for earlier in chain[1:at] for key in places):
             return True
     return False
+
+
+def _is_flagged(call: CallSite) -> bool:
+    """Whether a call is made once, as a flag says that the function looks at before, and sets: `if done: return`, and
+    `done = True`."""
+    fn = call.fn
+    flags = {
+        place
+        for node in fn.nodes
+        if isinstance(node, Assign) and node.value >= 0 and isinstance(value := fn.nodes[node.value], Const)
+        if value.kind == "bool" and value.value is True
+        for target in node.targets
+        if (place := _flag(fn, target))
+    }
+    return bool(flags) and any(
+        _flag(fn, part) in flags
+        for node in fn.nodes[: call.index]
+        if isinstance(node, Test) and node.kind == "if"
+        for part in fn.operands_within(node.value)
+    )
+
+
+def _flag(fn: FunctionView, index: int) -> str:
+    """A place that outlives a function: an attribute, a name of an outer scope, an item of one of these."""
+    node = fn.nodes[index]
+    if isinstance(node, (Subscript, StoreItem)):
+        base = _flag(fn, node.value)
+        return f"{base}[{fn.text(node.index)}]" if base and isinstance(fn.nodes[node.index], Const) else ""
+    key = fn.key(index) if isinstance(node, (Name, Attr, Store, StoreAttr)) else ""
+    return key if key and _outlives(fn, key) else ""
 
 
 def _binds(fn: FunctionView, key: str) -> bool:
@@ -211,6 +245,31 @@ def _kept_in(fn: FunctionView, index: int) -> set[str]:
 def is_dead(call: CallSite) -> bool:
     """Whether a call stands in an arm that a constant of the program rules out (`if _IS_SYNC:`)."""
     fn = call.fn
+    return any(_constant(fn, test) is (not arm) for test, arm in _arms_around(call))
+
+
+def is_for_sync(call: CallSite) -> bool:
+    """Whether a call stands in an arm that is for callers who are not asynchronous, as a parameter says: `if sync:`."""
+    fn = call.fn
+    params = {param.name for param in fn.facts.params}
+    for test, arm in _arms_around(call):
+        node, holds = fn.nodes[test], arm
+        while isinstance(node, Operation) and node.op == "not":
+            node, holds = fn.nodes[node.operands[0]], not holds
+        if isinstance(node, Name) and node.id in params:
+            name = node.id.strip("_").removeprefix("is_").removeprefix("use_").removeprefix("run_")
+            if (name in _SYNC and holds) or (name in _ASYNC and not holds):
+                return True
+    return False
+
+
+_SYNC = frozenset({"sync", "synchronous", "synchronously", "blocking"})
+_ASYNC = frozenset({"async", "asynchronous", "asynchronously"})
+
+
+def _arms_around(call: CallSite) -> Iterator[tuple[int, bool]]:
+    """The conditions in whose arms a call stands, each with whether it is the arm where that holds."""
+    fn = call.fn
     for region in fn.regions_around(call.index):
         facts = fn.regions[region]
         if facts.kind is not RegionKind.BRANCH:
@@ -220,10 +279,26 @@ def is_dead(call: CallSite) -> bool:
             if not isinstance(test, Test) or test.kind != "if" or len(block.next) != 2:
                 continue
             arms = [_landing(fn, target) for target in block.next]
-            if facts.entry in arms:
-                truth = _constant(fn, test.value)
-                if truth is not None and arms[0 if truth else 1] != facts.entry:
-                    return True
+            if facts.entry in arms and arms[0] != arms[1]:
+                yield test.value, arms[0] == facts.entry
+
+
+def is_last_resort(call: CallSite) -> bool:
+    """Whether a call does in a handler what the `try` has given to a thread, where that cannot be had."""
+    fn = call.fn
+    catalog = fn.module.project.catalog
+    regions = list(fn.regions_around(call.index))
+    for at, region in enumerate(regions):
+        if fn.regions[region].kind is not RegionKind.HANDLER:
+            continue
+        whole = regions[at + 1] if at + 1 < len(regions) else -1
+        for other in fn.calls:
+            spawner = catalog.spawner(other.target) or catalog.runner(other.target)
+            if spawner is None or not spawner.thread or whole not in fn.regions_around(other.index):
+                continue
+            work = other.argument(spawner.work_keyword, spawner.work_position)
+            if work is not None and work >= 0 and fn.text(work) == call.text:
+                return True
     return False
 
 

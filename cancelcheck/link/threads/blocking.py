@@ -6,10 +6,11 @@ import enum
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
+from cancelcheck.catalog.words import PROBES
 from cancelcheck.link.loops.polling import is_poll, not_yet_handler
 from cancelcheck.link.timeouts.waits import asks_nobody
-from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Await, Const, StoreAttr
+from cancelcheck.link.values import Value, ValueKind, evaluate
+from cancelcheck.model.facts import Attr, Await, Call, Const, Name, StoreAttr, Yield
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -55,9 +56,9 @@ def hold_of(call: CallSite) -> Hold | None:
         return Hold.SHORT
     if api.kind not in _ELSEWHERE and was_asked_before(call):
         return None
+    if api.kind not in _ELSEWHERE and _is_blink(call, api):
+        return Hold.SHORT
     match api.kind:
-        case schema.Kind.SLEEP if _is_blink(call, api):
-            return Hold.SHORT
         case schema.Kind.QUEUE if call.member == "put":
             return _of_put(call)
         case schema.Kind.SOCKET if catalog.knows_type(owner):
@@ -101,11 +102,28 @@ def _is_given_address(call: CallSite) -> bool:
 BLINK = 0.01
 """Seconds of a sleep that holds nobody up."""
 
+MOMENT = 0.25
+"""Seconds of a wait for something that may be there at once, which holds nobody up for long."""
+
+_UNITS = {schema.Unit.SECONDS: 1.0, schema.Unit.MILLISECONDS: 1e-3, schema.Unit.MICROSECONDS: 1e-6}
+
 
 def _is_blink(call: CallSite, api: schema.Api) -> bool:
-    argument = call.argument(api.timeout, api.timeout_position)
-    value = evaluate(call.fn, argument) if argument is not None and argument >= 0 else None
-    return value is not None and value.kind is ValueKind.NUMBER and 0 < value.number <= BLINK
+    argument = call.argument(api.timeout, api.timeout_position) if api.timeout or api.timeout_position >= 0 else None
+    value = _as_left(call.fn, argument) if argument is not None and argument >= 0 else None
+    if value is None or value.kind is not ValueKind.NUMBER:
+        return False
+    return 0 < value.number * _UNITS[api.unit] <= (BLINK if api.kind is schema.Kind.SLEEP else MOMENT)
+
+
+def _as_left(fn: FunctionView, index: int) -> Value:
+    """The value of an argument; of a parameter that is handed on, what it is where a caller leaves it."""
+    node = fn.nodes[index]
+    if isinstance(node, Name) and fn.parent is not None and fn.bindings(node.id).scope is fn:
+        for param in fn.facts.params:
+            if param.name == node.id and param.default >= 0:
+                return evaluate(fn.parent, param.default)
+    return evaluate(fn, index)
 
 
 def was_asked_before(call: CallSite) -> bool:
@@ -129,7 +147,25 @@ def asked_on_the_way(chain: tuple[CallSite, ...]) -> bool:
     name = last.fn.self_name
     if not name or not key.startswith(f"{name}."):
         return False
-    return any(at.fn.owner is last.fn.owner and _asks(at.fn, key, at.index) for at in chain[:-1])
+    if any(at.fn.owner is last.fn.owner and _asks(at.fn, key, at.index) for at in chain[:-1]):
+        return True
+    return len(chain) > 1 and _asks_by_method(chain[-2], last.fn, key)
+
+
+def _asks_by_method(call: CallSite, method: FunctionView, key: str) -> bool:
+    """Whether the same object was asked before a method of it is called, by another method that asks at this place:
+    `jobs.empty()` before `jobs.get()`, of a class that keeps a queue."""
+    place = _place(call)
+    for earlier in call.fn.calls if place else ():
+        if earlier.index >= call.index:
+            break
+        if earlier.receiver < 0 or call.fn.key(earlier.receiver) != place:
+            continue
+        callee = earlier.callee
+        if callee is not None and callee is not method and callee.owner is method.owner:
+            if callee.self_name == method.self_name and _asks(callee, key, len(callee.nodes), 0):
+                return True
+    return False
 
 
 def _asks(fn: FunctionView, key: str, until: int, hops: int = 1) -> bool:
@@ -153,8 +189,38 @@ _PUTS = frozenset({"put", "put_nowait", "set_result", "set"})
 
 
 def _awaits_before(call: CallSite) -> bool:
-    """Whether the function has awaited something before: the event, say, that the thread sets at its end."""
-    return any(isinstance(node, Await) for node in call.fn.nodes[: call.index])
+    """Whether the function has awaited something before, or was left alone with what it gave: the event, say, that
+    the thread sets at its end, or the last thing that it made."""
+    return any(isinstance(node, (Await, Yield)) for node in call.fn.nodes[: call.index])
+
+
+def stands_still(call: CallSite) -> bool:
+    """Whether a thread says that it waits before it does: `ready.set()`, then `done.wait()` of an event of the same
+    kind. It is meant to stand still."""
+    fn = call.fn
+    place, owner = _place(call), call.target.rpartition(".")[0]
+    if call.member != "wait" or call.node.args or not place:
+        return False
+    for earlier in reversed(fn.calls):
+        if earlier.index >= call.index or earlier.member != "set" or earlier.receiver < 0:
+            continue
+        if earlier.target.rpartition(".")[0] == owner and fn.key(earlier.receiver) != place:
+            same = fn.region_of(earlier.index) == fn.region_of(call.index)
+            return same and not any(isinstance(node, Await) for node in fn.nodes[earlier.index : call.index])
+    return False
+
+
+def was_awaited_before(call: CallSite) -> bool:
+    """Whether what a call waits for was awaited before, by another method of that name: `await done.wait()`, and then
+    `self.wait()` for what came of it."""
+    fn = call.fn
+    return call.member in _WAITS and any(
+        isinstance(node, Await) and (made := fn.call_at(node.value)) is not None and made.member == call.member
+        for node in fn.nodes[: call.index]
+    )
+
+
+_WAITS = frozenset({"wait", "join", "result"})
 
 
 def _is_own_future(call: CallSite) -> bool:
@@ -174,6 +240,20 @@ def _is_brief_program(call: CallSite) -> bool:
     return at >= 0 and any(
         isinstance(node := view.nodes[index], Const) and node.value in _BRIEF for index in view.operands_within(at)
     )
+
+
+def asks_machine(call: CallSite) -> bool:
+    """Whether a program is started that tells of this machine, with nothing in its command line that was made up here:
+    `nvidia-smi`, `ip neigh show`."""
+    api = call.fn.module.project.catalog.api(call.target)
+    if api is None or api.kind is not schema.Kind.SUBPROCESS or not call.positional:
+        return False
+    fn, first = call.fn, call.positional[0]
+    view, at = fn.variable_at(first) or (fn, first)
+    parts = [view.nodes[index] for index in sorted(view.operands_within(at))]
+    words = [part.value for part in parts if isinstance(part, Const) and isinstance(part.value, str)]
+    made_up = any(isinstance(part, (Name, Attr, Call)) for part in parts)
+    return bool(words) and not made_up and words[0].partition(" ")[0] in PROBES
 
 
 _ENDS = frozenset({"kill", "terminate", "send_signal"})
@@ -322,6 +402,15 @@ def asks_resolver(call: CallSite) -> bool:
 
 
 def asks_person(call: CallSite) -> bool:
-    """Whether a call waits for somebody to type something."""
-    api = call.fn.module.project.catalog.api(call.target)
-    return api is not None and api.kind is schema.Kind.INPUT
+    """Whether a call waits for somebody to type something, itself or for a moment at a time: `select` on the input."""
+    catalog = call.fn.module.project.catalog
+    api = catalog.api(call.target)
+    if api is None or api.kind is not schema.Kind.SOCKET:
+        return api is not None and api.kind is schema.Kind.INPUT
+    for arg in call.node.args:
+        for index in call.fn.operands_within(arg.value):
+            path = call.fn.path_of(index) if isinstance(call.fn.nodes[index], (Name, Attr)) else ""
+            read = catalog.api(f"{path}.readline") if path else None
+            if read is not None and read.kind is schema.Kind.INPUT:
+                return True
+    return False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.arguments import mentions
+from cancelcheck.link.paths.reaching import chain_of
 from cancelcheck.link.tasks.spawning import spawner_of
 from cancelcheck.link.threads.threads import thread_type
-from cancelcheck.model.facts import Attr, Await, Call, FunctionKind, Name, Operation
+from cancelcheck.model.facts import Attr, Await, Call, FunctionKind, Name, Operation, RegionKind
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -39,7 +41,12 @@ def is_process(view: FunctionView) -> bool:
 def is_whole_program(view: FunctionView) -> bool:
     """Whether a coroutine function is all that its event loop runs: this module gives its coroutine to a runner
     (`asyncio.run(main())`), or only calls it from such coroutines, and no task, thread or server is started in any."""
-    return _alone(view, MAX_HOPS)
+    return _alone(view, -1, MAX_HOPS)
+
+
+def is_yet_alone(view: FunctionView, index: int) -> bool:
+    """The same of what is started before the program comes to a node."""
+    return _alone(view, index, MAX_HOPS)
 
 
 _SERVES = ("serve", "create_server", "start_server", "start_unix_server", "run_forever", "gather")
@@ -85,17 +92,31 @@ def is_last(call: CallSite) -> bool:
     """Whether the program is ended on the same way, before the event loop is given away again, or was told to end just
     before."""
     fn = call.fn
-    region = fn.region_of(call.index)
+    near = set(_tried_in(fn, call.index))
     for other in fn.calls:
-        entry = fn.module.project.catalog.no_return(other.target)
-        if entry is None or fn.region_of(other.index) != region:
-            continue
-        if entry.given and not mentions(other, (entry.given,)):
+        if fn.region_of(other.index) not in near or not chain_of(other, "ends-program", _ends_program, surely=True):
             continue
         first, last = sorted((call.index, other.index))
         if not any(isinstance(node, Await) for node in fn.nodes[first:last]):
             return True
     return False
+
+
+def _ends_program(call: CallSite) -> bool:
+    entry = call.fn.module.project.catalog.no_return(call.target)
+    return entry is not None and (not entry.given or mentions(call, (entry.given,)))
+
+
+def _tried_in(fn: FunctionView, index: int) -> Iterator[int]:
+    """The regions that are gone through whole once a node of them is reached: its own, and those around a `try` or a
+    `with` that it is tried in."""
+    for region in fn.regions_around(index):
+        yield region
+        if fn.regions[region].kind not in _GONE_THROUGH:
+            return
+
+
+_GONE_THROUGH = frozenset({RegionKind.TRY, RegionKind.PROTECTED, RegionKind.WITH})
 
 
 _TOOLS = frozenset({"__main__", "cli", "console", "testing"})
@@ -116,6 +137,8 @@ def may_be_alone(view: FunctionView) -> bool:
     classes = [cls.name for cls in view.owner.ancestry[0]] if view.owner is not None else []
     if any("blocking" in name.lower() or name.endswith("Thread") for name in classes):
         return True
+    if _is_for_own_loop(view):
+        return True
     around = view.parent
     while around is not None:
         if around.has_role("fixture"):
@@ -124,17 +147,42 @@ def may_be_alone(view: FunctionView) -> bool:
     return view.has_role("fixture")
 
 
-def _alone(view: FunctionView, hops: int) -> bool:
+def _is_for_own_loop(view: FunctionView) -> bool:
+    """Whether a coroutine function is only given to the loop of another thread, by a module that makes such a loop:
+    it is there for what blocks."""
+    catalog = view.module.project.catalog
+    found = False
+    for user, index in view.module.mentions(view.name, of_method=view.owner is not None):
+        made = user.call_at(user.nodes[index].parent)
+        use = user.use(made.index) if made is not None and made.node.func == index else None
+        given = user.call_at(use.node) if use is not None and use.kind == "argument" else None
+        spawner = catalog.spawner(given.target) if given is not None else None
+        if spawner is None or not spawner.other_loop:
+            return False
+        found = True
+    return found and any(
+        (taken := catalog.resource(call.target)) is not None and taken.holds == "event loop"
+        for other in view.module.functions
+        for call in other.calls
+    )
+
+
+def is_busy(module: ModuleView) -> bool:
+    """Whether a file starts something that goes on beside its coroutines."""
+    return any(_starts(call) for view in module.functions for call in view.calls)
+
+
+def _alone(view: FunctionView, until: int, hops: int) -> bool:
     kept = view.module.alone
-    known = kept.get(view.index)
+    known = kept.get((view.index, until))
     if known is None:
-        kept[view.index] = False  # it calls itself
-        known = _is_alone(view, hops)
-        kept[view.index] = known
+        kept[view.index, until] = False  # it calls itself
+        known = _is_alone(view, until, hops)
+        kept[view.index, until] = known
     return known
 
 
-def _is_alone(view: FunctionView, hops: int) -> bool:
+def _is_alone(view: FunctionView, until: int, hops: int) -> bool:
     if view.facts.kind is not FunctionKind.DEF or not view.is_async or hops <= 0:
         return False
     mentioned = False
@@ -142,16 +190,14 @@ def _is_alone(view: FunctionView, hops: int) -> bool:
         if view.owner is None and user.definition_of(index) is not view:
             continue
         mentioned = True
-        runner = _runner_given(user, index)
-        if runner is not None:
-            if _starts_something(view):
-                return False
+        if _runner_given(user, index) is not None:
             continue
-        parent = user.nodes[user.nodes[index].parent] if user.nodes[index].parent >= 0 else None
+        call = user.nodes[index].parent
+        parent = user.nodes[call] if call >= 0 else None
         is_called = isinstance(parent, Call) and parent.func == index
-        if not is_called or user is view or not user.is_async or not _alone(user, hops - 1):
+        if not is_called or user is view or not user.is_async or not _alone(user, call if until >= 0 else -1, hops - 1):
             return False
-    return mentioned
+    return mentioned and not _starts_something(view, until)
 
 
 def _runner_given(user: FunctionView, index: int) -> CallSite | None:
@@ -176,14 +222,23 @@ def _runner_given(user: FunctionView, index: int) -> CallSite | None:
     return runner
 
 
-def _starts_something(view: FunctionView) -> bool:
-    """Whether a function, or a function of the project that it calls, starts something that goes on beside it."""
+def _begins_with(name: str, words: tuple[str, ...]) -> bool:
+    """Whether a name begins with one of these words: `start_polling`, `startServer`, and not `startswith`."""
+    return any(name == word or (name.startswith(word) and not name[len(word)].islower()) for word in words)
+
+
+def _starts_something(view: FunctionView, until: int) -> bool:
+    """Whether a function, or a function of the project that it calls, starts something that goes on beside it, before
+    it comes to a node (-1: ever); what stands behind that counts where a loop leads back."""
     catalog = view.module.project.catalog
     seen = {view}
     pending = [view]
+    loops = set(view.loops_around(until)) if until >= 0 else set()
     while pending:
         current = pending.pop()
         for call in current.calls:
+            if current is view and 0 <= until < call.index and loops.isdisjoint(view.loops_around(call.index)):
+                continue
             if spawner_of(call) is not None:
                 return True
             runner = catalog.runner(call.target)
@@ -194,7 +249,7 @@ def _starts_something(view: FunctionView) -> bool:
                 return True
             callee = call.callee
             name = call.target.rpartition(".")[2] or call.member
-            if callee is None and name.startswith(_SERVES if catalog.has(call.target) else _STARTS):
+            if callee is None and _begins_with(name, _SERVES if catalog.has(call.target) else _STARTS):
                 return True
             if callee is not None and callee not in seen:
                 seen.add(callee)
