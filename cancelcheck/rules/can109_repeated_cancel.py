@@ -51,7 +51,8 @@ fix.
 The cancels of one function only, of what is a plain place (`task`, `self._scope`). A loop that cancels the same thing
 on each turn, and one that cancels all of a collection, are left alone; so is a task that has been waited for in between
 (it is over, and the second cancel is for the ways on which the first was not reached), and what a loop cancels before
-it makes the next one.
+it makes the next one. One that is cancelled under a condition in a `try`, as soon as nobody needs it any more, and in
+the `finally` on every way, is left alone too.
 """
 
 from __future__ import annotations

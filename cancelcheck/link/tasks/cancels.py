@@ -111,7 +111,7 @@ def cancelled_again(view: FunctionView) -> Iterator[Again]:
         for first in all_of:
             others = {cancel.call.index: cancel for cancel in all_of if cancel is not first}
             at = meets(view, first.call.index, others.__contains__, changed.__contains__)
-            if at < 0 or at in reported or _makes_way(view, first, at):
+            if at < 0 or at in reported or _makes_way(view, first, at) or _is_early(view, first, at):
                 continue
             reported.add(at)
             yield Again(first, others[at], _removable(view, first, others[at], changed))
@@ -129,6 +129,17 @@ def _makes_way(view: FunctionView, first: Cancel, second: int) -> bool:
         )
         for loop in view.loops_around(first.call.index)
     )
+
+
+def _is_early(view: FunctionView, first: Cancel, second: int) -> bool:
+    """Whether a cancel stands under a condition in a `try`, and the second one in its `finally`: on that way it is
+    known early that nobody needs it any more, and the `finally` is for all the others."""
+    final = innermost(view, second, RegionKind.FINALLY)
+    if final < 0:
+        return False
+    body = protected(view, view.regions[final].parent)
+    branch = innermost(view, first.call.index, RegionKind.BRANCH)
+    return branch >= 0 and view.is_inside(branch, body)
 
 
 def _changes(view: FunctionView, key: str) -> frozenset[int]:
