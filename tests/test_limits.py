@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cancelcheck.config import SettingsFinder
+from cancelcheck.config import LoadedSettings, Settings, SettingsFinder
 from cancelcheck.engine import apart, pool, watch
 from cancelcheck.engine.apart import DefectError, lower_apart
 from cancelcheck.engine.lowering import ParseError
@@ -415,3 +415,80 @@ def test_hostile_texts_are_survived(text: str, root: Path) -> None:
 def test_the_line_of_too_many_brackets_is_told() -> None:
     found = nesting_of("x = 1\n" + "(" * MAX_BRACKETS + "\n(" + ")" * (MAX_BRACKETS + 1) + "\n")
     assert (found.brackets, found.line) == (MAX_BRACKETS + 1, 3)
+
+
+# --- long and deep code ----------------------------------------------------------------------------------------------
+
+STATEMENTS = (
+    "answer{n} = await self.source.read({n})",
+    "if answer{before}:\n    log.info(answer{before})",
+    "try:\n    await self.source.send({n})\nexcept asyncio.CancelledError:\n    log.info({n})",
+    "task{n} = asyncio.create_task(self.source.run())",
+    "await self.lock.acquire()\nself.lock.release()",
+    "for item in answer{before}:\n    self.task = asyncio.create_task(item.run())",
+    "reply{n} = requests.get(answer{before})",
+    "while not answer{before}:\n    await asyncio.sleep(0.1)",
+    "try:\n    self.source.open()\nfinally:\n    await self.source.close()",
+    "session{n} = aiohttp.ClientSession()\nawait session{n}.get(answer{before})\nawait session{n}.close()",
+)
+"""Statements that each give several rules something to do."""
+
+
+def long_function(count: int) -> str:
+    """A method of a class with so many lines of statements."""
+    lines: list[str] = []
+    number = 0
+    while len(lines) < count:
+        before = number - number % len(STATEMENTS)
+        lines += STATEMENTS[number % len(STATEMENTS)].format(n=number, before=before).split("\n")
+        number += 1
+    body = "".join(f"        {line}\n" for line in lines)
+    return (
+        "import asyncio\nimport aiohttp\nimport requests\n\n\nclass Worker:\n"
+        "    def __init__(self, source):\n        self.source = source\n        self.lock = asyncio.Lock()\n\n"
+        f"    async def work(self, log):\n{body}"
+    )
+
+
+def chained_branches(count: int) -> str:
+    """A function with so many branches, each in the `else` of the one before."""
+    arms = "".join(
+        f"    {'elif' if number else 'if'} source.flag{number}:\n        await source.send({number})\n"
+        for number in range(count)
+    )
+    task = "    task = asyncio.create_task(source.run())\n"
+    return f"import asyncio\n\n\nasync def work(source):\n{task}{arms}    await task\n"
+
+
+def nested_branches(count: int) -> str:
+    """A function with so many branches, each inside the one before, and something to do where it does not hold."""
+    down = "".join(f"{'    ' * depth}if source.flag{depth}:\n" for depth in range(1, count + 1))
+    up = "".join(
+        f"{'    ' * depth}else:\n{'    ' * (depth + 1)}await source.skip({depth})\n" for depth in range(count, 0, -1)
+    )
+    return f"async def work(source):\n{down}{'    ' * (count + 1)}await source.send()\n{up}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(long_function(2_000), id="2,000 statements"),
+        pytest.param(chained_branches(200), id="200 branches in each other"),
+        pytest.param(nested_branches(95), id="as deep as Python reads"),
+        pytest.param(chained_branches(400), id="400 branches in each other"),
+    ],
+)
+def test_long_and_deep_functions_are_checked_in_seconds(text: str, root: Path) -> None:
+    (root / "app.py").write_text(text, "utf-8")
+    started = time.process_time()
+    report = check(["app.py"], SettingsFinder(fixed=LoadedSettings(Settings(strict=True), root, None)))
+    taken = time.process_time() - started
+    assert not report.errors
+    assert not [finding for finding in report.findings if finding.code.startswith("CAN00")]
+    assert taken < SECONDS
+    if "requests" in text:
+        assert len(report.findings) > 100
+
+
+SECONDS = 10.0
+"""Far more than it takes, on a slow machine, and far less than what grows with the square of a function takes."""
