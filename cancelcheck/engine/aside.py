@@ -10,7 +10,7 @@ from typing import IO, NamedTuple
 import msgspec
 
 from cancelcheck.engine.recall import packed, unpacked
-from cancelcheck.engine.store import digest
+from cancelcheck.engine.texts import digest_of_text
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.source import SourceFile
 
@@ -33,7 +33,7 @@ class Aside:
     def get(self, absolute: str, source: SourceFile) -> ModuleFacts | None:
         """The facts of a file, if they were put aside and its text is the same."""
         place = self._places.get(absolute)
-        if place is None or self._file is None or place.text != _digest(source):
+        if place is None or self._file is None or place.text != digest_of_text(source.text):
             return None
         try:
             self._file.seek(place.start)
@@ -43,7 +43,7 @@ class Aside:
 
     def put(self, absolute: str, source: SourceFile, facts: ModuleFacts) -> None:
         """Put the facts of a file aside, unless they are there."""
-        text = _digest(source)
+        text = digest_of_text(source.text)
         known = self._places.get(absolute)
         if not self.is_usable or (known is not None and known.text == text):
             return
@@ -70,7 +70,3 @@ class Aside:
         self._file = None
         self._places.clear()
         self._end = 0
-
-
-def _digest(source: SourceFile) -> bytes:
-    return digest(source.text.encode("utf-8", "surrogatepass"))

@@ -34,7 +34,7 @@ from cancelcheck.engine.report import By, Report, RunError, Suppressed
 from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.store import Store, digest
 from cancelcheck.engine.suppress import Directive, Suppressions
-from cancelcheck.engine.texts import Texts
+from cancelcheck.engine.texts import Texts, digest_of_text
 from cancelcheck.engine.watch import WATCH, TooLongError
 from cancelcheck.files import name_of, shown_name
 from cancelcheck.link import Context
@@ -212,6 +212,7 @@ class Engine:
         self._all_absolute: bool | None = None
         self._lowered: dict[str, Lowered | None] = {}
         self._sources: dict[str, SourceFile] = {}
+        self._digests: dict[str, bytes] = {}
         self._seen: dict[str, Seen] = {}
 
     # --- what is checked
@@ -365,7 +366,11 @@ class Engine:
                 if not suppressions.names(unused):
                     findings.append(unused)
         if any(finding.silenced is None for finding in findings):
-            self._sources[file.path] = source
+            if self.contents.is_given(file.absolute):
+                self._sources[file.path] = source
+            else:
+                # of a large tree a third of the files have findings
+                self._digests[file.path] = digest_of_text(text)
         return sorted(findings, key=lambda finding: finding.sort_key)
 
     def report(self, findings: Sequence[Finding], *, files: int, errors: Sequence[RunError] = ()) -> Report:
@@ -385,9 +390,8 @@ class Engine:
         )
 
     def _texts_of(self, findings: Sequence[Finding]) -> Mapping[str, SourceFile]:
-        """The texts of the files that have findings; of what an earlier run has said, as they are asked for."""
-        others = {finding.path for finding in findings if finding.silenced is None}.difference(self._sources)
-        return Texts(others, self._sources) if others else self._sources
+        """The texts of the files that have findings, as they are asked for."""
+        return Texts((finding.path for finding in findings if finding.silenced is None), self._sources, self._digests)
 
     # --- files
 
@@ -615,7 +619,7 @@ class Engine:
                 text = self._text(file.absolute)
             except (OSError, DecodeError):
                 text = ""
-            self._sources[file.path] = SourceFile(file.path, text)
+            self._digests[file.path] = digest_of_text(text)
         return list(findings) if self.contents.steady else None
 
     def remember(self, file: InputFile, findings: Sequence[Finding]) -> None:
@@ -649,23 +653,22 @@ class Engine:
     def take(
         self,
         file: InputFile,
-        findings: Sequence[Finding],
         failures: Sequence[RunError],
-        text: str | None,
+        text: bytes,
         *,
         failed: bool,
     ) -> None:
-        """Take in what another process has found in a file."""
+        """Take in what another process says of a file: what has failed, and the digest of its text where it has
+        findings."""
         self.errors.extend(failures)
         if failed:
             self.failed.add(file.absolute)
-        if findings and text is not None:
-            self._sources[file.path] = SourceFile(file.path, text)
+        if text:
+            self._digests[file.path] = text
 
-    def give_up_text(self, file: InputFile) -> str | None:
-        """The text of a file that has findings, which is no longer kept here."""
-        source = self._sources.pop(file.path, None)
-        return source.text if source is not None else None
+    def digest_of(self, file: InputFile) -> bytes:
+        """The digest of the text of a file that has findings; empty for any other."""
+        return self._digests.get(file.path, b"")
 
     def forget(self) -> None:
         """Drop the facts of all files. Where no cache has them, they are put aside."""

@@ -41,13 +41,13 @@ _TEMPORARY = "cancelcheck-"
 
 
 class Checked(NamedTuple):
-    """What a process says of the file at a `place` in the list: findings, `failures`, and the text where it has any.
-    If it `failed`, there may be others the next time."""
+    """What a process says of the file at a `place` in the list: findings, `failures`, and a digest of its text where it
+    has any. If it `failed`, there may be others the next time."""
 
     place: int
     findings: list[Finding]
     failures: list[RunError]
-    text: str | None
+    text: bytes
     failed: bool
 
 
@@ -128,7 +128,7 @@ def check_in_processes(
                 if engine.is_heavy:
                     engine.forget()
             else:
-                engine.take(file, checked.findings, checked.failures, checked.text, failed=checked.failed)
+                engine.take(file, checked.failures, checked.text, failed=checked.failed)
                 yield file, checked.findings
 
 
@@ -224,9 +224,8 @@ def _check(batch: Sequence[tuple[int, str, str]], slow: frozenset[str]) -> Answe
         failures = len(engine.errors)
         file = _file(engine, path, absolute)
         findings = engine.examine(file)
-        text = engine.give_up_text(file) if findings else None
         failed = file.absolute in engine.failed
-        checked.append(Checked(index, findings, engine.errors[failures:], text, failed))
+        checked.append(Checked(index, findings, engine.errors[failures:], engine.digest_of(file), failed))
         if engine.is_heavy:
             asked.extend(engine.asked())
             engine.forget()
