@@ -42,6 +42,7 @@ from cancelcheck.catalog.schema import Kind
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.paths.exceptions import expects_timeout
+from cancelcheck.link.paths.scopes import is_bounded_instead
 from cancelcheck.link.promises.serving import handles_connection
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.connecting import is_on_this_machine, open_wait
@@ -89,8 +90,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
 
 def _is_worth_a_look(call: CallSite) -> bool:
     """Whether a wait on a socket or a stream is one that its author may not have meant: not by design, not what a
-    stream of the project's own passes on."""
-    return not _waits_by_design(call) and not _is_stream_itself(call)
+    stream of the project's own passes on, nor where a setting decides whether it is bounded."""
+    return not _waits_by_design(call) and not _is_stream_itself(call) and not is_bounded_instead(call)
 
 
 def _is_told_before(call: CallSite) -> bool:

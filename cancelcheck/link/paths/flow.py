@@ -1252,6 +1252,12 @@ def holding_at(view: FunctionView, index: int) -> set[str]:
     }
 
 
+def are_apart(view: FunctionView, one: int, other: int) -> bool:
+    """Whether two nodes lie on different sides of one test."""
+    sides = {test: branch for _, test, branch in _tests_above(view, view.block_of(one))}
+    return any(sides.get(test, branch) is not branch for _, test, branch in _tests_above(view, view.block_of(other)))
+
+
 def found_true(view: FunctionView, index: int, place: int) -> Iterator[CallSite]:
     """The questions that all ways to a node have asked of what stands at a place, by a method of it, and that were
     answered yes (`url.startswith("data:")`)."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.paths.flow import are_apart
 from cancelcheck.link.values import Bound, bound_of, evaluate
 from cancelcheck.model.facts import (
     Assign,
@@ -260,6 +261,21 @@ def _is_given_time(wrapper: CallSite, awaitable: int) -> bool:
         if arg.value != awaitable and not none and any(word in name.lower() for word in _TIMES):
             return True
     return False
+
+
+def is_bounded_instead(call: CallSite) -> bool:
+    """Whether the other arm of a condition makes the very same call, and bounds it: whoever sets what is asked decides
+    (`if self.timeout: await wait_for(read(), self.timeout)`, `else: await read()`)."""
+    view = call.fn
+    text = view.module.source.text[call.node.start : call.node.end]
+    place = view.key(call.receiver) if call.receiver >= 0 else ""
+    return any(
+        view.module.source.text[other.node.start : other.node.end] == text
+        and other.index != call.index
+        and _is_wrapped(view, other.index)
+        and are_apart(view, call.index, other.index)
+        for other in (view.calls_on.get(place, ()) if place else ())
+    )
 
 
 def _may_bound(view: FunctionView, index: int) -> bool:
