@@ -55,8 +55,8 @@ READ = ROOT / "tools" / "mutants.toml"
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: in the function `name` of `file`, what stands from `start` to `end` becomes `text`. It is come to where
-    one of the lines `first` to `last` is."""
+    """One change: in the function `name` of `file`, what stands from `start` to `end` becomes `text`. It is come to
+    where one of the lines `first` to `last` is."""
 
     file: str
     name: str
