@@ -106,12 +106,15 @@ class Ground:
         """Whether another run on the same files is sure to find the same."""
         self._files: dict[str, str] = {}
         self._folders: dict[str, tuple[str, str]] = {}
+        self._places: dict[str, str] = {}
+        self._nowhere: set[str] = set()
         if before is not None:
             self._files = {path: state for path, state in before.stood.files if path not in before.files}
             self._folders = {path: (changed, found) for path, changed, found in before.stood.folders}
             self.files.update(path for path, _ in before.stood.files)
             self.folders.update(self._folders)
-            self.places.update(path for path, _ in before.stood.places)
+            self._places = dict(before.stood.places)
+            self.places.update(self._places)
 
     def listed(self, folder: str, entries: Iterable[os.DirEntry[str]]) -> None:
         """A folder was looked into, and this was there."""
@@ -123,9 +126,12 @@ class Ground:
         would be."""
         while path not in self.folders:
             above = os.path.dirname(path)
+            if above in self.folders or above in self._nowhere:
+                return
             if os.path.isdir(above) or above == path:
                 self.folders.add(above)
                 return
+            self._nowhere.add(above)
             path = above
 
     def keep(self, store: Store, key: bytes, report: Report) -> bytes:
@@ -135,7 +141,8 @@ class Ground:
             return b""
         files = [(path, self._settled(path)) for path in sorted(self.files)]
         folders = [(path, *self._folder(path)) for path in sorted(self.folders)]
-        places = [(path, place(path)) for path in sorted(self.places)]
+        known = self._places
+        places = [(path, known[path] if path in known else place(path)) for path in sorted(self.places)]
         files += [(path, self._settled(path)) for path, there in places if there not in (ABSENT, FOLDER)]
         if not all(state for _, state in files) or not all(found for _, _, found in folders):
             return b""

@@ -63,6 +63,9 @@ _GENERATED_NAMES = ("_pb2.py", "_pb2_grpc.py")
 Filter = Callable[[Report, "Engine"], Report]
 """Leaves out of a report what is not to be told."""
 
+_FEW = 8
+"""Files after a change that are checked anew without asking what is known of them, or keeping it: the run is kept."""
+
 UNSERVED = "CAN509"
 """The rule that reports operations of a contract that nothing serves."""
 
@@ -120,8 +123,10 @@ def check(
             engine.prepare(files)
             files = shard.pick(files)
         missing: list[InputFile] = []
+        # what may have seen a change is hardly known, and of a few files it takes longer to find that out
+        recalls = before is None or len(files) > _FEW
         for file in files:
-            known = engine.recall(file)
+            known = engine.recall(file) if recalls else None
             if known is None:
                 missing.append(file)
             else:
@@ -134,7 +139,8 @@ def check(
 
         for file, found in _checked(engine, missing, jobs, tell):
             findings.extend(found)
-            engine.remember(file, found)
+            if recalls:
+                engine.remember(file, found)
         if before is None and (shard is None or shard.number == 1):
             findings.extend(engine.check_contracts([path for path in paths if path != STDIN]))
         tell(len(missing))
@@ -274,21 +280,24 @@ class Engine:
             return None
         found: dict[str, set[str]] = {}
         read: set[str] = set()
+        codes: dict[str, bytes] = {}
         if before is not None:
             nodes = before.graph.nodes
+            codes = {node.absolute: node.code for node in nodes if node.absolute not in before.files}
             found = {node.absolute: {nodes[target].absolute for target in node.targets} for node in nodes}
             read = {node.absolute for node in nodes if not node.code}
         for file in self.announced:
             found[file.absolute] = set()
         for program in self._programs.values():
             if program.recall is not None:
-                known = program.recall.graph(
+                checked = {
                     file.absolute
                     for file in self.announced
                     if self._scope(file.loaded, os.path.dirname(file.absolute)).program is program
+                }
+                known = program.recall.graph(
+                    checked | program.recall.learnt, found.keys() if before is not None else ()
                 )
-                if known is None:
-                    return None
                 for absolute, targets in known.items():
                     found.setdefault(absolute, set()).update(targets)
                     if program.recall.is_read(absolute):
@@ -300,7 +309,7 @@ class Engine:
                 Node(
                     absolute,
                     self.contents.digest(absolute),
-                    b"" if absolute in read else self._code(absolute),
+                    b"" if absolute in read else codes.get(absolute) or self._code(absolute),
                     sorted(places[target] for target in found[absolute]),
                 )
                 for absolute in places

@@ -14,7 +14,7 @@ were asked for (`READ`).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -196,6 +196,8 @@ class Recall:
         self._reach: dict[str, list[str]] = {}
         self._asked: Asked = {}
         self._kept: list[_Kept] = []
+        self.learnt: set[str] = set()
+        """The files from which any module was looked for in this run."""
 
     def findings(self, absolute: str, how: bytes) -> tuple[Finding, ...] | None:
         """The findings of a file, if what is known of it still holds. `how` is a digest of all else that they depend
@@ -233,6 +235,7 @@ class Recall:
 
     def learn(self, asked: Asked) -> None:
         """Take in which modules were looked for."""
+        self.learnt.update(asked)
         for absolute, names in asked.items():
             known = self._asked.get(absolute)
             if known is None:
@@ -293,8 +296,9 @@ class Recall:
         """Whether more was asked of a file than its code."""
         return READ in (self._names_of(absolute) or ())
 
-    def graph(self, starts: Iterable[str]) -> dict[str, list[str]] | None:
-        """Which files each one led to, of some and all that they reach; None where that is not known of one of them."""
+    def graph(self, starts: Iterable[str], known: Container[str]) -> dict[str, list[str]]:
+        """Which files each one led to, of some and all that they reach, less those of which that is `known`. To be
+        asked after a run: where nothing is known of a file by then, nothing was looked for from it."""
         found: dict[str, list[str]] = {}
         pending = list(starts)
         while pending:
@@ -302,9 +306,9 @@ class Recall:
             if absolute in found:
                 continue
             if self._names_of(absolute) is None:
-                return None
+                self._put_names(absolute, ())
             found[absolute] = self._targets(absolute)
-            pending += found[absolute]
+            pending += [target for target in found[absolute] if target not in known]
         return found
 
     # --- digests
