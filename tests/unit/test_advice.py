@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cancelcheck.config import Settings
 from cancelcheck.link.timeouts.advice import library_of
 from tests.support.runs import run, write
 
@@ -21,6 +22,7 @@ CALL = "import requests\n{more}\n\n\ndef get(url):\n    return requests.get(url)
         ("urllib.request.OpenerDirector.open", "urllib.request"),
         ("http.client.HTTPConnection", "http.client"),
         ("google.cloud.storage.Client", "google.cloud.storage"),
+        ("socket.socket.connect", "socket"),
         ("connect", "connect"),
     ],
 )
@@ -50,6 +52,41 @@ def test_a_constant_in_reach_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     (finding,) = run("shop.py").findings
     assert finding.help == help
     assert finding.message == "`requests.get(…)` has no timeout: requests waits forever by default"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "help"),
+    [
+        (
+            "import socket\n{more}peer = socket.socket()\npeer.connect((HOST, 80))\n",
+            "`peer.connect(…)` has no timeout: socket waits forever by default",
+            (
+                "Tell it before: `peer.settimeout(…)`, in seconds.",
+                "Tell it before: `peer.settimeout(TIMEOUT)`, 5 seconds.",
+            ),
+        ),
+        (
+            "import sqlalchemy\n{more}sqlalchemy.create_engine('postgresql+psycopg2://db.example/bank')\n",
+            "`sqlalchemy.create_engine(…)` has no timeout: psycopg2 waits for a connection forever by default",
+            (
+                'Pass `connect_args={"connect_timeout": …}`, in seconds.',
+                'Pass `connect_args={"connect_timeout": TIMEOUT}`, 5 seconds.',
+            ),
+        ),
+    ],
+)
+def test_what_takes_no_plain_argument_is_told_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str, help: tuple[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for more, told in zip(("", "TIMEOUT = 5\n"), help, strict=True):
+        write(tmp_path, {"shop.py": text.format(more=more)})
+        (finding,) = [
+            found
+            for found in run("shop.py", settings=Settings(strict=True)).findings
+            if found.code in ("CAN403", "CAN408")
+        ]
+        assert (finding.message, finding.help) == (message, told)
 
 
 def test_a_wrapper_is_told_of_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,8 @@ def library_of(target: str) -> str:
     for at, part in enumerate(parts):
         if part[:1].isupper():
             return ".".join(parts[:at]) or parts[0]
+    if len(parts) > 1 and parts[-1] == parts[-2]:
+        parts.pop()  # a type that bears its module's name: `socket.socket`
     return ".".join(parts)
 
 
