@@ -17,7 +17,7 @@ from cancelcheck.link.contexts.making import Remade, remade_behind
 from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one, same_kind
 from cancelcheck.link.loops.polling import is_poll
 from cancelcheck.link.paths.flow import always_raises
-from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scopes_around
+from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, references, scopes_around
 from cancelcheck.link.timeouts.passing import endless_calls, matched
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.values import Bound, ValueKind, bound_of, evaluate
@@ -77,8 +77,9 @@ def speaks_at(call: CallSite, *, doubt: bool = False) -> bool:
 
 
 def _unforwarded(view: FunctionView) -> Iterator[Unforwarded]:
-    own = [carrier for carrier in carriers(view) if not carrier.name.startswith("_") and is_plainly_one(view, carrier)]
-    alone = [one for one in own if sum(same_kind(one, other) for other in own) == 1]
+    own = _contexts(view)
+    lent = [carrier for carrier in _lent(view) if not any(same_kind(carrier, other) for other in own)]
+    alone = [one for one in own if sum(same_kind(one, other) for other in own) == 1] + lent
     if not alone or view.facts.is_stub or view.uses_locals or view.has_role("overload"):
         return
     derived: dict[str, Derived] = {}
@@ -98,8 +99,46 @@ def _unforwarded(view: FunctionView) -> Iterator[Unforwarded]:
             yield Unforwarded(call, carrier, "", remade.chain[1:], made=remade.fresh.made)
         elif slot is not None:
             judged = _judged(call, carrier, slot, derived[carrier.name], [each[0] for each in found])
-            if judged is not None:
+            if judged is not None and not (carrier in lent and judged.doubt):
                 yield judged
+
+
+def _contexts(view: FunctionView) -> list[Carrier]:
+    """The parameters of a function that are contexts, and are meant to be used."""
+    return [carrier for carrier in carriers(view) if not carrier.name.startswith("_") and is_plainly_one(view, carrier)]
+
+
+def _lent(view: FunctionView) -> Iterator[Carrier]:
+    """The contexts of the function around that one in it works under: it is only called, on the spot, and nothing
+    bounds these calls."""
+    parent = view.parent
+    if parent is None or parent.facts.kind is not FunctionKind.DEF or view.facts.is_generator or view.decorators:
+        return
+    held = [one for one in _contexts(parent) if one.name not in view.facts.bound]
+    held = [one for one in held if sum(same_kind(one, other) for other in _contexts(parent)) == 1]
+    if not held or parent.uses_locals or parent.facts.is_stub or parent.facts.is_generator:
+        return
+    calls: list[CallSite] = []
+    for user, call in references(view):
+        if call is None or user is not parent or call.is_awaited is not view.is_coroutine or _is_aside(call):
+            return
+        calls.append(call)
+    for carrier in held if calls else ():
+        derived = Derived(parent, carrier.name)
+        if derived.is_measured or any(_is_scoped(call) or _bounds(call, derived) for call in calls):
+            continue
+        yield carrier
+
+
+def _bounds(call: CallSite, derived: Derived) -> bool:
+    """Whether a call of a function inside is bounded by a parameter, or made where there is none. That the function
+    inside reads it, which makes it one of the places that carry it, is no matter here."""
+    return (
+        call.fn.block_of(call.index) not in derived.reached
+        or any(derived.is_in(arg.value) for arg in call.node.args)
+        or is_held_in(derived, call.index)
+        or meets_later(derived, call.index)
+    )
 
 
 class _Slot(NamedTuple):
@@ -358,7 +397,8 @@ def _given(call: CallSite) -> list[AnyNode]:
 def forwarding_edit(found: Unforwarded) -> tuple[int, int, str] | None:
     """The edit that passes the context by its keyword; None where that cannot be done."""
     call = found.call
-    if not found.slot or found.doubt or call.fn.facts.bound.get(found.carrier.name) != [-1]:
+    holder = call.fn if found.carrier.name in call.fn.facts.bound else call.fn.parent
+    if not found.slot or found.doubt or holder is None or holder.facts.bound.get(found.carrier.name) != [-1]:
         return None
     text = call.fn.module.source.text
     given = f"{found.slot}={found.carrier.name}"

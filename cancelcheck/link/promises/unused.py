@@ -27,7 +27,10 @@ class Unused(NamedTuple):
 def unused(view: FunctionView) -> Iterator[Unused]:
     """The context parameters of a function that nothing reads, in order; none where it is told which call one should go
     to."""
-    if any(not found.doubt for found in unforwarded(view)) or any(True for _ in detached(view)):
+    told = (found for each in (view, *view.children) for found in unforwarded(each))
+    if any(not found.doubt and found.carrier.param in view.facts.params for found in told):
+        return
+    if any(True for _ in detached(view)):
         return
     if unrelayed(view) or strays(view):
         return
