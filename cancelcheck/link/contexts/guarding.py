@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.contexts.deriving import blocks_reached_with
 from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one
-from cancelcheck.link.paths.exceptions import exception_types, handlers_of, takes_failures
+from cancelcheck.link.paths.exceptions import exception_types, handlers_of, suppressed_types, takes_failures
 from cancelcheck.link.paths.flow import meets
 from cancelcheck.link.paths.scopes import references
 from cancelcheck.link.timeouts.passing import endless_calls, matched
@@ -197,9 +197,14 @@ _LOOKS = ("builtins.isinstance", "builtins.hasattr", "builtins.getattr", "builti
 
 
 def _expects_failure(view: FunctionView, index: int) -> bool:
-    """Whether a `try` around a node takes what the use of None raises."""
+    """Whether a `try` or a `suppress` around a node takes what the use of None raises."""
     for region in view.regions_around(index):
         facts = view.regions[region]
+        enter = view.nodes[facts.node] if facts.kind is RegionKind.WITH and facts.node != index else None
+        if isinstance(enter, Enter):
+            types = suppressed_types(view, enter)
+            if any(leaf.name in (*_FAILURES, *_ALL) for leaf in exception_types(view, types)):
+                return True
         if facts.kind is not RegionKind.PROTECTED:
             continue
         for handler in handlers_of(view, facts.parent):
@@ -212,6 +217,7 @@ def _expects_failure(view: FunctionView, index: int) -> bool:
 
 
 _FAILURES = ("builtins.AttributeError", "builtins.TypeError")
+_ALL = ("builtins.Exception", "builtins.BaseException")
 
 
 def _is_always_given(view: FunctionView, param: Param) -> bool:
