@@ -39,7 +39,7 @@ from cancelcheck.engine.watch import WATCH, TooLongError
 from cancelcheck.files import name_of, shown_name
 from cancelcheck.link import Context
 from cancelcheck.link.project import ModuleView
-from cancelcheck.link.promises.contracts import operation_of
+from cancelcheck.link.promises.contracts import bears_name_of, operation_of
 from cancelcheck.model.contract import Operation
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
@@ -534,6 +534,9 @@ class Engine:
                 served = operation_of(function)
                 if served is not None:
                     left.pop(served, None)
+                # whatever hands it to a router, it is there
+                for operation in [each for each in left if bears_name_of(function, each)]:
+                    left.pop(operation)
             if self.is_heavy:
                 self.forget()
         return list(left)

@@ -44,7 +44,8 @@ There is no fix: which of the two is right is for the project to say.
 `x-cancel-timeout` is in milliseconds; `x-sla` is milliseconds too, or an object with `timeout_ms`. A handler is found
 by the operationId, which is its name, its whole qualified name or its route's `operation_id=`, or by its route's method
 and path, of which a router elsewhere may hold back the beginning. A function with no route in its file is found by its
-name where it is an SLA function; any other one may have that name for other reasons.
+name where it is an SLA function; any other one may have that name for other reasons, so that it is held to nothing, and
+the operation is not said to be served by nothing.
 """
 
 from __future__ import annotations

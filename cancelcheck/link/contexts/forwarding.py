@@ -260,6 +260,11 @@ def _judged(
         doubt = slot.api.kind in _INSIDE and bool(reads)
         if doubt and any(user is not call.fn for user, _ in reads):
             return None  # a function inside keeps it in its own way
+        if _sets_timer(derived):
+            return None
+        doubt |= call.fn.name == "__init__" and any(
+            place.startswith(f"{call.fn.self_name}.") for place in derived.places
+        )
         return Unforwarded(call, carrier, slot.keyword, waits=True, doubt=doubt)
     assert slot.callee is not None
     assert slot.carrier is not None
@@ -296,6 +301,18 @@ A point in time, or an object, is right for everything that takes one."""
 
 _SCOPE = "CancelScope"
 """What is a context for all that runs inside it, passed or not."""
+
+
+def _sets_timer(derived: Derived) -> bool:
+    """Whether the function has something called once the time is over: that ends what it waits for."""
+    catalog = derived.view.module.project.catalog
+    for call in derived.view.calls:
+        if catalog.callback(call.target) is None:
+            continue
+        given = [call.argument(entry.keyword, entry.position) for entry in catalog.durations(call.target)]
+        if any(at is not None and at >= 0 and derived.is_in(at) for at in given):
+            return True
+    return False
 
 
 def _is_for_subclasses(callee: FunctionView) -> bool:

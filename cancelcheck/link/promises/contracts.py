@@ -44,6 +44,20 @@ def operation_of(view: FunctionView) -> Operation | None:
     return None
 
 
+def bears_name_of(view: FunctionView, operation: Operation) -> bool:
+    """Whether a function of a module has the operationId for its name: it may serve the operation in a way that is not
+    seen, so that nobody can say that nothing does."""
+    parent = view.parent
+    return (
+        bool(operation.operation_id)
+        and view.facts.kind is FunctionKind.DEF
+        and parent is not None
+        and parent.facts.kind is FunctionKind.MODULE
+        and not view.module.is_test
+        and view.name == operation.operation_id
+    )
+
+
 def _is_same(contract: str, route: str, *, suffix: bool) -> bool:
     wanted, found = (_PARAMETER.sub("{}", path).strip("/").split("/") for path in (contract, route))
     if not suffix:
