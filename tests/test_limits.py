@@ -412,6 +412,12 @@ def test_hostile_texts_are_survived(text: str, root: Path) -> None:
     assert all(": CAN001 the file " in line for line in found)
 
 
+def test_a_sum_that_some_pythons_read_themselves_is_read_by_all(root: Path) -> None:
+    # Python 3.12's own parser gives up before 3,000 terms
+    write(root, {"a.py": "x = " + " + ".join(f"a{number}" for number in range(3_300)) + "\n" + LOST})
+    assert places(report()) == [("a.py", 6, 5, "CAN101")]
+
+
 def test_the_line_of_too_many_brackets_is_told() -> None:
     found = nesting_of("x = 1\n" + "(" * MAX_BRACKETS + "\n(" + ")" * (MAX_BRACKETS + 1) + "\n")
     assert (found.brackets, found.line) == (MAX_BRACKETS + 1, 3)

@@ -6,12 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import closing
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from cancelcheck.engine import modules
+from cancelcheck.config import SettingsFinder
+from cancelcheck.engine import modules, pipeline
 from cancelcheck.engine.patterns import Patterns
+from cancelcheck.engine.pipeline import Engine
 from tests.support.runs import LOST, write
 from tests.support.sources import FIXTURES
 
@@ -116,3 +119,11 @@ def test_paths_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert decided == [True, True, True, None]
     assert parts == ("package", "sub")
     assert outside is None
+
+
+def test_names_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    # however the system divides the parts of a path, a report divides them in one way
+    monkeypatch.setattr(pipeline, "PurePath", PureWindowsPath)
+    with closing(Engine(SettingsFinder())) as engine:
+        shown = [engine.input_file(path).path for path in ("src\\package\\a.py", "src/package/a.py", "C:\\x\\a.py")]
+    assert shown == ["src/package/a.py", "src/package/a.py", "C:/x/a.py"]
