@@ -35,12 +35,13 @@ Only tasks that the function itself has made: others have an owner elsewhere. Th
 where the function has made the pool and does not shut it down by hand: the end of its `with` waits for all of them,
 however short the wait before it was. With `--strict` also those of another pool. What a runner is given, and a test,
 are left alone: their tasks are over with them. Any later use of the tasks, or of the set they are in, counts as seeing
-to them; a condition that asks if any are left leaves the report to `--strict`. A wait that is cancelled itself is
-reported by default where one of its tasks is the very call that takes something out of a queue or a stream, with
-`--strict` where a coroutine of the project does that. With `--strict` a `gather` of tasks that this function holds
-counts too, where a failure of one leaves the others running; so does one of coroutines that loop until they are told to
-end. By default only where these are nested functions of the one that gathers them: it is over, and they go on in its
-locals.
+to them; a condition that asks if any are left leaves the report to `--strict`, as does a function that closes and gives
+the rest some time. A wait that a loop comes round to again is no end of it. A wait that is cancelled itself is reported
+by default where one of its tasks is the very call that takes something out of a queue or a stream, with `--strict`
+where a coroutine of the project does that. With `--strict` a `gather` of tasks that this function holds counts too,
+where a failure of one leaves the others running, and one of them is known to run a coroutine of the project; so does
+one of coroutines that loop until they are told to end. By default only where these are nested functions of the one that
+gathers them: it is over, and they go on in its locals.
 """
 
 from __future__ import annotations

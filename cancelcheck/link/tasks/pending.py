@@ -236,7 +236,9 @@ def left_by_failure(view: FunctionView) -> Iterator[Left]:
         if tasks is None or _is_guarded(view, call):
             continue
         # a coroutine in a list is no task yet: nobody could cancel it there
+        # nor is it guessed what one does that is not resolved: it may well be over soon
         held = bool(tasks.names) and all(_is_started(view, index) for index in tasks.made)
+        held = held and any(_coroutine(view, index) is not None for index in tasks.made)
         made = tasks.made if held else _workers(view, tasks.made)
         if made:
             # what is nested in this function shares its locals, and is to end with it
