@@ -22,7 +22,8 @@ def revision():
 There is no fix: how long a child may take is for the project to say.
 
 ## Known limits
-A process that was told to end, or asked whether it has, is waited for once more in peace. The bound of an asynchronous
+A process that was told to end, or asked whether it has, is waited for once more in peace; so is a program that is asked
+for its version, or for what it knows of this machine. The bound of an asynchronous
 wait may be a scope around it.
 """
 
@@ -33,7 +34,13 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Kind
 from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.contexts.forwarding import speaks_at
-from cancelcheck.link.threads.blocking import was_asked_before, was_ended_before, was_waited_for_before
+from cancelcheck.link.threads.blocking import (
+    asks_machine,
+    is_brief_program,
+    was_asked_before,
+    was_ended_before,
+    was_waited_for_before,
+)
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.model.finding import Finding
@@ -72,6 +79,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
 
 
 def _is_over(call: CallSite) -> bool:
+    if is_brief_program(call) or asks_machine(call):
+        return True
     return was_ended_before(call) or was_asked_before(call) or was_waited_for_before(call)
 
 

@@ -10,7 +10,7 @@ from cancelcheck.catalog.words import PROBES
 from cancelcheck.link.loops.polling import is_poll, not_yet_handler
 from cancelcheck.link.timeouts.waits import asks_nobody
 from cancelcheck.link.values import Value, ValueKind, evaluate
-from cancelcheck.model.facts import Attr, Await, Call, Const, Name, StoreAttr, Yield
+from cancelcheck.model.facts import Assign, Attr, Await, Call, Const, Name, StoreAttr, Yield
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -65,7 +65,7 @@ def hold_of(call: CallSite) -> Hold | None:
             return _of_socket(call)
         case schema.Kind.THREAD if _awaits_before(call) or _is_own_future(call):
             return Hold.SHORT  # it is told of the end before it waits for it, or sets that itself
-        case schema.Kind.SUBPROCESS if was_ended_before(call) or _is_brief_program(call):
+        case schema.Kind.SUBPROCESS if was_ended_before(call) or is_brief_program(call):
             return Hold.SHORT
     return Hold.LONG
 
@@ -233,7 +233,7 @@ _BRIEF = frozenset({"--version", "-version", "--help", "taskkill"})
 """Arguments of programs that answer, or do what they are told, and end."""
 
 
-def _is_brief_program(call: CallSite) -> bool:
+def is_brief_program(call: CallSite) -> bool:
     """Whether a program is started that ends at once: it is asked for its version, or ends another."""
     first = call.positional[0] if call.positional else -1
     view, at = (call.fn.variable_at(first) if first >= 0 else None) or (call.fn, first)
@@ -278,9 +278,27 @@ def was_told_before(call: CallSite) -> bool:
         return False
     if any(earlier.member == "set" and not earlier.node.args for earlier in fn.calls if earlier.index < call.index):
         return True
+    if any(isinstance(node, Assign) and node.value >= 0 and _is_flag(fn, node) for node in fn.nodes[: call.index]):
+        return True
     return bool(place) and any(
         isinstance(node, StoreAttr) and fn.key(node.value) == place for node in fn.nodes[: call.index]
     )
+
+
+def _is_flag(fn: FunctionView, node: Assign) -> bool:
+    """Whether an assignment sets an attribute of the object to true or false: its thread looks at that."""
+    value = fn.nodes[node.value]
+    return (
+        isinstance(value, Const)
+        and value.kind == "bool"
+        and any(isinstance(fn.nodes[at], StoreAttr) for at in node.targets)
+    )
+
+
+def is_there_to_wait(call: CallSite) -> bool:
+    """Whether a function is there to wait: it joins as it is called (`join`), or is the program's main part (`run`,
+    `main`). How long is for those who call it to say."""
+    return call.fn.name in ("run", "main") or call.fn.name == call.member == "join"
 
 
 def is_of_acquirer(call: CallSite) -> bool:
@@ -393,6 +411,12 @@ def waits_for_thread(call: CallSite) -> bool:
     """Whether a call waits for another thread or process of this program, not for anything outside."""
     api = call.fn.module.project.catalog.api(call.target)
     return api is not None and api.kind is schema.Kind.THREAD
+
+
+def asks_disk(call: CallSite) -> bool:
+    """Whether a call waits for a disk of this machine only."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and (api.kind in _SHORT_KINDS or api.local)
 
 
 def asks_resolver(call: CallSite) -> bool:
