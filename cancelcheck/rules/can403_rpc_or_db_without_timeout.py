@@ -28,8 +28,9 @@ A client is reported once, where it is made, when the library takes the bound th
 takes it. Connections without a bound are reported by default, those to this very machine (`localhost`) and commands
 without one with `--strict` (where a command takes no timeout of its own, the first one of a function or class: the
 bound belongs to the connection), and so are remote calls that answer with a stream, which may stay open by design. A
-bound in a URL that is no literal is trusted. Where a library's default changed, that of the release counts that the
-project asks for, else of the newest.
+bound in a URL that is no literal is trusted; where another library connects, which the scheme of a literal URL says,
+that one's default counts. Where a library's default changed, that of the release counts that the project asks for, else
+of the newest.
 """
 
 from __future__ import annotations
