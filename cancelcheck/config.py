@@ -170,6 +170,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     since: Annotated[
         str | None, About("only what stands on lines changed since this revision, by the merge base", _COMMAND, "REV")
     ] = None
+    facts: Annotated[
+        str | None,
+        About("take the facts of files from this folder, where `cancelcheck facts` has put them", _COMMAND, "FOLDER"),
+    ] = None
     shard: Annotated[
         str | None,
         About(

@@ -11,12 +11,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from cancelcheck.cli.again import Again
 from cancelcheck.cli.statuses import CLEAN, FAILED, FINDINGS, INTERRUPTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
+
+    from cancelcheck.cli.again import Again
 
 
 def main(args: Sequence[str] | None = None, again: Again | None = None) -> int:
@@ -35,12 +36,7 @@ def main(args: Sequence[str] | None = None, again: Again | None = None) -> int:
         error.show()
         return FAILED
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EINVAL):
-            return _defect(error)
-        # the reader has gone; what is still buffered must not fail again when the process ends
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINDINGS
+        return _unheard(error)
     except Exception as error:
         return _defect(error)
     return status if isinstance(status, int) else CLEAN
@@ -50,10 +46,14 @@ def run() -> NoReturn:
     """The process's whole work. It ends at once: to take apart all that is known of a large tree takes as long as a
     twelfth of the run."""
     try:
+        from cancelcheck.cli.again import Again
+
         again = Again(sys.argv[1:])
         status = again.told()
         if status is None:
             status = main(again=again)
+    except OSError as error:
+        status = _unheard(error)
     except KeyboardInterrupt:
         # before click looks for it, or behind it
         status = INTERRUPTED
@@ -64,6 +64,16 @@ def run() -> NoReturn:
         # nobody reads it any more
         status = status or FINDINGS
     os._exit(status)
+
+
+def _unheard(error: OSError) -> int:
+    """What comes of an error of the system's: most likely, nobody reads any more what is told."""
+    if error.errno not in (errno.EPIPE, errno.EINVAL):
+        return _defect(error)
+    # what is still buffered must not fail again when the process ends
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FINDINGS
 
 
 def _defect(error: Exception) -> int:

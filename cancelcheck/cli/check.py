@@ -315,13 +315,41 @@ def _since(run: RunOptions, paths: tuple[str, ...]) -> Since:
 
 
 def open_store(run: RunOptions, finder: SettingsFinder) -> Store | None:
-    """Where what is known of files is kept; None where nothing is to be."""
-    if run.no_cache:
-        return None
+    """Where what is known of files is kept; None where nothing is to be. What is given of it beforehand is in it."""
     from cancelcheck.engine.store import FOLDER, Store
 
-    # the folder that was asked for may be a link; the one in a project may not
-    return Store(Path(os.path.realpath(run.cache_dir)) if run.cache_dir else finder.project_folder() / FOLDER)
+    if not run.no_cache:
+        # the folder that was asked for may be a link; the one in a project may not
+        store = Store(Path(os.path.realpath(run.cache_dir)) if run.cache_dir else finder.project_folder() / FOLDER)
+    elif run.facts is not None:
+        from tempfile import TemporaryDirectory
+
+        folder = TemporaryDirectory(prefix="cancelcheck-", ignore_cleanup_errors=True)
+        store = Store(click.get_current_context().with_resource(folder))
+    else:
+        return None
+    if run.facts is not None:
+        _take_facts(Path(run.facts), store)
+    return store
+
+
+def _take_facts(folder: Path, store: Store) -> None:
+    """Take in what `cancelcheck facts` has written. What is of another version, or of another text, nobody asks for."""
+    from cancelcheck.cli.facts import SUFFIX
+    from cancelcheck.engine.recall import FactStore
+
+    facts = FactStore(store)
+    if not folder.is_dir():
+        raise click.ClickException(f"--facts: {folder} is no folder")
+    for file in sorted(folder.rglob(f"*{SUFFIX}")):
+        try:
+            data = file.read_bytes()
+        except OSError as problem:
+            raise click.ClickException(f"--facts: {file}: {problem.strerror or problem}") from None
+        # a file that cannot be read has none
+        if data and not facts.take(data):
+            raise click.ClickException(f"--facts: {file}: `cancelcheck facts` did not write it, or it is damaged")
+    store.flush()
 
 
 def cores() -> int:

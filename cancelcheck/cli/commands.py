@@ -8,7 +8,7 @@ import click
 
 from cancelcheck import __version__
 
-NAMES = ("check", "budget", "explain", "rules", "config", "init", "merge", "server", "clean")
+NAMES = ("check", "budget", "explain", "rules", "config", "init", "merge", "facts", "server", "clean")
 """Each a module beside this one."""
 
 

@@ -22,7 +22,7 @@ def key_for(run: RunOptions, given: Mapping[str, object], paths: Sequence[str]) 
 
 
 _HOW_IT_IS_SHOWN = (
-    *("cache-dir", "color", "exit-zero", "format", "jobs", "output", "quiet", "show-suppressed", "statistics"),
+    *("cache-dir", "color", "exit-zero", "facts", "format", "jobs", "output", "quiet", "show-suppressed", "statistics"),
     "verbose",
 )
 """Options that say nothing of what is found."""

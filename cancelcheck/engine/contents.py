@@ -9,6 +9,13 @@ from cancelcheck.engine.ground import Ground
 from cancelcheck.engine.store import Store, digest, state_of
 
 
+def digest_of(content: bytes | str) -> bytes:
+    """Stands for what is in a file, or for a text that is in none."""
+    if isinstance(content, bytes):
+        return digest(content, b"")
+    return digest(content.encode("utf-8", "surrogatepass"), b"text")
+
+
 class Contents:
     """The bytes of files, by absolute path; or what was given in their place.
 
@@ -71,8 +78,7 @@ class Contents:
             return known
         content = self._given.get(absolute)
         if content is not None:
-            data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-            return self._digests.setdefault(absolute, digest(data, b"" if isinstance(content, bytes) else b"text"))
+            return self._digests.setdefault(absolute, digest_of(content))
         if self._store is not None:
             try:
                 kept = self._store.digest_of(absolute, state_of(os.stat(absolute)))
@@ -104,7 +110,7 @@ class Contents:
             return files.read(absolute), b""
         before = os.stat(absolute)
         data = files.read(absolute)
-        found = digest(data, b"")
+        found = digest_of(data)
         self._store.put_digest(absolute, before, found)
         self.agree(absolute, found)
         self._fresh.add(absolute)

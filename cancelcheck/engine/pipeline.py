@@ -21,7 +21,7 @@ from cancelcheck.catalog import Catalog, CatalogError
 from cancelcheck.config import ConfigError, LoadedSettings, Settings, SettingsFinder
 from cancelcheck.engine import requirements, watch
 from cancelcheck.engine.aside import Aside
-from cancelcheck.engine.contents import Contents
+from cancelcheck.engine.contents import Contents, digest_of
 from cancelcheck.engine.contracts import Contracts
 from cancelcheck.engine.decode import DecodeError, check_length, decode
 from cancelcheck.engine.discover import InputFile, discover, excluded
@@ -29,7 +29,7 @@ from cancelcheck.engine.ground import Changed, Graph, Ground, Node
 from cancelcheck.engine.lowering import ParseError, lower_module
 from cancelcheck.engine.modules import Modules
 from cancelcheck.engine.patterns import Patterns
-from cancelcheck.engine.recall import Asked, AskingProject, FactStore, Recall, Seen
+from cancelcheck.engine.recall import Asked, AskingProject, FactStore, Recall, Seen, file_of_facts
 from cancelcheck.engine.report import By, Report, RunError, Suppressed
 from cancelcheck.engine.select import Selection, codes_of
 from cancelcheck.engine.store import Store, digest
@@ -502,6 +502,23 @@ class Engine:
                 self._lower(source, file.absolute)
         except (OSError, DecodeError):
             return
+
+    def file_of_facts(self, file: InputFile) -> bytes:
+        """The facts of a file as a file of their own, which `FactStore.take` takes in. Raises `OSError`, `DecodeError`
+        where it is not even read, and `ConfigError`."""
+        source = self._source_of(file)
+        facts: ModuleFacts | ParseError
+        try:
+            check_length(source.text)
+            facts = self._in_time(file.absolute, lambda: lower_module(source))
+        except ParseError as error:
+            facts = error
+        return file_of_facts(source, digest_of(self.contents.read(file.absolute)), facts)
+
+    def _source_of(self, file: InputFile) -> SourceFile:
+        if file.absolute not in self._shown:
+            self._name(file.absolute, file.path)
+        return self._source(file.absolute, self._text(file.absolute))
 
     def check_contracts(self, paths: Sequence[str]) -> list[Finding]:
         """The operations, of contracts under the given paths, that no function of their project serves. For this all

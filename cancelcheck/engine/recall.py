@@ -40,6 +40,9 @@ _LEVEL = 1
 _LARGEST = 512 * 1024 * 1024
 """Bytes of a file's facts. The largest file that is looked at has a fifth of that."""
 
+_FILE = b"cancelcheck facts 1\n"
+"""How a file of facts begins."""
+
 _ENCODER = msgspec.msgpack.Encoder()
 _FACTS = msgspec.msgpack.Decoder(ModuleFacts)
 _FINDINGS = msgspec.msgpack.Decoder(tuple[Finding, ...])
@@ -119,7 +122,7 @@ class FactStore:
 
     def get(self, source: SourceFile, content: bytes) -> ModuleFacts | None:
         """The facts of a file. Raises `ParseError` where that is what is known of it."""
-        data = self.store.get(Kind.FACTS, self._key(source, content))
+        data = self.store.get(Kind.FACTS, _key_of(source, content))
         if data is None:
             return None
         try:
@@ -132,19 +135,26 @@ class FactStore:
 
     def put(self, source: SourceFile, content: bytes, facts: ModuleFacts | ParseError) -> None:
         """Keep what came of lowering a file."""
-        try:
-            if isinstance(facts, ParseError):
-                data = b"e" + _ENCODER.encode((facts.line, facts.reason))
-            else:
-                data = b"f" + packed(facts)
-        except UnicodeEncodeError:
-            # half a character in a text: `"\\ud800"`
-            return
-        self.store.put(Kind.FACTS, self._key(source, content), data)
+        data = _written(facts)
+        if data:
+            self._put(_key_of(source, content), data)
+
+    def _put(self, key: bytes, data: bytes) -> None:
+        self.store.put(Kind.FACTS, key, data if data[:1] == b"e" else data[:1] + zlib.compress(data[1:], _LEVEL))
+
+    def take(self, data: bytes) -> bool:
+        """Keep what stands in a file of facts (`file_of_facts`); whether it is one."""
+        head, key, body = data[: len(_FILE)], data[len(_FILE) : len(_FILE) + _DEEP], data[len(_FILE) + _DEEP :]
+        if head != _FILE or len(body) <= _DEEP or body[:1] not in (b"e", b"f"):
+            return False
+        if digest(key, body[:-_DEEP]) != body[-_DEEP:]:
+            return False
+        self._put(key, body[:-_DEEP])
+        return True
 
     def has(self, source: SourceFile, content: bytes) -> bool:
         """Whether there is anything under the file's key."""
-        return self.store.get(Kind.FACTS, self._key(source, content)) is not None
+        return self.store.get(Kind.FACTS, _key_of(source, content)) is not None
 
     def code(self, content: bytes, text: Callable[[], str | None]) -> bytes:
         """Stands for a file's code, by the digest of its content; `text` reads it where that is not known yet, and has
@@ -157,11 +167,30 @@ class FactStore:
             self.store.put(Kind.CODE, key, known)
         return known
 
-    def _key(self, source: SourceFile, content: bytes) -> bytes:
-        # the path is not in it: the same file elsewhere has the same facts
-        return digest(
-            versions.lowering(), source.module.encode("utf-8", "surrogatepass"), _flag(source.is_package), content
-        )
+
+def file_of_facts(source: SourceFile, content: bytes, facts: ModuleFacts | ParseError) -> bytes:
+    """What came of lowering a file, as a file of its own: the same bytes for the same text under the same module's
+    name, wherever it lies."""
+    key, body = _key_of(source, content), _written(facts)
+    return _FILE + key + body + digest(key, body)
+
+
+def _key_of(source: SourceFile, content: bytes) -> bytes:
+    # the path is not in it: the same file elsewhere has the same facts
+    return digest(
+        versions.lowering(), source.module.encode("utf-8", "surrogatepass"), _flag(source.is_package), content
+    )
+
+
+def _written(facts: ModuleFacts | ParseError) -> bytes:
+    """Empty where it cannot be."""
+    try:
+        if isinstance(facts, ParseError):
+            return b"e" + _ENCODER.encode((facts.line, facts.reason))
+        return b"f" + _ENCODER.encode(facts)
+    except UnicodeEncodeError:
+        # half a character in a text: `"\\ud800"`
+        return b""
 
 
 class _Kept(NamedTuple):

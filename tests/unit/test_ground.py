@@ -376,7 +376,7 @@ def test_such_a_run_loads_neither_rules_nor_parser(tree: Tree) -> None:
         "'cancelcheck.link', 'cancelcheck.lower', 'cancelcheck.engine.pipeline'))] or status)"
     )
     again = (
-        "import sys; from cancelcheck.cli import Again; status = Again(sys.argv[1:]).told();"
+        "import sys; from cancelcheck.cli.again import Again; status = Again(sys.argv[1:]).told();"
         "sys.exit(sorted({'click', 'msgspec', 'typing', 'pathlib', 'enum', 'inspect', 'json', 'cancelcheck.config'} "
         "& set(sys.modules)) or status)"
     )
