@@ -244,7 +244,7 @@ def _holds_resource(call: CallSite) -> bool:
     )
 
 
-_BY_HAND = Stops(frozenset({"aclose", "close", "disconnect", "shutdown", "stop", "terminate"}))
+_BY_HAND = Stops(frozenset({"abort", "aclose", "close", "disconnect", "shutdown", "stop", "terminate"}))
 """What gives something back, where nothing is known of it."""
 
 
