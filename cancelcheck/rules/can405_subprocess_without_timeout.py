@@ -36,7 +36,7 @@ from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.threads.blocking import (
     asks_machine,
-    is_brief_program,
+    asks_version,
     was_asked_before,
     was_ended_before,
     was_waited_for_before,
@@ -79,7 +79,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
 
 
 def _is_over(call: CallSite) -> bool:
-    if is_brief_program(call) or asks_machine(call):
+    if asks_version(call) or asks_machine(call):
         return True
     return was_ended_before(call) or was_asked_before(call) or was_waited_for_before(call)
 

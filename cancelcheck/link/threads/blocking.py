@@ -65,7 +65,7 @@ def hold_of(call: CallSite) -> Hold | None:
             return _of_socket(call)
         case schema.Kind.THREAD if _awaits_before(call) or _is_own_future(call):
             return Hold.SHORT  # it is told of the end before it waits for it, or sets that itself
-        case schema.Kind.SUBPROCESS if was_ended_before(call) or is_brief_program(call):
+        case schema.Kind.SUBPROCESS if was_ended_before(call) or _is_brief_program(call):
             return Hold.SHORT
     return Hold.LONG
 
@@ -233,7 +233,7 @@ _BRIEF = frozenset({"--version", "-version", "--help", "taskkill"})
 """Arguments of programs that answer, or do what they are told, and end."""
 
 
-def is_brief_program(call: CallSite) -> bool:
+def _is_brief_program(call: CallSite) -> bool:
     """Whether a program is started that ends at once: it is asked for its version, or ends another."""
     first = call.positional[0] if call.positional else -1
     view, at = (call.fn.variable_at(first) if first >= 0 else None) or (call.fn, first)
@@ -245,15 +245,26 @@ def is_brief_program(call: CallSite) -> bool:
 def asks_machine(call: CallSite) -> bool:
     """Whether a program is started that tells of this machine, with nothing in its command line that was made up here:
     `nvidia-smi`, `ip neigh show`."""
+    words = _words(call)
+    return bool(words) and words[0].partition(" ")[0] in PROBES
+
+
+def asks_version(call: CallSite) -> bool:
+    """The same of a program that is asked for its version or its help, and known by name."""
+    return not _BRIEF.isdisjoint(_words(call))
+
+
+def _words(call: CallSite) -> list[str]:
+    """The words of the command line of a program that a call starts; none where one is not written there."""
     api = call.fn.module.project.catalog.api(call.target)
     if api is None or api.kind is not schema.Kind.SUBPROCESS or not call.positional:
-        return False
+        return []
     fn, first = call.fn, call.positional[0]
     view, at = fn.variable_at(first) or (fn, first)
     parts = [view.nodes[index] for index in sorted(view.operands_within(at))]
-    words = [part.value for part in parts if isinstance(part, Const) and isinstance(part.value, str)]
-    made_up = any(isinstance(part, (Name, Attr, Call)) for part in parts)
-    return bool(words) and not made_up and words[0].partition(" ")[0] in PROBES
+    if any(isinstance(part, (Name, Attr, Call)) for part in parts):
+        return []
+    return [part.value for part in parts if isinstance(part, Const) and isinstance(part.value, str)]
 
 
 _ENDS = frozenset({"kill", "terminate", "send_signal"})
