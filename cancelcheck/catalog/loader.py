@@ -171,6 +171,8 @@ class Catalog:
         """A call that takes a soft limit and a hard one."""
         self.client = _Answers(self._client).__getitem__
         """A type whose constructor can bound its calls."""
+        self.generated = _Answers(self._generated_by).__getitem__
+        """The clients of a class that a compiler has written."""
         self.thread = _Answers(self._thread).__getitem__
         """A type whose instances are threads; also where it inherits from one."""
         for entry in entries:
@@ -410,8 +412,7 @@ class Catalog:
         """Whether a call of it gives its first argument with some arguments set."""
         return self._get("partial", name) is not None
 
-    def generated(self, name: str) -> schema.Generated | None:
-        """The clients of a class that a compiler has written."""
+    def _generated_by(self, name: str) -> schema.Generated | None:
         if self._generated is None:
             self._generated = [(re.compile(entry.pattern), entry) for entry in self.read("grpc").generated]
         return next((entry for pattern, entry in self._generated if pattern.search(name)), None)

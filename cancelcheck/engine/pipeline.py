@@ -69,8 +69,9 @@ _FEW = 8
 UNSERVED = "CAN509"
 """The rule that reports operations of a contract that nothing serves."""
 
-MAX_WEIGHT = 4_000_000
-"""Characters of text whose facts, and what was found out about them, are held at once: some 250 MB."""
+MAX_WEIGHT = 6_000_000
+"""Characters of text whose facts, and what was found out about them, are held at once: some 300 MB. Each time that they
+are dropped, what many modules import is linked anew."""
 
 _T = TypeVar("_T")
 

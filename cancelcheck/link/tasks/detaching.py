@@ -120,7 +120,7 @@ def loops_within(view: FunctionView) -> list[Chain]:
     of the project: the chains that lead there."""
     if not view.is_async or view.facts.kind is not FunctionKind.DEF:
         return []
-    chains = (chain_of(call, "runs-a-loop", _runs_loop, surely=True) for call in view.calls)
+    chains = (chain_of(call, "runs-a-loop", _runs_loop, surely=True) for call in view.known_calls)
     return [chain for chain in chains if chain and not is_conditional(chain[0]) and _cannot_be_passed(chain)]
 
 

@@ -54,13 +54,12 @@ class Tasks(NamedTuple):
 def abandoned(view: FunctionView) -> Iterator[Left]:
     """The waits that come back early, whose tasks this function has made and never looks after again. Not in what a
     runner is given, which cancels whatever is left, nor in a test, with which they are over."""
-    over_with_it = is_program(view) or view.module.is_test
     for call, waiter in _waits(view):
         if waiter.many or not comes_back_early(call, waiter):
             continue
         work = _work_of(call)
         tasks = _tasks(view, call, waiter, work)
-        if tasks is None or (over_with_it and work is schema.Work.COROUTINE):
+        if tasks is None or (work is schema.Work.COROUTINE and (view.module.is_test or is_program(view))):
             continue
         # one that gives each in turn as it is done raises when the time is up, and tells of no rest
         pending = _pending(view, call) if waiter.pair else "" if call.use.kind == "iterated" else None
