@@ -37,11 +37,10 @@ There is no fix: whether the thread may die with the program (`daemon=True`) or 
 ## Known limits
 Only a target that is resolved is looked at, and functions of the project that it calls. A loop that reads from
 something which another thread can close (a socket, a pipe, a queue) and lets the error through is taken to be ended
-so. Who looks at a stop signal is told by names. A script whose own body goes on for ever as well is meant to, and so
-may be one that starts its threads there, or in its `main`, and has nothing else to do: that is told with `--strict`
-only, as is a timer, which ends by itself. In tests nothing is. A thread is taken to be a daemon where the function
-that makes it, or its class, sets any `daemon` attribute. One that only what runs at the program's end tells to end
-(`atexit`, the `close` of a logging handler) is never told: the program waits for it before that.
+so. Who looks at a stop signal is told by names. A script whose own body goes on for ever as well is meant to. A thread
+is taken to be a daemon where the function that makes it, or its class, sets any `daemon` attribute. One that only what
+runs at the program's end tells to end (`atexit`, the `close` of a logging handler) is never told: the program waits for
+it before that.
 """
 
 from __future__ import annotations
@@ -49,15 +48,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.threads.threads import defined, is_program, unstoppable_threads
+from cancelcheck.link.threads.threads import defined, unstoppable_threads
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each thread that is made and that nothing in sight ends."""
-    if fn.module.is_test:
-        return
     for thread in unstoppable_threads(fn):
         if thread.told is not None:
             yield ctx.report(
@@ -79,7 +76,6 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 f"nobody cancels the timer of `{thread.work}`: it fires whatever has ended by then, "
                 "and keeps the program waiting for it",
                 help="Keep the timer and cancel it when its owner ends, or make it a daemon.",
-                strict=True,
             )
             continue
         yield ctx.report(
@@ -92,7 +88,6 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *(ctx.step(call.fn, call.index, f"it calls `{call.text}`") for call in thread.stay.calls),
                 ctx.step(thread.stay.view, thread.stay.node, "and loops here without a way out"),
             ),
-            strict=is_program(fn),
         )
 
 
@@ -100,7 +95,7 @@ RULE = Rule(
     code="CAN113",
     name="unstoppable-thread",
     family=Family.LOST_CANCEL,
-    default=Default.ON,
+    default=Default.STRICT,
     since="0.1",
     doc=__doc__,
     check=check,

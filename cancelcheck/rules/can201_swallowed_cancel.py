@@ -49,16 +49,12 @@ it, so that what it does is not done after a cancellation. Where it returns or j
 A handler that names the cancellation may be meant. By default it is reported where it takes it for one failure among
 others, where a loop goes round again or other work follows (also behind a call of the function in this module), where
 a caller in this module keeps or hands on what is then returned, inside a timeout or a task group of the function, and
-under trio and anyio, whose scopes count on each cancellation to come out. With `--strict` only: where a public
-function ends with nothing but cleanup, so that callers elsewhere may go on without knowing; where what was awaited is a
-task or future that others may cancel, or shielded, and a loop asks for the next one, or a timeout stands around it.
-
-Left alone is what does no harm that can be seen: a task's root, where the task is over either way (a function that
-loops until it is cancelled, and that its own module does not await, is taken for one, and so are one that is private,
-nested or decorated and that nobody in sight goes on behind); a wait for tasks or futures that others may cancel, or
-for the event that tells to stop; cleanup; a handler that raises on another way, leaves by several, sets a flag that
-decides, or notes on an object that it came to this; work that a caller handed in. The join idiom is told by the place
-that is cancelled and awaited; a task that a helper cancels is not seen unless the helper's name says so.
+under trio and anyio, whose scopes count on each cancellation to come out. With `--strict` only: where the function
+ends with nothing but cleanup; where the handler raises on another way, or sets a flag; where what was awaited is a
+task or future that others may cancel, or shielded, or an event that tells to stop. At a task's root only a loop that
+goes on counts; a function that loops until it is cancelled, and that its own module does not await, is taken for one.
+The join idiom is told by the place that is cancelled and awaited; a task that a helper cancels is not seen unless the
+helper's name says so.
 """
 
 from __future__ import annotations
@@ -70,7 +66,7 @@ from cancelcheck.link.paths.exceptions import Handler, handlers
 from cancelcheck.link.paths.flow import Escape
 from cancelcheck.link.promises.silence import ends_quietly
 from cancelcheck.link.promises.sla import promise_of
-from cancelcheck.link.swallowing.cancellation import Weight, eating_escapes, weight
+from cancelcheck.link.swallowing.cancellation import eating_escapes, is_quiet_root, may_be_meant
 from cancelcheck.link.swallowing.catching import points_reaching
 from cancelcheck.link.swallowing.mending import let_through, raised_at_end
 from cancelcheck.model.edit import Fix, Safety
@@ -97,10 +93,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             "continue": "goes round again",
         }[escape.kind]
         at = points[0]
-        found = weight(fn, handler, points, lost)
-        if found is Weight.MEANT:
-            continue
-        strict = found is Weight.ASKED
+        strict = is_quiet_root(fn, handler) or may_be_meant(fn, handler, points, lost)
         if strict and promise_of(fn) is not None and ends_quietly(fn, handler):
             continue  # that nobody hears of it is told
         yield ctx.report(

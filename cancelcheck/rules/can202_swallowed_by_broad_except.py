@@ -33,13 +33,11 @@ the same `try` catches `Exception` already, or where this one asks what it has c
 ## Known limits
 A handler that hands the exception on as a value (`future.set_exception(exc)`, a queue, an attribute) is left alone.
 `isinstance` checks are followed; a handler that raises and looks at the exception in any other way is left alone, and
-so is one that asks for the cancellation and for something else beside. So are, unless a loop goes round again, waits
-for tasks that others may cancel, shields, and cleanup: what is to end ends. At a task's root `BaseException` is taken
-to be meant, where the task is over after it; a bare `except:` is not. A test is a root: its runner runs it.
-`BaseExceptionGroup` counts in a file that imports trio or anyio.
-
-With `--strict` also in threads: in a loop without a bound, around something that waits for long. There an interrupt
-comes in, which is to end the loop; around what only computes none does.
+so is one that asks for the cancellation and for something else beside. With `--strict` only: around waits for tasks
+that others may cancel, around shields and cleanup, unless a loop goes round again; and `BaseException` at a task's
+root, where the task is over after it and who writes it may know what else it takes, as is a bare `except:` there in a
+test. A test is a root: its runner runs it. `BaseExceptionGroup` counts in a file that imports trio or anyio. With
+`--strict` also in threads: in a loop that goes on.
 """
 
 from __future__ import annotations
@@ -53,7 +51,6 @@ from cancelcheck.link.paths.exceptions import (
     exception_types,
     handlers,
     handlers_of,
-    protected,
 )
 from cancelcheck.link.swallowing.cancellation import (
     eating_escapes,
@@ -63,7 +60,6 @@ from cancelcheck.link.swallowing.cancellation import (
     may_be_join,
 )
 from cancelcheck.link.swallowing.catching import points_reaching
-from cancelcheck.link.threads.blocking import waits_within
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -76,7 +72,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             continue
         caught = fn.text(handler.node)
         if not fn.is_async:
-            if goes_round(fn, handler) and waits_within(fn, protected(fn, handler.statement)):
+            if goes_round(fn, handler):
                 yield ctx.report(
                     fn,
                     handler.node,
@@ -89,9 +85,6 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         points = points_reaching(fn, handler)
         if not eating_escapes(fn, handler, points) or cancels_with_errors(ctx.module):
             continue
-        at_root = is_quiet_root(fn, handler)
-        if (at_root and not is_unthinking(fn, handler)) or may_be_join(fn, handler, points):
-            continue
         yield ctx.report(
             fn,
             handler.node,
@@ -102,11 +95,15 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, handler.node, "the cancellation is caught with everything else"),
             ),
             fix=_fix(fn, handler, ctx),
-            strict=at_root and fn.module.is_test,
+            strict=may_be_join(fn, handler, points) or (is_quiet_root(fn, handler) and _may_be_meant(fn, handler)),
         )
 
 
 _NARROWER = {"builtins.BaseException": "Exception", "builtins.BaseExceptionGroup": "ExceptionGroup"}
+
+
+def _may_be_meant(fn: FunctionView, handler: Handler) -> bool:
+    return fn.module.is_test or not is_unthinking(fn, handler)
 
 
 def _fix(fn: FunctionView, handler: Handler, ctx: Context) -> Fix | None:

@@ -28,10 +28,10 @@ async def stop(task):
 There is no fix: what was to be ignored is for the author to say.
 
 ## Known limits
-Left alone is a `suppress` at a task's root, in a `finally`, around cleanup, and around waits for tasks or futures that
-others may cancel or for something shielded: what is to end ends, or is waited for until it has. So is an exit that
-hands the exception on as a value (`self.state.set_exception(exc)`): whoever takes it decides. An `__exit__` is looked
-at only where its class also has an `__aexit__`, or this module enters it in an async function.
+With `--strict` only: at a task's root, in a `finally`, around cleanup, around waits for tasks or futures that others
+may cancel or for something shielded, and in an exit that hands the exception on as a value
+(`self.state.set_exception(exc)`). An `__exit__` is looked at only where its class also has an `__aexit__`, or this
+module enters it in an async function.
 """
 
 from __future__ import annotations
@@ -61,12 +61,13 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         yield from _suppressed(fn, ctx)
     if fn.name in ("__aexit__", "__exit__") and fn.owner is not None:
         index = swallowing_return(fn)
-        if index >= 0 and not exit_hands_on(fn):
+        if index >= 0:
             yield ctx.report(
                 fn,
                 index,
                 f"`{fn.owner.name}.{fn.name}` returns true for a cancellation: one in its `with` block is swallowed",
                 help="Return true only for the exceptions that it has dealt with.",
+                strict=exit_hands_on(fn),
             )
 
 
@@ -88,8 +89,6 @@ def _suppressed(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if is_raised_anyway(fn, region.parent) or (joinable and joins_own_cancel(fn, points)):
             continue
         in_cleanup = innermost(fn, enter.context, RegionKind.FINALLY) >= 0 or gives_back(fn, points)
-        if in_cleanup or is_root_region(fn, index) or (joinable and waits_for_others(fn, points)):
-            continue
         yield ctx.report(
             fn,
             enter.context,
@@ -99,6 +98,7 @@ def _suppressed(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, points[0], f"`{fn.text(points[0])}` can be cancelled"),
                 ctx.step(fn, enter.context, "the cancellation is suppressed"),
             ),
+            strict=in_cleanup or is_root_region(fn, index) or (joinable and waits_for_others(fn, points)),
         )
 
 

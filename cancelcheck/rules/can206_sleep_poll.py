@@ -31,10 +31,7 @@ class Player:
 There is no fix: the other side has to tell of the change.
 
 ## Known limits
-By default only where nothing is lost by a wait: a queue is asked in a form that does not wait, and the turn does
-nothing else, so that its own `get` or `put` does the same; and a coroutine that goes round without any pause
-(`sleep(0)`) for as long as it takes, and burns a core meanwhile. A few such turns, to let the event loop settle, are
-left alone.
+A few turns without a pause (`sleep(0)`), to let the event loop settle, are left alone.
 
 What only another program or another machine changes (a file, a job's status) has to be polled: a loop that calls
 something to find out is left alone unless the call is known to read a state of this process. A sleep that grows or is
@@ -68,7 +65,6 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, found.watched, f"`{fn.text(found.watched)}` has not changed yet"),
                 ctx.step(fn, found.sleep.index, "the loop sleeps and looks again"),
             ),
-            strict=not found.certain,
         )
 
 
@@ -76,7 +72,7 @@ RULE = Rule(
     code="CAN206",
     name="sleep-poll",
     family=Family.SWALLOWED_CANCEL,
-    default=Default.ON,
+    default=Default.STRICT,
     since="0.1",
     doc=__doc__,
     check=check,

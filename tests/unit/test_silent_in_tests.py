@@ -25,26 +25,6 @@ def wait(server):
         time.sleep(0.1)
 """
 
-SPIN = """
-import asyncio
-
-async def wait(server):
-    while not server.started:
-        await asyncio.sleep(0)
-"""
-
-THREAD = """
-import threading
-import time
-
-def beat():
-    while True:
-        time.sleep(5)
-
-def start():
-    threading.Thread(target=beat).start()
-"""
-
 LOCK = """
 def work(lock, ledger):
     lock.acquire()
@@ -112,8 +92,6 @@ def reported(folder: Path, name: str, code: str, text: str) -> list[bool]:
     [
         ("CAN107", CLEANUP, 1, []),
         ("CAN206", POLL, 1, []),
-        ("CAN206", SPIN, 1, []),
-        ("CAN113", THREAD, 1, []),
         ("CAN106", LOCK, 1, []),
         ("CAN102", TASK, 1, []),
         ("CAN105", SESSION, 1, []),
@@ -125,11 +103,3 @@ def reported(folder: Path, name: str, code: str, text: str) -> list[bool]:
 def test_of_a_test(tmp_path: Path, code: str, text: str, elsewhere: int, in_a_test: list[bool]) -> None:
     assert len(reported(tmp_path, "app.py", code, text)) == elsewhere
     assert reported(tmp_path, "test_app.py", code, text) == in_a_test
-
-
-def test_of_what_a_library_has_for_tests(tmp_path: Path) -> None:
-    assert reported(tmp_path, "client.py", "CAN206", SPIN) == [False]
-    for part in ("app", "app/testing"):
-        (tmp_path / part).mkdir()
-        (tmp_path / part / "__init__.py").touch()
-    assert reported(tmp_path, "app/testing/client.py", "CAN206", SPIN) == [True]

@@ -9,7 +9,6 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.loops.polling import busy_poll, is_poll, polling_turn, polls_by_loop
 from cancelcheck.link.paths.exceptions import is_cancellation_point
 from cancelcheck.link.paths.flow import branch_of, clauses, turn, turning_blocks
-from cancelcheck.link.paths.scopes import scopes_around
 from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import (
     Attr,
@@ -37,14 +36,12 @@ if TYPE_CHECKING:
 
 
 class SleepPoll(NamedTuple):
-    """A loop, what it looks at (a node), and the sleep; `is_spin`: it sleeps for no time at all. `certain`: nothing is
-    lost by a wait in its place."""
+    """A loop, what it looks at (a node), and the sleep; `is_spin`: it sleeps for no time at all."""
 
     loop: int
     watched: int
     sleep: CallSite
     is_spin: bool
-    certain: bool
 
 
 def sleep_polls(view: FunctionView) -> Iterator[SleepPoll]:
@@ -59,46 +56,14 @@ def sleep_polls(view: FunctionView) -> Iterator[SleepPoll]:
         fixed = _FixedSleeps(view, loop, calls)
         if not fixed.nodes:
             continue
-        asked = fixed.not_yet(polls.get(loop, []))
-        found = asked or fixed.whole() or fixed.idle()
+        found = fixed.not_yet(polls.get(loop, [])) or fixed.whole() or fixed.idle()
         if found is None:
             continue
         watched, sleep = found
         spins = _is_zero(sleep)
-        if isinstance(view.nodes[region.node], Iterate):
-            if not spins:  # a few turns of the event loop, to let it settle, burn nothing
-                yield SleepPoll(loop, watched, sleep, is_spin=False, certain=False)
-            continue
-        certain = _has_own_wait(view, watched) if asked else spins and _spins_for_long(view, loop)
-        yield SleepPoll(loop, watched, sleep, spins, certain)
-
-
-def _has_own_wait(view: FunctionView, index: int) -> bool:
-    """Whether what is asked has a form that waits, of the same kind as the function that asks: `await queue.get()` in
-    a coroutine, `queue.get()` in a thread."""
-    call = view.call_at(index)
-    assert call is not None
-    catalog = view.module.project.catalog
-    waiting = f"{call.target.rpartition('.')[0]}.{call.member.removesuffix('_nowait')}"
-    api = catalog.api(catalog.canonical(waiting))
-    mode = schema.Mode.ASYNC if view.is_async else schema.Mode.SYNC
-    return api is not None and api.mode is mode and api.kind is schema.Kind.QUEUE
-
-
-_FOR_TESTS = "testing"
-"""The package of a library in which it helps to test what uses it."""
-
-
-def _spins_for_long(view: FunctionView, loop: int) -> bool:
-    """Whether a coroutine goes round for as long as it takes: no clock in the loop and no timeout around it bounds
-    that. What helps to test may."""
-    if not view.is_async or _FOR_TESTS in view.module.name.split("."):
-        return False
-    catalog = view.module.project.catalog
-    if any(catalog.clock(call.target) for call in view.calls if view.is_inside(view.region_of(call.index), loop)):
-        return False
-    header = view.regions[loop].node
-    return not any(scope.kind is schema.ScopeKind.TIMEOUT for scope, _ in scopes_around(view, header))
+        if spins and isinstance(view.nodes[region.node], Iterate):
+            continue  # a few turns of the event loop, to let it settle, burn nothing
+        yield SleepPoll(loop, watched, sleep, spins)
 
 
 def _sleeps_by_loop(view: FunctionView) -> dict[int, list[CallSite]]:

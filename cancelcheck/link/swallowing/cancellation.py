@@ -3,7 +3,6 @@ cancellation that is kept and raised later."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import partial
@@ -13,7 +12,6 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.loops.polling import is_stop_signal
 from cancelcheck.link.paths.exceptions import (
     Handler,
-    cancels_when_gone,
     caught_by,
     exception_types,
     handlers_of,
@@ -571,34 +569,6 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
     )
 
 
-class Weight(enum.Enum):
-    """What becomes of a handler that ends a cancellation by name."""
-
-    TOLD = "told"
-    """Its harm is seen."""
-    ASKED = "asked"
-    """It may be meant, and callers that are not seen may go on without knowing."""
-    MEANT = "meant"
-    """It does no harm that could be seen: the task is over, somebody has decided, or another's end was waited for."""
-
-
-def weight(view: FunctionView, handler: Handler, points: list[int], lost: list[Escape]) -> Weight:
-    """What is to be made of a handler that ends a cancellation by name, where it is lost on the ways `lost`."""
-    if is_quiet_root(view, handler):
-        return Weight.MEANT
-    if not may_be_meant(view, handler, points, lost):
-        return Weight.TOLD
-    if _has_decided(view, handler, lost) or _waits_to_be_told(view, points):
-        return Weight.MEANT
-    if waits_for_others(view, points):
-        again = _asks_again(view, handler.node, lost) and not _drains(view, handler.node, points)
-        return Weight.ASKED if again or _scope_counts(view, handler) else Weight.MEANT
-    if not _is_open(view) or cancels_when_gone(view) or gives_back(view, points):
-        return Weight.MEANT
-    noted = _notes_on_object(view, handler) or all(_runs_callable(view, index) for index in points)
-    return Weight.MEANT if noted else Weight.ASKED
-
-
 def _has_decided(view: FunctionView, handler: Handler, lost: list[Escape]) -> bool:
     """Whether a handler says itself how to go on: it raises on another way, leaves by more than one, or sets a flag."""
     return decides_by_state(view, handler) or len({way.kind for way in lost}) > 1 or _sets_flag(view, handler)
@@ -613,59 +583,6 @@ def _waits_to_be_told(view: FunctionView, points: list[int]) -> bool:
         if call is None or call.member != "wait" or call.receiver < 0 or not is_stop_signal(call):
             return False
     return bool(points)
-
-
-def _drains(view: FunctionView, index: int, points: list[int]) -> bool:
-    """Whether the loop around a node goes on until the very task is done that is waited for in it: that has to finish,
-    however often its waiter is cancelled."""
-    loop = innermost(view, index, RegionKind.LOOP)
-    header = view.nodes[view.regions[loop].node] if loop >= 0 else None
-    if not isinstance(header, Test):
-        return False
-    asked = {
-        view.key(call.receiver)
-        for at in view.operands_within(header.value)
-        if (call := view.call_at(at)) is not None and call.member == "done" and call.receiver >= 0
-    } - {""}
-    return bool(asked) and all(any(view.key(at) in asked for at in view.operands_within(point)) for point in points)
-
-
-_KEEPING = frozenset({"abstract", "override", "staticmethod", "classmethod"})
-"""Roles of decorators that leave it to any caller to call a function."""
-
-
-def _is_open(view: FunctionView) -> bool:
-    """Whether anybody may await a function: its name is public, and it stands in a module or a class. What is private
-    and awaited by nobody in sight is started somewhere as a task, in all likelihood; a decorator calls it itself."""
-    name = view.name
-    if name.startswith("_") and not (name.startswith("__") and name.endswith("__")):
-        return False
-    parent = view.parent
-    while parent is not None and parent.facts.kind is FunctionKind.CLASS:
-        parent = parent.parent
-    if parent is not None and parent is not view.module.body:
-        return False
-    catalog = view.module.project.catalog
-    return all(catalog.decorator(decorator) in _KEEPING for decorator, _ in view.decorators)
-
-
-def _notes_on_object(view: FunctionView, handler: Handler) -> bool:
-    """Whether a handler notes on an object that it came to this: whoever has that can see it."""
-    return any(
-        isinstance(node := view.nodes[index], Assign)
-        and node.value >= 0
-        and isinstance(view.nodes[node.value], Const)
-        and any(not isinstance(view.nodes[at], Store) for at in node.targets)
-        for index in view.nodes_in(handler.region)
-    )
-
-
-def _runs_callable(view: FunctionView, index: int) -> bool:
-    """Whether a point awaits what a local callable gives: the work of others, who are called last of all."""
-    node = view.nodes[index]
-    call = view.nodes[node.value] if isinstance(node, Await) else None
-    func = view.nodes[call.func] if isinstance(call, Call) and call.func >= 0 else None
-    return isinstance(func, Name) and view.bindings(func.id).scope is view
 
 
 def _scope_counts(view: FunctionView, handler: Handler) -> bool:
@@ -978,10 +895,9 @@ def delivers_again(view: FunctionView) -> bool:
 
 
 def goes_round(view: FunctionView, handler: Handler) -> bool:
-    """Whether a handler of a synchronous loop takes what ends a program, and lets the loop go on, which has no bound of
-    its own."""
+    """Whether a handler of a synchronous loop takes what ends a program, and lets the loop go on."""
     loop = next((around for around in view.loops_around(handler.node)), -1)
-    if loop < 0 or not _is_in_open_loop(view, handler.node):
+    if loop < 0:
         return False
     for earlier in handlers_of(view, handler.statement):
         if earlier.region == handler.region:
