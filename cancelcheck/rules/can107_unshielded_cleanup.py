@@ -46,11 +46,10 @@ async def serve(conn, registry):
 There is no fix: how long the cleanup may take is for the author to say.
 
 ## Known limits
-The first such `await` of each cleanup is reported that has more behind it to wait for or to undo, which a second
-cancellation skips; under trio and anyio, where the first one raises already, in a `finally` or a handler also one that
-is alone. A call of the project's own functions counts where one of them, three calls deep at most, waits without a
-bound, and it is given no timeout. The join of a task that was cancelled just before is left alone, and so is a handler
-that catches cancellations with everything else. In test files nothing is reported: nobody cancels a test twice.
+The first such `await` of each cleanup is reported. A call of the project's own functions counts where one of them,
+three calls deep at most, waits without a bound. An `__aexit__` counts where it has more to do behind the wait. The join
+of a task that was cancelled just before is left alone, and so is a handler that catches cancellations with everything
+else. In test files nothing is reported: nobody cancels a test twice.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports the first wait of each cleanup that neither a shield nor a timeout is around."""
-    if fn.module.is_test or fn.module.is_harness:
+    if fn.module.is_test:
         return
     for found in unshielded_cleanups(fn):
         entered = "async with " if isinstance(fn.nodes[found.node], Enter) else ""

@@ -19,7 +19,7 @@ from cancelcheck.link.paths.exceptions import (
 )
 from cancelcheck.link.paths.flow import Leak, innermost, meets, never_returns
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scope_of
-from cancelcheck.link.swallowing.cancellation import is_task_root, joins_own_cancel, places, says_only
+from cancelcheck.link.swallowing.cancellation import is_task_root, joins_own_cancel, places
 from cancelcheck.link.swallowing.catching import (
     escapes_of,
     is_for_some_errors,
@@ -549,8 +549,7 @@ def unshielded_cleanups(view: FunctionView) -> Iterator[Unshielded]:
             chain = _exposed(view, index, MAX_CHAIN)
             if chain is None or _is_looked_after(view, index, region):
                 continue
-            # where a cancellation comes back at each wait, this one is never made
-            if (region != 0 and _delivers_again(view)) or _has_more_to_do(view, index, region):
+            if region != 0 or _has_more_to_do(view, index):
                 inside.append(region)
                 yield Unshielded(index, where, chain)
                 break
@@ -589,22 +588,16 @@ def _is_looked_after(view: FunctionView, index: int, region: int) -> bool:
     return False
 
 
-def _has_more_to_do(view: FunctionView, index: int, region: int) -> bool:
-    """Whether a path goes on from a wait to something else in the cleanup that waits or undoes, or, in a `finally` or a
-    handler, does any other thing than to log, and no `finally` makes sure of it."""
+def _has_more_to_do(view: FunctionView, index: int) -> bool:
+    """Whether a path goes on from a wait to something else that waits or undoes, and no `finally` makes sure of it."""
     around = set(view.regions_around(index))
 
     def is_more(at: int) -> bool:
         call = view.call_at(at)
-        if not view.is_inside(view.region_of(at), region):
-            return False
-        does = call is not None and (
-            undoes(call) or (region != 0 and call.use.kind == "dropped" and not says_only(call))
-        )
-        if not does and not may_wait(view, at):
+        if not may_wait(view, at) and (call is None or not undoes(call)):
             return False
         final = innermost(view, at, RegionKind.FINALLY)
-        return final < 0 or final in around or view.regions[final].parent not in around
+        return final < 0 or view.regions[final].parent not in around
 
     return meets(view, index, is_more, lambda at: False) >= 0
 
@@ -645,8 +638,6 @@ def _exposed(view: FunctionView, index: int, depth: int) -> tuple[tuple[Function
     callee = call.callee
     if callee is None or not callee.is_coroutine:
         return ()
-    if _is_given_time(call):
-        return None
     if depth == 0 or callee.facts.is_stub:
         return None
     for at in range(len(callee.nodes)):
@@ -654,13 +645,6 @@ def _exposed(view: FunctionView, index: int, depth: int) -> tuple[tuple[Function
         if chain is not None:
             return ((callee, at), *chain)
     return None
-
-
-def _is_given_time(call: CallSite) -> bool:
-    """Whether a call is given a timeout by name, which is for the function to keep to."""
-    return any(
-        "timeout" in arg.keyword and getattr(call.fn.nodes[arg.value], "kind", "") != "none" for arg in call.node.args
-    )
 
 
 def _is_behind_shield(view: FunctionView, index: int) -> bool:
