@@ -30,8 +30,8 @@ async def serve(work, conn):
 Unsafe: the function now waits for the task's cleanup, however long that takes.
 
 ## Known limits
-By default only where the cancel reaches nobody: a `gather` that the same `try` awaits is over as soon as one of its
-tasks has failed, and cancelling it then leaves the others running. All else is reported with `--strict`.
+A `gather` that the same `try` awaits is over as soon as one of its tasks has failed: cancelling it then reaches nobody,
+and leaves the others running.
 
 Only tasks that the function has made itself, or that are on a private attribute of its instance which no other method
 waits for. A task that runs a mere wait of a library (`queue.get()`, `event.wait()`) has nothing to clean up and is left
@@ -79,7 +79,6 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 *(ctx.step(fn, at, note) for at, note in steps_to_exit(fn, found.leak)),
             ),
             fix=_fix(fn, found, ctx),
-            strict=True,
         )
 
 
@@ -98,7 +97,7 @@ RULE = Rule(
     code="CAN108",
     name="cancel-without-join",
     family=Family.LOST_CANCEL,
-    default=Default.ON,
+    default=Default.STRICT,
     since="0.1",
     doc=__doc__,
     check=check,

@@ -29,10 +29,9 @@ for the author to say.
 By default only work that is seen to outlast the timeout is reported: a blocking call of the catalogue without a bound
 or with a longer one, a loop that nothing ends, in the function or in project functions that it calls. What cannot be
 resolved, and what only computes, is reported with `--strict`. A handler or `finally` that ends something, or tells it
-to end, is taken to mean the work; so is a stop flag that the work looks at. A callable that others hand in, whose timer
-fires and whose thread goes on, is theirs; the look-up of a name ends by the system's own timeout; and who asks later
-whether the work is done knows that it goes on. All three are left alone. In test files nothing is guessed, not even
-with `--strict`.
+to end, is taken to mean the work; so is a stop flag that the work looks at. The look-up of a name ends by the system's
+own timeout, and who asks later whether the work is done knows that it goes on: both are left alone. In test files
+nothing is guessed, not even with `--strict`.
 """
 
 from __future__ import annotations

@@ -29,12 +29,11 @@ async def fetch(reader):
 There is no fix: what the other exception was to say is for the author to put elsewhere.
 
 ## Known limits
-A handler that raises the cancellation on one of its ways is taken to decide rightly. One that catches it by a base
-class is reported with `--strict` only. Who names the cancellation and raises an exception whose own name says that
-something was cancelled, has translated it knowingly, and so has who waits for a task that others may cancel, or uses a
-framework which cancels a handler to tell of a peer that is gone (Quart's websockets): these are left alone, and so are
-tests, which do it to see what comes of it. What an exception is has to be seen: one that a function makes is left
-alone.
+A handler that raises the cancellation on one of its ways is taken to decide rightly. A handler that catches it by a
+base class, an exception whose own name says that something was cancelled, tests, which do it to see what comes of it,
+waits for a task that others may cancel, and files that use a framework which cancels a handler to tell of a peer that
+is gone (Quart's websockets) are reported with `--strict` only. What an exception is has to be seen: one that a
+function makes is left alone.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each `raise` of another exception in a handler that catches a cancellation."""
-    if not fn.is_async or fn.module.is_test:
+    if not fn.is_async:
         return
     for handler in handlers(fn):
         named = any(entry.framework != "threads" for entry in handler.catch.named)
@@ -62,10 +61,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         points = points_reaching(fn, handler)
         if not points:
             continue
-        meant = cancels_when_gone(fn) or waits_for_others(fn, points)
         for index, raised in translations(fn, handler, points):
-            if named and (meant or raised is Raised.NAMED_CANCELLED):
-                continue
             node = fn.nodes[index]
             assert isinstance(node, Raise)
             made = fn.nodes[node.exc]
@@ -81,7 +77,11 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     ctx.step(fn, handler.node, "the cancellation is caught"),
                     ctx.step(fn, index, f"and `{what}` is raised in its place"),
                 ),
-                strict=not named,
+                strict=not named
+                or raised is Raised.NAMED_CANCELLED
+                or fn.module.is_test
+                or cancels_when_gone(fn)
+                or waits_for_others(fn, points),
             )
 
 

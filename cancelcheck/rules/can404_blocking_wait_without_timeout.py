@@ -35,7 +35,7 @@ There is no fix: how long to wait, and what to do then, is for the project to sa
 By default only where the function serves requests (a route, a servicer's method, a task of a queue; of a framework
 that is not known, what a decorator's name and path make a route: `@api.get("/pay")`) or is an SLA function, itself or
 by one or two functions below it; with `--strict` anywhere, but for a worker's loop over its queue, what is a lock
-itself, a future that calls back when it is done, and what is there to wait (`join` that joins, `run`, `main`). A
+itself, and a future that calls back when it is done. A
 thread that was told to end by an event (`stopped.set()`) or a flag (`self.alive = False`) before it is joined is
 reported in functions that serve, with `--strict`.
 The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A wait for
@@ -60,7 +60,6 @@ from cancelcheck.link.threads.blocking import (
     hold_of,
     is_called_back,
     is_of_acquirer,
-    is_there_to_wait,
     was_ended_before,
     was_told_before,
 )
@@ -86,8 +85,6 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         blocks = fn.is_async and not is_whole_program(fn)
         if blocks and _is_sync(call):
             continue  # that it blocks the event loop is said there
-        if not serves and is_there_to_wait(call):
-            continue
         if not serves and (is_of_acquirer(call) or is_called_back(call) or was_told_before(call)):
             continue
         if _is_endless(call) and (serves or not _is_workers(call)):

@@ -54,7 +54,7 @@ Safe for `time.sleep`: the loop's own sleep waits as long, and gives way. Unsafe
 blocks for a moment only is left as it is.
 
 ## Known limits
-What can block for a moment only, a disk at most one function down, a lock, a queue with much room, a wait of a quarter
+What can block for a moment only, a disk, a lock, a queue with much room, a wait of a quarter
 of a second, the end of a process or a thread that was told to end, a program that tells of this machine (`nvidia-smi`)
 where no request is served, is reported with `--strict`; so is what stands under a condition two to four functions down,
 in an arm that a parameter keeps for synchronous callers (`if sync:`), is asked once and kept or flagged, or ends the
@@ -86,7 +86,6 @@ from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.threads.blocking import (
     Hold,
     asked_on_the_way,
-    asks_disk,
     asks_machine,
     asks_person,
     asks_resolver,
@@ -118,8 +117,6 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if is_last_resort(call) or is_whole_program(fn):
             continue
         last = chain[-1]
-        if asks_disk(last) and (len(chain) > _NEAR or may_be_alone(fn)):
-            continue
         if asks_person(last) and _asked_before(call):
             continue  # it is told of the first
         strict = strict or may_be_alone(fn) or is_yet_alone(fn, call.index) or _is_rare(chain)
@@ -155,9 +152,6 @@ def _is_dialogue(fn: FunctionView) -> bool:
     """Whether a function asks a person several times: that is what the program is for."""
     return len(_prompts(fn)) > 1
 
-
-_NEAR = 2
-"""Calls on the way to a disk, of which more say that it is no habit of the loop's."""
 
 _FAR = 3
 """Calls on the way to a name server, of which more say that somebody may have seen to it."""

@@ -306,12 +306,6 @@ def _is_flag(fn: FunctionView, node: Assign) -> bool:
     )
 
 
-def is_there_to_wait(call: CallSite) -> bool:
-    """Whether a function is there to wait: it joins as it is called (`join`), or is the program's main part (`run`,
-    `main`). How long is for those who call it to say."""
-    return call.fn.name in ("run", "main") or call.fn.name == call.member == "join"
-
-
 def is_of_acquirer(call: CallSite) -> bool:
     """Whether a lock is taken by what is a lock itself, or hands one on: how long is for those who take it to say."""
     name = call.fn.name.strip("_")
@@ -422,12 +416,6 @@ def waits_for_thread(call: CallSite) -> bool:
     """Whether a call waits for another thread or process of this program, not for anything outside."""
     api = call.fn.module.project.catalog.api(call.target)
     return api is not None and api.kind is schema.Kind.THREAD
-
-
-def asks_disk(call: CallSite) -> bool:
-    """Whether a call waits for a disk of this machine only."""
-    api = call.fn.module.project.catalog.api(call.target)
-    return api is not None and (api.kind in _SHORT_KINDS or api.local)
 
 
 def asks_resolver(call: CallSite) -> bool:

@@ -72,36 +72,24 @@ def orphans(view: FunctionView) -> Iterator[Orphan]:
         outlasting = _outlasting(view, work, limit.seconds)
         if outlasting is None:
             continue
-        if outlasting.stay is None and not waits and (_is_of_others(view, work) or _is_asked_later(call)):
+        if outlasting.stay is None and not waits and (_ends_by_itself(view, work) or _is_asked_later(call)):
             continue
         yield Orphan(call, work, limit, waits, outlasting.stay)
 
 
-def _is_of_others(view: FunctionView, work: Work) -> bool:
-    """Whether the work is a callable that others hand in, called as it is; a look-up of a name, which takes no timeout
-    and has one of the system's; or a method of a known type that is not known to wait: nobody here could give it one.
-    """
-    if work.view is None and work.call is not None:
-        catalog = view.module.project.catalog
-        owner, _, _ = work.call.target.rpartition(".")
-        awaited = catalog.cancellable(owner) is not None  # what it gives is meant, of a type that is not seen
-        if owner and catalog.knows_type(owner) and not awaited and catalog.api(work.call.target) is None:
-            return True  # a method of a type that is known, and not known to wait
-        return _is_local_callable(view, work.node) or asks_resolver(work.call)
-    if work.view is None or not work.view.calls:
+def _ends_by_itself(view: FunctionView, work: Work) -> bool:
+    """Whether the work is the look-up of a name, which takes no timeout and has one of the system's; or a method of a
+    known type that is not known to wait: nobody here could give it one."""
+    if work.view is not None:
+        return bool(work.view.calls) and all(asks_resolver(call) for call in work.view.calls)
+    if work.call is None:
         return False
-    return all(
-        asks_resolver(call) or (call.callee is None and _is_local_callable(work.view, call.node.func))
-        for call in work.view.calls
-    )
-
-
-def _is_local_callable(view: FunctionView, index: int) -> bool:
-    node = view.nodes[index] if index >= 0 else None
-    if not isinstance(node, Name):
-        return False
-    scope, _ = view.bindings(node.id)
-    return scope is not None and scope is not view.module.body and view.definition_of(index) is None
+    catalog = view.module.project.catalog
+    owner, _, _ = work.call.target.rpartition(".")
+    awaited = catalog.cancellable(owner) is not None  # what it gives is meant, of a type that is not seen
+    if owner and catalog.knows_type(owner) and not awaited and catalog.api(work.call.target) is None:
+        return True
+    return asks_resolver(work.call)
 
 
 def _is_asked_later(call: CallSite) -> bool:
