@@ -36,7 +36,7 @@ class Context:
     ) -> Finding:
         """A finding at a node of `fn`, or at a pair of offsets. `message` says what, with the code's own names, and
         what happens; `help` what to do; `strict` that it is made only with `--strict`, or when the rule is asked
-        for."""
+        for: whatever is said of a copy of another project's code is."""
         source = self.module.source
         start, end = (fn.nodes[at].start, fn.nodes[at].end) if isinstance(at, int) else at
         line, column = source.position(start)
@@ -56,7 +56,7 @@ class Context:
             trace=trace,
             fix=fix if self.module.facts.exact else None,
             statement=source.line(line).strip(),
-            strict=strict or self.rule.default is Default.STRICT,
+            strict=strict or self.rule.default is Default.STRICT or self.module.is_vendored,
         )
 
     def step(self, fn: FunctionView, at: int, note: str) -> Step:

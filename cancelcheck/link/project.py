@@ -128,6 +128,8 @@ class Guard:
 
 
 _HARNESSES = frozenset({"test", "testing"})
+
+_VENDORED = frozenset({"_vendor", "_vendored", "vendored"})
 """Packages that hold what tests share."""
 
 
@@ -199,6 +201,12 @@ class ModuleView:
     def is_harness(self) -> bool:
         """Whether it lies in a package that bears the name of tests (`shop.testing`), and so holds what these share."""
         return any(part in _HARNESSES or part.endswith(("_test", "_testing")) for part in self.name.split(".")[:-1])
+
+    @property
+    def is_vendored(self) -> bool:
+        """Whether it is a copy of another project's code, in a folder that says so (`pip._vendor`): who ships it would
+        have to mend it elsewhere."""
+        return any(part in _VENDORED for part in self.name.split(".")[:-1])
 
     @property
     def body(self) -> FunctionView:
