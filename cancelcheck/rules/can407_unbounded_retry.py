@@ -55,7 +55,8 @@ There is no fix: how often to try is for the project to say.
 ## Known limits
 A loop is reported where it would end as soon as the call works and nothing else in sight ends it: no count, no clock,
 no flag, no delay that grows. A loop that goes on after a success, a supervisor, is left alone. Where a call between two
-tries is not known, or the exception only by its name, it is reported with `--strict`.
+tries is not known, or the exception only by its name, it is reported with `--strict`; so is a loop in a tool's command
+(`cli`, `__main__`), which a person waits for, and can end.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
+from cancelcheck.link.threads.programs import is_of_tool
 from cancelcheck.link.timeouts.connecting import is_its_own
 from cancelcheck.link.timeouts.retrying import Retry, endless_retries, is_endless
 from cancelcheck.model.facts import Call, Define
@@ -112,7 +114,7 @@ def _by_hand(fn: FunctionView, retry: Retry, ctx: Context) -> Finding:
             ctx.step(fn, retry.handler.node, "the failure is caught"),
             ctx.step(fn, retry.at, "and it is tried again"),
         ),
-        strict=not retry.sure,
+        strict=not retry.sure or is_of_tool(fn.module),
     )
 
 

@@ -123,6 +123,11 @@ _TOOLS = frozenset({"__main__", "cli", "console", "testing"})
 """Modules and packages of what is started by a person, or by a test, who waits for it."""
 
 
+def is_of_tool(module: ModuleView) -> bool:
+    """Whether a module is a part of what a person, or a test, starts and waits for, who can end it."""
+    return not _TOOLS.isdisjoint(module.name.lower().split("."))
+
+
 def may_be_alone(view: FunctionView) -> bool:
     """Whether nobody may wait beside a coroutine while it blocks, as far as what is around it tells: it is a command of
     a tool, or of a script that starts nothing beside, or made for tests; its class is a thread, with a loop of its own,
@@ -130,7 +135,7 @@ def may_be_alone(view: FunctionView) -> bool:
     loop."""
     module = view.module
     parts = module.name.lower().split(".")
-    if not _TOOLS.isdisjoint(parts) or module.drives_coroutines or _only_runs(module):
+    if is_of_tool(module) or module.drives_coroutines or _only_runs(module):
         return True
     if module.project.catalog.framework(parts[0]) is not None or any("blocking" in part for part in parts):
         return True
