@@ -38,7 +38,8 @@ parameter on any way through the call: it is read on another way; the function t
 the same names, and passes on none of it; both have the same default; or the callee is the method that it overrides.
 With `--strict` also for waits of one thread for another, and where a call leaves out the timeout that its object keeps
 and that most other calls of the same method are given: by default where six are. A function that measures its timeout
-against a clock sees to it by itself. Cleanup has a time of its own.
+against a clock sees to it by itself. Cleanup has a time of its own. Where the other arm of a condition makes the same
+call and gives it, the report is left to `--strict`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.contexts.forwarding import Unforwarded, forwarding_edit, speaks_at, unforwarded
+from cancelcheck.link.contexts.forwarding import (
+    Unforwarded,
+    forwarding_edit,
+    is_given_instead,
+    speaks_at,
+    unforwarded,
+)
 from cancelcheck.link.contexts.habits import forgotten
 from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.promises.sla import promise_of
@@ -77,7 +84,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             help=_help(found),
             trace=_trace(fn, found, ctx),
             fix=ctx.fix(f"pass `{found.carrier.name}`", Safety.SAFE, edit) if edit is not None else None,
-            strict=found.doubt and not found.mirrored,
+            strict=(found.doubt and not found.mirrored) or is_given_instead(found),
         )
     for left in forgotten(fn):
         if speaks_at(left.call, doubt=True):

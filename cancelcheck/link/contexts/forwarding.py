@@ -16,7 +16,7 @@ from cancelcheck.link.contexts.deriving import Derived, is_held_in, meets_later
 from cancelcheck.link.contexts.making import Remade, remade_behind
 from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one, same_kind
 from cancelcheck.link.loops.polling import is_poll
-from cancelcheck.link.paths.flow import always_raises
+from cancelcheck.link.paths.flow import always_raises, are_apart
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, references, scopes_around
 from cancelcheck.link.timeouts.passing import endless_calls, matched
 from cancelcheck.link.timeouts.waits import Verdict, judge
@@ -74,6 +74,17 @@ def speaks_at(call: CallSite, *, doubt: bool = False) -> bool:
         kept[call.fn.index] = {each.call.index: each.doubt for each in found}
     judged = kept[call.fn.index].get(call.index)
     return judged is not None and (doubt or not judged)
+
+
+def is_given_instead(found: Unforwarded) -> bool:
+    """Whether the other arm of a condition makes the same call with the context: whoever wrote both has chosen."""
+    fn, target = found.call.fn, found.call.target
+    return bool(target) and any(
+        other.target == target
+        and any(fn.key(arg.value) == found.carrier.name for arg in other.node.args)
+        and are_apart(fn, found.call.index, other.index)
+        for other in fn.calls
+    )
 
 
 def _unforwarded(view: FunctionView) -> Iterator[Unforwarded]:
