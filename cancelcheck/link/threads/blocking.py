@@ -70,11 +70,6 @@ def hold_of(call: CallSite) -> Hold | None:
     return Hold.LONG
 
 
-def waits_within(view: FunctionView, region: int) -> bool:
-    """Whether a region holds a call that can hold up its thread for long: there an interrupt comes in."""
-    return any(view.is_inside(view.region_of(call.index), region) and hold_of(call) is Hold.LONG for call in view.calls)
-
-
 def _only_asks(call: CallSite, api: schema.Api) -> bool:
     """Whether a call has a form that does not wait, or is given no time to."""
     catalog = call.fn.module.project.catalog

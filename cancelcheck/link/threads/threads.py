@@ -55,13 +55,13 @@ def unstoppable_threads(view: FunctionView) -> Iterator[Unstoppable]:
         target, name = _target(call, entry, cls)
         stay = _endless(target, MAX_HOPS) if target is not None else None
         told = _told_too_late(target) if stay is None and target is not None else None
-        if stay is not None and is_program(view) and any(endless_loops(program) for program in _programs(view)):
+        if stay is not None and _is_program(view) and any(endless_loops(program) for program in _programs(view)):
             continue  # the program is meant to go on
         if (stay is not None or told is not None) and not _is_daemon(call, entry, cls):
             yield Unstoppable(call, name, stay, told)
 
 
-def is_program(view: FunctionView) -> bool:
+def _is_program(view: FunctionView) -> bool:
     """Whether a function is a program's own: a file's body, or its `main`. What it starts may be the program."""
     return view is view.module.body or (view.name == "main" and view.parent is view.module.body)
 
