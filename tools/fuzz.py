@@ -3,6 +3,8 @@
     python tools/fuzz.py --minutes 10            made-up programs, mutated files, bytes, settings, deep code, in turns
     python tools/fuzz.py --minutes 5 mutated     one kind only
     python tools/fuzz.py --files FOLDER…         every file below these: it is checked, or told to be unreadable
+    python tools/fuzz.py --files FOLDER… --sample 30000 --seed 1 --part 2/6
+                                                 so many of them, always the same; of these the second sixth
     python tools/fuzz.py --standard-library      the same over that of this Python, tests included
     python tools/fuzz.py --every-library         the same over those of all Pythons from 3.11 on that are here
 
@@ -39,16 +41,33 @@ from tools.run import pythons  # noqa: E402
 
 SECONDS = 30
 BATCH = 40
+WAITS = 20
+"""So many times the seconds of processor time may go by on the clock."""
+
+ENDED = (0, -signal.SIGKILL, -getattr(signal, "SIGXCPU", signal.SIGKILL))
+"""How a process ends that took too long."""
+
 TRIES = 60
 """How often a find is tried to be made shorter."""
 
 CHECK = """
 import json, os, sys
+try:
+    import resource
+except ImportError:  # what does not answer there is ended by the clock
+    resource = None
 from cancelcheck.config import Overrides, SettingsFinder
 from cancelcheck.engine.pipeline import check, rarely_collect
 
+def allow(seconds):
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    end = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (end, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
 rarely_collect()
 for line in sys.stdin:
+    if resource is not None:
+        allow(float(sys.argv[1]))
     path = json.loads(line)
     try:
         report = check([path], SettingsFinder(overrides=Overrides(strict=True)))
@@ -94,14 +113,15 @@ class Checker:
             said, unread = json.loads(line)
             return Answer("; ".join(said), "; ".join(unread), took)
         self.close()
-        died = process.returncode is not None and process.returncode not in (0, -signal.SIGKILL)
+        died = process.returncode is not None and process.returncode not in ENDED
         return Answer(f"it died of {process.returncode}" if died else "it does not answer", "", took)
 
     def _line(self, process: subprocess.Popen[str]) -> str:
         import threading
 
         assert process.stdout is not None
-        timer = threading.Timer(self._seconds, process.kill)
+        # beside the limit of processor time: what waits uses none, and what is beside others gets little of it
+        timer = threading.Timer(self._seconds * WAITS, process.kill)
         timer.start()
         try:
             line = process.stdout.readline()
@@ -114,7 +134,7 @@ class Checker:
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", CHECK],
+                [sys.executable, "-P", "-c", CHECK, str(self._seconds)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -127,7 +147,7 @@ class Checker:
         """End the process."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.communicate(timeout=10)
             self._process = None
 
 
@@ -291,16 +311,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--files", type=Path, nargs="+", help="check these instead")
     parser.add_argument("--standard-library", action="store_true", help="check that instead")
     parser.add_argument("--every-library", action="store_true", help="check those of all Pythons instead")
+    parser.add_argument("--sample", type=int, help="of all those files so many, chosen by --seed (0 if not given)")
+    parser.add_argument("--part", type=part, default=(1, 1), help="of all those files one part, as 2/6")
     given = parser.parse_args(arguments)
     unknown = [kind for kind in given.kinds if kind not in KINDS]
     if unknown:
         parser.error(f"there is no kind {unknown[0]}")
+    folders: Sequence[Path] = given.files or []
     if given.every_library:
-        libraries = {library_of(python) for python, _ in pythons().values()}
-        return check_files(list(python_files(sorted(libraries))), given.seconds, given.keep)
-    if given.standard_library or given.files:
-        folders = given.files or [Path(sysconfig.get_paths()["stdlib"])]
-        return check_files(list(python_files(folders)), given.seconds, given.keep)
+        folders = sorted({library_of(python) for python, _ in pythons().values()})
+    elif given.standard_library:
+        folders = [Path(sysconfig.get_paths()["stdlib"])]
+    if folders:
+        files = chosen(list(python_files(folders)), given.sample, given.seed or 0, given.part)
+        return check_files(files, given.seconds, given.keep)
     return fuzz(given.kinds or list(KINDS), given.minutes, given.seconds, given.seed, given.keep)
 
 
@@ -379,6 +403,22 @@ def python_files(folders: Sequence[Path]) -> Iterator[Path]:
             yield from sorted(
                 path for path in folder.rglob("*.py") if "site-packages" not in path.parts and path.is_file()
             )
+
+
+def part(text: str) -> tuple[int, int]:
+    """The two numbers of a part: 2/6 is the second of six."""
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
+    if found is None or int(found[1]) > int(found[2]):
+        raise argparse.ArgumentTypeError(f"{text} is no part, as 2/6 is one")
+    return int(found[1]), int(found[2])
+
+
+def chosen(files: Sequence[Path], sample: int | None, seed: int, part: tuple[int, int]) -> list[Path]:
+    """So many of the files, and of these one part."""
+    if sample is not None and sample < len(files):
+        files = sorted(random.Random(seed).sample(files, sample))
+    number, parts = part
+    return list(files[number - 1 :: parts])
 
 
 def check_files(files: Sequence[Path], seconds: float, keep: Path) -> int:
