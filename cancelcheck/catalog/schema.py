@@ -818,10 +818,12 @@ class Undoing(_Entry, frozen=True, kw_only=True):
 
 
 class Callback(_Entry, frozen=True, kw_only=True):
-    """A call that takes a callable at `position`, calls it later, and drops what it returns."""
+    """A call that takes a callable at `position`, calls it later, and drops what it returns. `at_end`: it is called as
+    an object goes away."""
 
     call: Names
     position: int
+    at_end: bool = False
 
 
 class Decorator(_Entry, frozen=True, kw_only=True):

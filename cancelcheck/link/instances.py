@@ -931,7 +931,10 @@ def _declared(cls: FunctionView, name: str) -> Instance | None:
         if isinstance(node, Store):
             parent = cls.nodes[node.parent] if node.parent >= 0 else None
             if isinstance(parent, Assign):
-                return _of_field(cls, parent)
+                found = _of_field(cls, parent)
+                if found is None or found.complete:
+                    return found
+                return _of_constructions(cls, name, found) or found
         if isinstance(node, Define):
             member = cls.module.functions[node.function]
             if member.has_role("property"):
@@ -958,9 +961,40 @@ def _of_field(cls: FunctionView, node: Assign) -> Instance | None:
     if made is not None and (entry.private or _is_false(cls, call.argument(entry.init) if entry.init else None)):
         return made
     annotated = annotated_instance(cls, node.annotation) if node.annotation >= 0 else None
-    if annotated is not None or made is None:
+    if made is None or (annotated is not None and annotated.type != made.type):
         return annotated
     return Instance(made.type, made.near, view=made.view, origins=made.origins)
+
+
+def _of_constructions(cls: FunctionView, name: str, field: Instance) -> Instance | None:
+    """What the field of a private dataclass is, by what all calls of the class in its file give for it; None where the
+    class may be made elsewhere, or the field be set again."""
+    module = cls.module
+    own = cls.name.startswith("_") or (cls.parent is not None and cls.parent.facts.kind is FunctionKind.DEF)
+    if not own or cls.bases or not cls.has_role("dataclass") or module.attributes_set.get(name):
+        return None
+    if cls.attribute_stores.get(name):
+        return None
+    fields = [cls.nodes[node.targets[0]] for _, node in cls.all_of(Assign) if node.annotation >= 0]
+    names = [node.id for node in fields if isinstance(node, Store)]
+    found: list[Instance] = []
+    for user, index in module.mentions(cls.name, of_method=False):
+        if user.definition_of(index) is not cls:
+            continue
+        call = user.call_at(user.nodes[index].parent) if user.nodes[index].parent >= 0 else None
+        if call is None or call.node.func != index:
+            if user.use(index).kind != "other":
+                return None  # it may be made by others
+            continue
+        argument = call.argument(name, names.index(name))
+        made = field if argument is None else user.instance(argument) if argument >= 0 else None
+        if made is None or not made.origins:
+            return None
+        found.append(made)
+    joint = merged(found)
+    if joint is None or joint.type != field.type:
+        return None
+    return Instance(joint.type, joint.near, view=joint.view, origins=joint.origins, complete=True)
 
 
 def _is_constant(cls: FunctionView, annotation: int) -> bool:

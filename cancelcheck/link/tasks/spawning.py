@@ -8,7 +8,7 @@ import msgspec
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import handlers_of, is_cancellation_point, takes_failures
-from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.paths.flow import innermost, returns_after
 from cancelcheck.link.paths.ownership import TASK, Fate, read_of
 from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.link.undoing import says_undoing, undoes
@@ -324,9 +324,10 @@ def _is_callback(view: FunctionView) -> bool:
 def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether work is such that its handle may well be dropped on purpose: a callable in a thread that sees to its own
     failures, a coroutine that does one thing after a delay and expects that to fail, or what an object starts that is
-    about to go away, and has no place to keep it; a sleep of zero, too, which only wakes the loop up; and the close of
-    another object, where all is being closed. (A coroutine that sees to its failures can vanish like any other.)"""
-    if call.fn.name == "__del__" and call.fn.owner is not None:
+    about to go away, and has no place to keep it; a sleep of zero, too, which only wakes the loop up; the close of
+    another object, where all is being closed; and what its function waits for by other means. (A coroutine that sees to
+    its failures can vanish like any other.)"""
+    if _runs_at_end(call.fn) or _is_waited_for_beside(call, entry):
         return True
     work = _work(call, entry)
     if entry.work is schema.Work.CALLABLE:
@@ -354,12 +355,70 @@ def is_sent_over(call: CallSite, entry: schema.Spawner) -> bool:
     return entry.work is schema.Work.COROUTINE and api is not None and api.mode is schema.Mode.SYNC
 
 
+def _runs_at_end(view: FunctionView) -> bool:
+    """Whether a function is called as an object goes away: `__del__`, or what the file gives to a finalizer."""
+    if view.name == "__del__" and view.owner is not None:
+        return True
+    if view.facts.kind is FunctionKind.LAMBDA and view.parent is not None:
+        return _is_given_to_end(view.parent, view.facts.define)
+    handed = view.module.handed(view.name, of_method=view.owner is not None)
+    return any(_is_given_to_end(user, at) and user.definition_of(at) in (view, None) for user, at in handed)
+
+
+def _is_given_to_end(view: FunctionView, index: int) -> bool:
+    """Whether the catalogue says of the call that a node is given to that it calls it as an object goes away."""
+    use = view.use(index)
+    call = view.call_at(use.node) if use.kind == "argument" else None
+    entry = view.module.project.catalog.callback(call.target) if call is not None else None
+    return call is not None and entry is not None and entry.at_end and call.argument("", entry.position) == index
+
+
+def _is_waited_for_beside(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether the function that sends work to the loop of another thread comes to no end, and does not go round again,
+    before it has waited for a thread, or for an event of its own that it gives to the work."""
+    if not is_sent_over(call, entry):
+        return False
+    view = call.fn
+    made = view.call_at(_work(call, entry))
+    given = {view.key(arg.value) for arg in made.node.args if arg.star == 0} if made is not None else set()
+    turns = set(view.loops_around(call.index))
+    waits = {
+        other.index
+        for other in view.calls
+        if other.index > call.index and other.receiver >= 0 and _waits_for_thread(other, given)
+        if turns <= set(view.loops_around(other.index))
+    }
+    return bool(waits) and not returns_after(view, call.index, lambda node: node in waits)
+
+
+def _waits_for_thread(call: CallSite, given: set[str]) -> bool:
+    """Whether a call waits for a thread to end, or for one of the places in `given` that this function has made."""
+    view = call.fn
+    catalog = view.module.project.catalog
+    api = catalog.api(call.target)
+    if api is None or api.kind is not schema.Kind.THREAD:
+        return False
+    instance = view.instance(call.receiver)
+    if instance is not None and catalog.thread(instance.catalog_type()) is not None:
+        return True
+    key = view.key(call.receiver)
+    return bool(key) and key in given and instance is not None and all(made.fn is view for made in instance.origins)
+
+
 def _closes_as_well(made: CallSite) -> bool:
-    """Whether a call only closes what another object is, in a function that closes: nobody waits for that, and nothing
-    is left that could."""
+    """Whether a call only closes what another object is, or is a coroutine function that only does so, in a function
+    that closes: nobody waits for that, and nothing is left that could."""
     view = made.fn
-    is_other = made.receiver >= 0 and view.key(made.receiver) != view.self_name
-    return is_other and undoes(made) and says_undoing(view.name)
+    if not says_undoing(view.name) or not undoes(made):
+        return False
+    if made.receiver >= 0:
+        return view.key(made.receiver) != view.self_name
+    callee = made.callee
+    if callee is None or callee.owner is not None or not callee.is_coroutine:
+        return False
+    waits = [node for _, node in callee.all_of(Await)]
+    awaited = [callee.call_at(node.value) for node in waits]
+    return bool(awaited) and all(inner is not None and inner.receiver >= 0 and undoes(inner) for inner in awaited)
 
 
 def _sees_to_its_failures(view: FunctionView) -> bool:
@@ -462,12 +521,12 @@ def _is_done_at_once(made: CallSite, steps: int) -> bool:
 
 
 def never_waits(call: CallSite) -> bool:
-    """Whether the catalogue says that a method never waits on an instance that is made so."""
+    """Whether the catalogue says that a method never waits on an instance that is made so, as far as it is seen."""
     entry = call.fn.module.project.catalog.immediate(call.target)
     if entry is None:
         return False
     instance = call.called_on
-    if instance is None or not instance.complete or not instance.origins:
+    if instance is None or not instance.origins:
         return False
     for origin in instance.origins:
         given = origin.argument(entry.unless, entry.unless_position) if entry.unless else None
