@@ -385,10 +385,11 @@ def own_cases(source: Path, tools: Path, scratch: Path, *, mixed: bool) -> list[
 
 def grown(source: Path, scratch: Path) -> list[list[float]]:
     """What trees of more and more copies of the same files take, with an empty cache, on all cores: how many files,
-    seconds of CPU and of the clock, and the highest peak of any process, in bytes."""
+    seconds of CPU and of the clock, and the peaks of the command's own process and of the highest of its workers, in
+    bytes."""
     files = len(python_files(source))
     rows: list[list[float]] = []
-    tree, cache = scratch / "tree", scratch / "cache"
+    tree, cache, told = scratch / "tree", scratch / "cache", scratch / "peaks"
     copies = 0
     for wanted in GROWTH:
         while copies * files < wanted:
@@ -397,17 +398,46 @@ def grown(source: Path, scratch: Path) -> list[list[float]]:
         case = Case(
             f"{wanted} files",
             [
-                *(sys.executable, "-m", "cancelcheck", "check", "--isolated", "--strict", "--exit-zero", "--quiet"),
+                *(sys.executable, "-P", "-c", _PEAKS, str(told)),
+                *("check", "--isolated", "--strict", "--exit-zero", "--quiet"),
                 *("--format=json", f"--cache-dir={cache}", str(tree)),
             ],
-            {"PYTHONPATH": str(ROOT)},
+            CHECKOUT,
             [_Step(remove=cache)],
             all_cores=True,
         )
         sample = case.measure()
-        rows.append([copies * files, sample.cpu, sample.wall, sample.memory])
-        print(f"{copies * files} files: {sample.cpu:.1f} s of CPU, {sample.wall:.1f} s", file=sys.stderr)
+        scale = 1 if sys.platform == "darwin" else 1024
+        parent, worker = (int(peak) * scale for peak in told.read_text("utf-8").split())
+        rows.append([copies * files, sample.cpu, sample.wall, parent, worker])
+        print(
+            f"{copies * files} files: {sample.cpu:.1f} s of CPU, {sample.wall:.1f} s; peaks: {parent / 1e6:.0f} MB, "
+            f"and a worker's {worker / 1e6:.0f} MB",
+            file=sys.stderr,
+        )
     return rows
+
+
+_PEAKS = """
+import os, resource, sys
+
+told, sys.argv = sys.argv[1], ["cancelcheck", *sys.argv[2:]]
+own, leave = os.getpid(), os._exit
+
+def tell(status):
+    if os.getpid() == own:
+        peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        with open(told, "w") as file:
+            print(*peaks, file=file)
+    leave(status)
+
+os._exit = tell
+from cancelcheck.cli import run
+
+run()
+"""
+"""The command, which says at its end how much memory it had at most, and how much the largest process that it
+started."""
 
 
 def linked(source: Path, scratch: Path) -> str:
@@ -582,13 +612,15 @@ def growth_table(rows: Sequence[Sequence[float]]) -> str:
         (
             "## Growth",
             "",
-            "Copies of the same packages, empty cache, all cores; the highest peak of any process. Once each.",
+            "Copies of the same packages, empty cache, all cores. Once each. Peaks of memory: of the command's own",
+            "process, and of the largest of the workers that it starts.",
             "",
-            "| files | CPU s | wall s | peak MB | CPU per file, first = 1 |",
-            "|---:|---:|---:|---:|---:|",
+            "| files | CPU s | wall s | own peak MB | a worker's peak MB | CPU per file, first = 1 |",
+            "|---:|---:|---:|---:|---:|---:|",
             *(
-                f"| {files:,.0f} | {cpu:.1f} | {wall:.1f} | {memory / 1e6:.0f} | {cpu / files / first:.2f} |"
-                for files, cpu, wall, memory in rows
+                f"| {files:,.0f} | {cpu:.1f} | {wall:.1f} | {own / 1e6:.0f} | {worker / 1e6:.0f} "
+                f"| {cpu / files / first:.2f} |"
+                for files, cpu, wall, own, worker in rows
             ),
         )
     )
