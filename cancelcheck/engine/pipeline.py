@@ -816,7 +816,7 @@ class Engine:
         try:
             view = scope.program.project.add(source, facts)
             view.is_test = scope.is_test(absolute)
-            functions = view.functions
+            functions = [function for function in view.functions if function.is_defined]
         except Exception as error:
             yield self._failed(source, "the analysis", "", 1, error)
             return

@@ -262,6 +262,14 @@ class FunctionView:
         return self.module.functions[self.facts.parent] if self.facts.parent >= 0 else None
 
     @cached_property
+    def is_defined(self) -> bool:
+        """Whether a path leads to its definition: not under `if False:`, nor behind a `return`."""
+        parent = self.parent
+        if parent is None:
+            return True
+        return parent.is_defined and parent.block_of(self.facts.define) in parent.live_blocks
+
+    @cached_property
     def alternatives(self) -> list[FunctionView]:
         """The functions of this module that share its qualified name, itself included: overloads, or one for each
         branch of a condition."""

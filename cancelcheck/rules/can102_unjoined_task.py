@@ -76,7 +76,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     cancelled: set[int] = set()
     known: dict[str, tuple[Settling, Callable[[int], bool | None]]] = {}
     for call, spawner in spawns(fn):
-        if spawner.has_owner or spawner.strict or spawner.work is not Work.COROUTINE:
+        if spawner.has_owner or spawner.strict or spawner.work is not Work.COROUTINE or call.is_awaited:
             continue
         held = held_in(fn, call.index)
         if held is None or is_program(fn) or is_stray(call):
