@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from cancelcheck.config import SettingsFinder
 from cancelcheck.engine import modules, pipeline
 from cancelcheck.engine.patterns import Patterns
 from cancelcheck.engine.pipeline import Engine
-from tests.support.runs import LOST, write
+from tests.support.runs import LOST, on_a_terminal, write
 from tests.support.sources import FIXTURES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,17 +63,22 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def report(project: Path, form: str, *arguments: str, env: dict[str, str] | None = None) -> bytes:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG", "PYTHON"))}
+def report(project: Path, form: str, *arguments: str, env: dict[str, str] | None = None, cache: bool = False) -> bytes:
     done = subprocess.run(
-        [sys.executable, "-m", "cancelcheck", "--format", form, "--no-cache", *arguments],
+        [sys.executable, "-m", "cancelcheck", "--format", form, *(() if cache else ("--no-cache",)), *arguments],
         cwd=project,
         check=False,
         capture_output=True,
-        env={**kept, "PYTHONPATH": str(ROOT), **(env or {})},
+        env={**around(), **(env or {})},
     )
     assert done.returncode == 1, done.stderr.decode()
     return done.stdout
+
+
+def around() -> dict[str, str]:
+    """The environment, without what the tests put there."""
+    other = ("LC_", "LANG", "PYTHON", "CANCELCHECK_")
+    return {**{key: value for key, value in os.environ.items() if not key.startswith(other)}, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")
@@ -84,16 +91,72 @@ def test_what_is_around_makes_no_difference(project: Path, wanted: bytes, env: d
     assert report(project, "json", env=env) == wanted
 
 
+@pytest.mark.skipif(shutil.which("localedef") is None, reason="locales cannot be made here")
+@pytest.mark.parametrize(("locale", "encoding"), [("tr_TR", "ISO-8859-9"), ("ja_JP", "EUC-JP")])
+def test_nor_do_locales_that_are_there(
+    project: Path, wanted: bytes, tmp_path: Path, locale: str, encoding: str
+) -> None:
+    # a machine may know no locale but C, and a name that it does not know is C to it
+    name = f"{locale}.{encoding}"
+    made = subprocess.run(
+        ["localedef", "-i", locale, "-f", encoding, str(tmp_path / name)], check=False, capture_output=True
+    )
+    if not (tmp_path / name).exists():
+        pytest.skip(made.stderr.decode())
+    env = {"LOCPATH": str(tmp_path), "LC_ALL": name, "LANG": name, "PYTHONUTF8": "0"}
+    asks = "import codecs, locale; print(codecs.lookup(locale.getpreferredencoding()).name)"
+    told = subprocess.run(
+        [sys.executable, "-c", asks], check=True, capture_output=True, text=True, env={**os.environ, **env}
+    )
+    assert told.stdout.strip() == codecs.lookup(encoding).name
+    assert report(project, "json", env=env) == wanted
+    # a form for people comes in the encoding of their terminal
+    plain = report(project, "concise").decode()
+    assert report(project, "concise", env=env) == plain.encode(encoding, "backslashreplace")
+
+
 @pytest.mark.parametrize("form", ["sarif", "concise"])
 def test_nor_in_other_forms(project: Path, form: str) -> None:
     plain = report(project, form)
     assert report(project, form, env={"PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu", "COLUMNS": "30"}) == plain
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+@pytest.mark.parametrize("form", ["json", "concise"])
+def test_nor_does_a_terminal(project: Path, form: str) -> None:
+    done, shown = on_a_terminal(
+        *("-m", "cancelcheck", "--format", form, "--no-cache", "--quiet"),
+        cwd=project,
+        env={**around(), "COLUMNS": "20"},
+    )
+    assert (done, without_colour(shown)) == (1, report(project, form).decode())
+
+
+def without_colour(shown: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown)
+
+
 def test_nor_do_processes_nor_the_order_of_paths(project: Path, wanted: bytes) -> None:
     assert report(project, "json", "--jobs", "3") == wanted
     paths = sorted(path.name for path in project.iterdir() if path.suffix != ".toml")
     assert report(project, "json", *reversed(paths)) == report(project, "json", *paths) == wanted
+
+
+def test_nor_does_what_is_known_from_before(project: Path, wanted: bytes, tmp_path: Path) -> None:
+    kept = ("--cache-dir", str(tmp_path / "cache"))
+    cold = report(project, "json", *kept, "--jobs", "1", cache=True)
+    assert (tmp_path / "cache").exists()
+    # told again as it was; told anew from what is known; by several processes; after a change, and without it
+    warm = [report(project, "json", *kept, *more, cache=True) for more in ((), ("--jobs", "1"), ("--jobs", "3"))]
+    assert [cold, *warm] == [wanted] * 4
+    text = (project / "λ.py").read_text("utf-8")
+    try:
+        write(project, {"λ.py": "def f(): ...\n"})
+        changed = report(project, "json", *kept, cache=True)
+        assert changed == report(project, "json") != wanted
+    finally:
+        write(project, {"λ.py": text})
+    assert report(project, "json", *kept, cache=True) == wanted
 
 
 def test_another_folder_to_stand_in_changes_the_paths_only(project: Path, wanted: bytes) -> None:

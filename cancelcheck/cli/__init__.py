@@ -45,6 +45,8 @@ def main(args: Sequence[str] | None = None, again: Again | None = None) -> int:
 def run() -> NoReturn:
     """The process's whole work. It ends at once: to take apart all that is known of a large tree takes as long as a
     twelfth of the run."""
+    if os.name == "posix" and sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        _begin_again_in_utf8()
     try:
         from cancelcheck.cli.again import Again
 
@@ -64,6 +66,15 @@ def run() -> NoReturn:
         # nobody reads it any more
         status = status or FINDINGS
     os._exit(status)
+
+
+def _begin_again_in_utf8() -> None:
+    """Replace this process by one that reads the names of files as UTF-8, whatever the locale says: they are what
+    imports, settings and reports know them by. What a terminal is shown stays in the locale's encoding."""
+    if sys.executable and sys.stdout is not None:
+        os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
+        with suppress(OSError):
+            os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  # as itself
 
 
 def _unheard(error: OSError) -> int:

@@ -56,6 +56,33 @@ def flake8(*arguments: str, cwd: Path, stdin: bytes = b"", env: Mapping[str, str
     return _call([sys.executable, "-m", "flake8", "--select=CAN", *arguments], cwd, stdin, env)
 
 
+def on_a_terminal(*arguments: str, cwd: Path, env: Mapping[str, str]) -> tuple[int, str]:
+    """Run Python with these arguments on a terminal; its status, and what it showed."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=theirs,
+        stderr=theirs,
+        cwd=cwd,
+        env={**environment, "TERM": "xterm", **env},
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    return process.wait(timeout=60), shown.decode().replace("\r\n", "\n")
+
+
 class Done:
     """A process that has ended."""
 

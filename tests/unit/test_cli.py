@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from cancelcheck import __version__
 from cancelcheck.config import FORMATS
 from cancelcheck.rules import RULES
-from tests.support.runs import LOST, command, status, write
+from tests.support.runs import LOST, command, on_a_terminal, status, write
 
 
 @pytest.fixture(autouse=True)
@@ -225,33 +224,6 @@ def test_colour(root: Path) -> None:
     assert "\x1b[" in command("--format", "text", "a.py", cwd=root, env={"FORCE_COLOR": "1"}).out
     both = {"FORCE_COLOR": "1", "NO_COLOR": "1"}
     assert "\x1b[" not in command("--format", "text", "a.py", cwd=root, env=both).out
-
-
-def on_a_terminal(*arguments: str, cwd: Path, env: Mapping[str, str]) -> tuple[int, str]:
-    """Run Python with these arguments on a terminal; its status, and what it showed."""
-    import pty
-
-    ours, theirs = pty.openpty()
-    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        stdout=theirs,
-        stderr=theirs,
-        cwd=cwd,
-        env={**environment, "TERM": "xterm", **env},
-    )
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    return process.wait(timeout=60), shown.decode().replace("\r\n", "\n")
 
 
 def without_progress(shown: str) -> str:
