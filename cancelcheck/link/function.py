@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bisect
 import builtins
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -418,6 +419,21 @@ class FunctionView:
         """The 1-based line on which a node begins."""
         self.module.is_read()
         return self.module.source.position(self.nodes[index].start)[0]
+
+    def docstring(self) -> str:
+        """What a function says of itself; "" where it says nothing."""
+        found = _DOCSTRING.match(self.module.is_read(), self.facts.head, self.facts.end)
+        return found["text"] if found is not None else ""
+
+    def comment_above(self, index: int) -> str:
+        """The comment on the lines above a node, and above the `try:` that it begins; "" where there is none."""
+        lines = self.module.is_read()[self.facts.start : self.nodes[index].start].splitlines()[:-1]
+        while lines and lines[-1].strip() in ("", "try:"):
+            lines.pop()
+        first = len(lines)
+        while first and lines[first - 1].lstrip().startswith("#"):
+            first -= 1
+        return "\n".join(line.strip() for line in lines[first:])
 
     @cached_property
     def _block_order(self) -> tuple[list[int], list[int]]:
@@ -1093,6 +1109,8 @@ def _is_within_expression(node: AnyNode) -> bool:
 def _is_builtin(name: str) -> bool:
     return name in _BUILTINS
 
+
+_DOCSTRING = re.compile(r"(?:\s++|#[^\r\n]*+)*+[rRuU]?(?P<quote>\"{3}|'{3}|\"|')(?P<text>.*?)(?P=quote)", re.DOTALL)
 
 _BUILTINS = frozenset(dir(builtins))
 

@@ -54,17 +54,19 @@ Safe for `time.sleep`: the loop's own sleep waits as long, and gives way. Unsafe
 blocks for a moment only is left as it is.
 
 ## Known limits
-What can block for a moment only, a disk, a lock, a queue with much room, a wait of a quarter
-of a second, the end of a process or a thread that was told to end, a program that tells of this machine (`nvidia-smi`)
-where no request is served, is reported with `--strict`; so is what stands under a condition two to four functions down,
-in an arm that a parameter keeps for synchronous callers (`if sync:`), is asked once and kept or flagged, or ends the
-program. So is what nobody may wait beside: the commands of a tool (`cli`), a script that starts no task, thread or
-server, what is made for tests (`testing`), a class that is a thread or says that it blocks, a coroutine that is only
-given to a loop which another thread keeps, a module that runs its coroutines by itself, the frameworks themselves, a
-prompt in a file that starts nothing beside; a function that asks a person several times is told of the first. A
-coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or server started in it) is left
-alone, reported with `--strict` before the first is started; what a handler does where no thread can be had for it is
-left alone too. A function with a decorator is looked into only where the decorator is known to leave it what it is.
+What can block for a moment only, a disk, a lock, a queue with much room, a wait or a request of a quarter of a second,
+the end of a process or a thread that was told to end, a program that is asked for its status, or tells of this machine
+(`nvidia-smi`) where no request is served, is reported with `--strict`; so is what stands under a condition two to four
+functions down, in an arm that a parameter keeps for synchronous callers (`if sync:`), is asked once and kept or
+flagged, is a name that is looked up as something starts, or ends the program. So is what its author knows to block, as
+a docstring or a comment above the call says. So is what nobody may wait beside: the commands of a tool (`cli`), a
+script that starts no task, thread or server, what is made for tests (`testing`), a class that is a thread or says that
+it blocks, a coroutine that is only given to a loop which another thread keeps, a module that runs its coroutines by
+itself, the frameworks themselves, a prompt in a file that starts nothing beside; a function that asks a person several
+times is told of the first. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or
+server started in it) is left alone, reported with `--strict` before the first is started; what a handler does where no
+thread can be had for it is left alone too. A function with a decorator is looked into only where the decorator is
+known to leave it what it is.
 """
 
 from __future__ import annotations
@@ -89,13 +91,15 @@ from cancelcheck.link.threads.blocking import (
     asks_machine,
     asks_person,
     asks_resolver,
+    awaits_end,
     hold_of,
+    says_it_blocks,
     stands_still,
     waits_for_thread,
     was_awaited_before,
 )
 from cancelcheck.link.threads.offloading import offload_edits, sleep_edits
-from cancelcheck.link.threads.programs import is_busy, is_last, is_whole_program, is_yet_alone, may_be_alone
+from cancelcheck.link.threads.programs import is_busy, is_last, is_whole_program, is_yet_alone, may_be_alone, starts_up
 from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
@@ -119,7 +123,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         last = chain[-1]
         if asks_person(last) and _asked_before(call):
             continue  # it is told of the first
-        strict = strict or may_be_alone(fn) or is_yet_alone(fn, call.index) or _is_rare(chain)
+        strict = strict or may_be_alone(fn) or is_yet_alone(fn, call.index) or _is_rare(chain) or says_it_blocks(chain)
         if len(chain) > 1:
             if (last.fn, last.index, False) in seen or (last.fn, last.index, strict) in seen:
                 continue
@@ -159,8 +163,8 @@ _FAR = 3
 
 def _is_rare(chain: Chain) -> bool:
     """Whether what a chain leads to blocks once, seldom, or for a moment as a rule: it is kept, is not on the way that
-    asynchronous callers take, the program ends with it, a thread is joined that was told to stop, a name is looked up
-    far down."""
+    asynchronous callers take, the program ends with it, a thread or a process was told to end, a name is looked up far
+    down, or as something starts."""
     last = chain[-1]
     if asks_person(last) and (_is_dialogue(last.fn) or not is_busy(chain[0].fn.module)):
         return True
@@ -171,8 +175,8 @@ def _is_rare(chain: Chain) -> bool:
     if any(is_for_both(at) for at in chain[:-1]) or is_once(chain) or any(is_last(at) for at in chain):
         return True
     if asks_resolver(last):
-        return len(chain) > _FAR
-    return len(chain) > 1 and waits_for_thread(last) and says_undoing(last.fn.name)
+        return len(chain) > _FAR or starts_up(chain[0].fn)
+    return len(chain) > 1 and (awaits_end(last) or (waits_for_thread(last) and says_undoing(last.fn.name)))
 
 
 def _blocking_chain(call: CallSite) -> tuple[Chain, bool]:

@@ -56,7 +56,8 @@ There is no fix: how often to try is for the project to say.
 A loop is reported where it would end as soon as the call works and nothing else in sight ends it: no count, no clock,
 no flag, no delay that grows. A loop that goes on after a success, a supervisor, is left alone. Where a call between two
 tries is not known, or the exception only by its name, it is reported with `--strict`; so is a loop in a tool's command
-(`cli`, `__main__`), which a person waits for, and can end.
+(`cli`, `__main__`), which a person waits for, and can end, and a library's policy in whose place callers may give one
+of their own (`self.retry = policy or Retry(total=None)`).
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ from collections.abc import Iterator
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.threads.programs import is_of_tool
 from cancelcheck.link.timeouts.connecting import is_its_own
-from cancelcheck.link.timeouts.retrying import Retry, endless_retries, is_endless
+from cancelcheck.link.timeouts.retrying import Retry, endless_retries, is_endless, is_one_of_several
 from cancelcheck.model.facts import Call, Define
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -77,7 +78,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     for call in fn.told_calls:
         entry = ctx.catalog.retry(call.target)
         if entry is not None and is_endless(call, entry) and not is_its_own(call):
-            yield _of_library(fn, call.index, call.text, (*entry.attempts, *entry.seconds), ctx, strict=entry.strict)
+            strict = entry.strict or is_one_of_several(call)
+            yield _of_library(fn, call.index, call.text, (*entry.attempts, *entry.seconds), ctx, strict=strict)
     for _, node in fn.all_of(Define):
         for at in node.decorators:
             entry = ctx.catalog.retry(fn.target_of(at)) if not isinstance(fn.nodes[at], Call) else None

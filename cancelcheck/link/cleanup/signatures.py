@@ -110,8 +110,7 @@ def _says_ignored(view: FunctionView, name: str) -> bool:
     """Whether the docstring says so of anything, or of this parameter, or a comment on a line that names it, or that
     goes on to do so."""
     text = view.module.is_read()
-    docstring = _DOCSTRING.match(text, view.facts.head, view.facts.end)
-    said = docstring["text"].lower() if docstring is not None else ""
+    said = view.docstring().lower()
     if any(word in said for word in _IGNORED) or _says_near(said, name):
         return True
     start = min((param.start for param in view.facts.params), default=view.facts.head)
@@ -248,8 +247,6 @@ def _is_named_after(view: FunctionView, name: str) -> bool:
 
 MANY = 4
 """Parameters, `self` among them, that two methods do not share by chance, and that nobody leaves unread by mistake."""
-
-_DOCSTRING = re.compile(r"(?:\s++|#[^\r\n]*+)*+[rRuU]?(?P<quote>\"{3}|'{3}|\"|')(?P<text>.*?)(?P=quote)", re.DOTALL)
 
 NEAR = 200
 """Characters within which a text that names two things is about both."""

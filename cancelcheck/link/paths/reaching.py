@@ -130,10 +130,13 @@ _CONDITIONAL = frozenset({RegionKind.BRANCH, RegionKind.HANDLER, RegionKind.LOOP
 
 
 def is_conditional(call: CallSite) -> bool:
-    """Whether a call stands in an arm of a condition, or in a handler."""
+    """Whether a call stands in an arm of a condition, in a handler, or in a loop that need not be entered
+    (`while waits:`)."""
     fn = call.fn
-    if any(fn.regions[region].kind in _CONDITIONAL for region in fn.regions_around(call.index)):
-        return True
+    for region in fn.regions_around(call.index):
+        facts = fn.regions[region]
+        if facts.kind in _CONDITIONAL or (facts.kind is RegionKind.LOOP and _may_be_skipped(fn, facts.node, call)):
+            return True
     inner = call.index
     for outer in fn.outwards(call.index):
         node = fn.nodes[outer]
@@ -141,6 +144,12 @@ def is_conditional(call: CallSite) -> bool:
             return inner in node.operands
         inner = outer
     return False
+
+
+def _may_be_skipped(fn: FunctionView, header: int, call: CallSite) -> bool:
+    """Whether a call stands behind the test of a `while` that is no constant."""
+    node = fn.nodes[header]
+    return isinstance(node, Test) and header < call.index and not isinstance(fn.nodes[node.value], Const)
 
 
 def is_for_both(call: CallSite) -> bool:

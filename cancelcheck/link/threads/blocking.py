@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
@@ -56,7 +57,7 @@ def hold_of(call: CallSite) -> Hold | None:
         return Hold.SHORT
     if api.kind not in _ELSEWHERE and was_asked_before(call):
         return None
-    if api.kind not in _ELSEWHERE and _is_blink(call, api):
+    if (api.kind is schema.Kind.HTTP or api.kind not in _ELSEWHERE) and _is_blink(call, api):
         return Hold.SHORT
     match api.kind:
         case schema.Kind.QUEUE if call.member == "put":
@@ -224,12 +225,15 @@ def _is_own_future(call: CallSite) -> bool:
     return instance is not None and instance.view is not None
 
 
-_BRIEF = frozenset({"--version", "-version", "--help", "taskkill"})
+_AT_ONCE = frozenset({"--version", "-version", "--help", "taskkill"})
 """Arguments of programs that answer, or do what they are told, and end."""
+
+_BRIEF = _AT_ONCE | {"status"}
+"""The same, and of those that look first how something is."""
 
 
 def _is_brief_program(call: CallSite) -> bool:
-    """Whether a program is started that ends at once: it is asked for its version, or ends another."""
+    """Whether a program is started that ends at once: it is asked for its version or a status, or ends another."""
     first = call.positional[0] if call.positional else -1
     view, at = (call.fn.variable_at(first) if first >= 0 else None) or (call.fn, first)
     return at >= 0 and any(
@@ -246,7 +250,7 @@ def asks_machine(call: CallSite) -> bool:
 
 def asks_version(call: CallSite) -> bool:
     """The same of a program that is asked for its version or its help, and known by name."""
-    return not _BRIEF.isdisjoint(_words(call))
+    return not _AT_ONCE.isdisjoint(_words(call))
 
 
 def _words(call: CallSite) -> list[str]:
@@ -274,6 +278,16 @@ def was_ended_before(call: CallSite) -> bool:
         earlier.index < call.index and earlier.member in _ENDS and fn.key(earlier.receiver) == key
         for earlier in fn.calls
         if earlier.receiver >= 0
+    )
+
+
+def awaits_end(call: CallSite) -> bool:
+    """Whether a function sleeps once it has told a process to end: by its number (`os.kill`), or itself."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return (
+        api is not None
+        and api.kind is schema.Kind.SLEEP
+        and any(earlier.index < call.index and earlier.member in _ENDS for earlier in call.fn.calls)
     )
 
 
@@ -417,6 +431,25 @@ def asks_resolver(call: CallSite) -> bool:
     """Whether a call asks a name server: a moment for most names, and long for some."""
     api = call.fn.module.project.catalog.api(call.target)
     return api is not None and api.kind is schema.Kind.DNS
+
+
+def says_it_blocks(chain: tuple[CallSite, ...]) -> bool:
+    """Whether those who wrote a chain of calls say that it blocks, and not that this is to be changed: in the
+    docstring of the function that it begins in, or in a comment above the last call."""
+    first, last = chain[0], chain[-1]
+    said = (first.fn.docstring(), last.fn.comment_above(last.index))
+    return any(_BLOCKS.search(text) is not None and _LATER.search(text) is None for text in said)
+
+
+_BLOCKS = re.compile(
+    r"(?<!non)(?<!non[ -])(?<!not )(?<!without )(?<!avoid )(?<!avoids )(?<!instead of )(?<!never )\bblocking\b"
+    r"|\b(?:calls?|can|it|may|this|which|will) blocks?\b",
+    re.IGNORECASE,
+)
+"""Words that say that something blocks."""
+
+_LATER = re.compile("TODO|FIXME")
+"""Words that say that something is to be changed."""
 
 
 def asks_person(call: CallSite) -> bool:

@@ -123,6 +123,15 @@ _TOOLS = frozenset({"__main__", "cli", "console", "testing"})
 """Modules and packages of what is started by a person, or by a test, who waits for it."""
 
 
+_BEGINS = ("bind", "init", "initialize", "launch", "listen", "serve", "set_up", "setup", "start", "startup")
+"""What functions are called that make something ready."""
+
+
+def starts_up(view: FunctionView) -> bool:
+    """Whether a function's name says that it makes something ready, which is done once."""
+    return _begins_with(view.name.strip("_"), _BEGINS)
+
+
 def is_of_tool(module: ModuleView) -> bool:
     """Whether a module is a part of what a person, or a test, starts and waits for, who can end it."""
     return not _TOOLS.isdisjoint(module.name.lower().split("."))

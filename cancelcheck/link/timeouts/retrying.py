@@ -15,6 +15,7 @@ from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.waits import NETWORK
 from cancelcheck.link.values import Bound, bound_of, evaluate
 from cancelcheck.model.facts import (
+    Assign,
     Attr,
     Await,
     BlockEnd,
@@ -23,6 +24,7 @@ from cancelcheck.model.facts import (
     FunctionKind,
     Iterate,
     Name,
+    Operation,
     Raise,
     RegionKind,
     Starred,
@@ -64,6 +66,33 @@ def _limit(call: CallSite, entry: schema.Retry, names: tuple[str, ...], position
         if bound_of(evaluate(call.fn, argument), entry.forever) is not Bound.FOREVER:
             return False
     return True
+
+
+def is_one_of_several(call: CallSite) -> bool:
+    """Whether whoever calls the function may give a policy of their own in place of this one: where it goes, a
+    parameter goes too (`self.retry = policy`, `policy or Retry(total=None)`)."""
+    fn, use = call.fn, call.use
+    assigned = fn.nodes[use.node] if use.kind in ("bound", "stored") else None
+    if not isinstance(assigned, Assign):
+        return False
+    places = _places(fn, assigned)
+    return any(-1 in fn.facts.bound.get(place, ()) for place in places) or any(
+        isinstance(node, Assign) and not places.isdisjoint(_places(fn, node)) and _may_be_given(fn, node.value)
+        for node in fn.nodes
+    )
+
+
+def _places(fn: FunctionView, node: Assign) -> set[str]:
+    """The plain places that an assignment binds."""
+    return {key for target in node.targets if (key := fn.key(target))}
+
+
+def _may_be_given(fn: FunctionView, index: int) -> bool:
+    """Whether a value is a parameter, or one of several that is one."""
+    node = fn.nodes[index] if index >= 0 else None
+    if isinstance(node, Operation) and node.op in ("or", "if"):
+        return any(_may_be_given(fn, operand) for operand in node.operands)
+    return isinstance(node, Name) and -1 in fn.facts.bound.get(node.id, ())
 
 
 # --- loops -----------------------------------------------------------------------------------------------------------
