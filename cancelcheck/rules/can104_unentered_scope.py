@@ -98,7 +98,7 @@ def _unentered(fn: FunctionView, call: CallSite, scope: Scope) -> str:
         return f"is kept in `{use.name}` and never entered: it has no effect"
     wrong = [_wrongly_entered(fn, inner.node, scope) for inner, _ in uses if inner.kind == "entered"]
     rest = [(inner, at) for inner, at in uses if inner.kind != "entered"]
-    if wrong and all(wrong) and all(_only_looks(fn, inner, at) for inner, at in rest):
+    if all(wrong) and all(_only_looks(fn, inner, at) for inner, at in rest):
         return wrong[0]
     return ""
 

@@ -74,7 +74,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         strict = doubtful or is_program(fn) or is_process(fn) or (in_test and over)
         if is_left_by_cleanup(fn, leak, held.name) or (strict and in_test):
             continue
-        edits = bracketing_edits(fn, held) if not held.entered else None
+        edits = bracketing_edits(fn, held)
         close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"
         kept = f"{held.entry.holds} `{held.name}`"
         left = f"{kept} is not given back {when_it_leaves(fn, leak)}" if released else f"{kept} is never given back"

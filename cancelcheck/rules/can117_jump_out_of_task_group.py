@@ -101,12 +101,9 @@ def _held_up(fn: FunctionView, group: Group) -> dict[int, tuple[CallSite, Spawne
 
 
 def _leaves(fn: FunctionView, index: int, group: Group) -> bool:
+    """Whether a node in a group's block jumps out of it."""
     node = fn.nodes[index]
-    if not isinstance(node, (Return, Jump)) or node.parent >= 0:
-        return False
-    if not fn.is_inside(fn.region_of(index), group.region):
-        return False
-    return not isinstance(node, Jump) or not fn.is_inside(node.loop, group.region)
+    return isinstance(node, Return) or (isinstance(node, Jump) and not fn.is_inside(node.loop, group.region))
 
 
 RULE = Rule(

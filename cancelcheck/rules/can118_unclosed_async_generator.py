@@ -66,8 +66,8 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each loop over a generator of the project that can be left while the generator holds something."""
     for loop, region in enumerate(fn.regions):
-        node = fn.nodes[region.node] if region.kind is RegionKind.LOOP and region.node >= 0 else None
-        if not isinstance(node, Iterate) or not node.is_async or node.iterable < 0:
+        node = fn.nodes[region.node] if region.kind is RegionKind.LOOP else None
+        if not isinstance(node, Iterate) or not node.is_async:
             continue
         made = generator_made(fn, node.iterable)
         leaves = _left_early(fn, loop) if made is not None else -1
@@ -97,7 +97,7 @@ def _left_early(fn: FunctionView, loop: int) -> int:
     found = -1
     for index in fn.nodes_in(loop):
         node = fn.nodes[index]
-        if isinstance(node, Return) and node.parent < 0:
+        if isinstance(node, Return):
             return index
         if isinstance(node, Jump) and (node.kind == "break" or node.loop != loop):
             if node.loop == loop or not fn.is_inside(node.loop, loop):

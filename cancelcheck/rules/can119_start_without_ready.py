@@ -46,19 +46,16 @@ from collections.abc import Iterator
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.tasks.readiness import Unready, used_unready
-from cancelcheck.link.tasks.spawning import spawner_of, work_text
+from cancelcheck.link.tasks.spawning import spawns, work_text
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each start of a task whose setup is counted on before it is done."""
-    if not fn.is_async or fn.owner is None:
-        return
-    for call in fn.calls:
-        entry = spawner_of(call)
-        found = used_unready(call, entry) if entry is not None else None
-        if entry is None or found is None:
+    for call, entry in spawns(fn):
+        found = used_unready(call, entry)
+        if found is None:
             continue
         yield ctx.report(
             fn,

@@ -94,7 +94,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         }[escape.kind]
         at = points[0]
         strict = is_quiet_root(fn, handler) or may_be_meant(fn, handler, points, lost)
-        if strict and promise_of(fn) is not None and ends_quietly(fn, handler):
+        if promise_of(fn) is not None and ends_quietly(fn, handler):
             continue  # that nobody hears of it is told
         yield ctx.report(
             fn,

@@ -48,17 +48,16 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     if not fn.final_entries:
         return
     for index, node in enumerate(fn.nodes):
-        if not isinstance(node, (Return, Jump)) or node.parent >= 0:
+        if not isinstance(node, (Return, Jump)):
             continue
         final = innermost(fn, index, RegionKind.FINALLY)
         if final < 0 or (isinstance(node, Jump) and fn.is_inside(node.loop, final)):
             continue
-        risks = _risks(fn, final)
-        if not risks:
+        cancelled, raised = _risks(fn, final)
+        if not cancelled and not raised:
             continue
         word = "return" if isinstance(node, Return) else node.kind
-        awaited = risks[0]
-        lost = "the cancellation" if is_cancellation_point(fn, awaited) else "an exception"
+        lost, awaited = ("the cancellation", cancelled[0]) if cancelled else ("an exception", raised[0])
         yield ctx.report(
             fn,
             index,
@@ -71,28 +70,24 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         )
 
 
-def _risks(fn: FunctionView, final: int) -> list[int]:
-    """What can raise through a `finally`: the cancellation points whose cancellation no handler keeps, then the calls.
-    Nothing of what a handler for everything keeps."""
+def _risks(fn: FunctionView, final: int) -> tuple[list[int], list[int]]:
+    """What can raise through a `finally`: the cancellation points whose cancellation no handler keeps, and whatever
+    else may fail. Nothing of what a handler for everything keeps."""
     statement = fn.regions[final].parent
-    inside = [
-        at
-        for at in fn.nodes_in(statement)
-        if not fn.is_inside(fn.region_of(at), final)
-        and (isinstance(fn.nodes[at], Call) or is_cancellation_point(fn, at))
-    ]
     keeping = [handler for handler in handlers_of(fn, statement) if handler.catch.cancels and keeps(fn, handler)]
-    if keeping:
-        body = protected(fn, statement)
-        everything = any(handler.catch.broad for handler in keeping)
-        inside = [
-            at
-            for at in inside
-            # a handler for everything leaves what is awaited in the handlers
-            if (is_cancellation_point(fn, at) and not fn.is_inside(fn.region_of(at), body))
-            or not (everything or is_cancellation_point(fn, at))
-        ]
-    return sorted(inside, key=lambda at: not is_cancellation_point(fn, at))
+    body = protected(fn, statement) if keeping else -1
+    cancelled: list[int] = []
+    raised: list[int] = []
+    for at in fn.nodes_in(statement):
+        region = fn.region_of(at)
+        if fn.is_inside(region, final):
+            continue
+        if is_cancellation_point(fn, at) and not (keeping and fn.is_inside(region, body)):
+            cancelled.append(at)
+        elif is_cancellation_point(fn, at) or isinstance(fn.nodes[at], Call):
+            raised.append(at)
+    # a handler for everything leaves what is awaited in the handlers
+    return cancelled, [] if any(handler.catch.broad for handler in keeping) else raised
 
 
 RULE = Rule(

@@ -41,7 +41,6 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.loops.polling import busy_poll, polls_by_loop
-from cancelcheck.model.facts import RegionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -49,12 +48,10 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each unbounded loop with a turn that polls and does not give way."""
     for loop, polls in sorted(polls_by_loop(fn).items()):
-        region = fn.regions[loop]
-        if region.kind is not RegionKind.LOOP or region.node < 0:
-            continue
         call = busy_poll(fn, loop, polls)
         if call is None:
             continue
+        region = fn.regions[loop]
         yield ctx.report(
             fn,
             (region.start, fn.nodes[region.node].end),
