@@ -32,7 +32,8 @@ There is no fix: which wait is meant is for the author to say.
 
 ## Known limits
 A call that cannot be resolved is taken to wait, and a loop that looks at a flag, an event or a clock on its way to be
-bounded by it. In test files with `--strict` only: what spins there may be what is tested.
+bounded by it. With `--strict` only: in test files, for what spins there may be what is tested; and where a `for` in the
+loop would wait, so that it spins only while there is nothing to go over.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.loops.polling import busy_poll, polls_by_loop
+from cancelcheck.link.loops.polling import busy_poll, polls_by_loop, spins_over_nothing
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -61,7 +62,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ctx.step(fn, call.index, f"`{call.text}(…)` says not yet"),
                 ctx.step(fn, region.node, "and the loop asks again at once"),
             ),
-            strict=fn.module.is_test,
+            strict=fn.module.is_test or spins_over_nothing(fn, loop, polls),
         )
 
 

@@ -59,6 +59,11 @@ def busy_poll(view: FunctionView, loop: int, polls: list[tuple[CallSite, schema.
     return next((call for call, poll in polls if polling_turn(view, loop, call, poll) is not None), None)
 
 
+def spins_over_nothing(view: FunctionView, loop: int, polls: list[tuple[CallSite, schema.Poll]]) -> bool:
+    """Whether such a turn leads past a `for` that would give way: only where that goes over nothing does it spin."""
+    return all(polling_turn(view, loop, call, poll, filled=True) is None for call, poll in polls)
+
+
 def is_poll(call: CallSite, entry: schema.Poll) -> bool:
     """Whether a call has the form that does not wait."""
     if entry.position < 0 and not entry.keyword:
@@ -86,10 +91,17 @@ def is_stop_signal(call: CallSite) -> bool:
 
 
 def polling_turn(
-    view: FunctionView, loop: int, call: CallSite, poll: schema.Poll, rests: frozenset[int] = frozenset()
+    view: FunctionView,
+    loop: int,
+    call: CallSite,
+    poll: schema.Poll,
+    rests: frozenset[int] = frozenset(),
+    *,
+    filled: bool = False,
 ) -> tuple[int, ...] | None:
     """A turn of a loop through the poll's "not yet" that gives way nowhere, but at the nodes `rests`, and looks at
-    nothing that could end it: its blocks. None if there is no such turn."""
+    nothing that could end it: its blocks. None if there is no such turn. With `filled` each `for` in it has something
+    to go over."""
     region = view.regions[loop]
     header = view.nodes[region.node]
     if isinstance(header, Iterate):
@@ -110,7 +122,12 @@ def polling_turn(
     counters = _tested_names(view, loop)
 
     def gives_way(index: int) -> bool:
-        return index not in asked and (_gives_way(view, index, call) or _counts(view, index, counters))
+        if index in asked:
+            return False
+        if filled and isinstance(view.nodes[index], Iterate) and index != region.node:
+            body = next(at for at, inner in enumerate(view.regions) if inner.node == index)
+            return any(_gives_way(view, at, call) for at in view.nodes_in(body))
+        return _gives_way(view, index, call) or _counts(view, index, counters)
 
     return turn(view, loop, call.index, after, gives_way)
 
