@@ -36,8 +36,9 @@ beginning of the handler.
 
 ## Known limits
 A process that anything else may end is left alone: one that is handed on, kept where another method ends it, entered
-by a `with`, waited for again, or come in as a parameter. One that was asked to end before the wait, and is left when it
-does not, is reported with `--strict`.
+by a `with`, waited for again, or come in as a parameter. With `--strict` only: one that was asked to end before the
+wait, and is left when it does not; and one that an object keeps, where the time comes from a parameter: the caller asks
+whether it ends within it, and decides.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 class Outliving(NamedTuple):
     """A process that outlives the timeout of a wait for it: the wait, what the catalogue says of it, who takes the
-    timeout, and whether it is only worth a look: the process was asked to end before."""
+    timeout, and whether it is only worth a look: the process was asked to end before, or an object keeps it whose caller says how long
+    to wait."""
 
     call: CallSite
     entry: schema.Outlived
@@ -196,6 +197,16 @@ def _deals_with(view: FunctionView, index: int, place: str, entry: schema.Outliv
     )
 
 
+def _is_asked_for(view: FunctionView, call: CallSite) -> bool:
+    """Whether a wait takes its time from a parameter: the caller asks whether the process ends within it, and decides."""
+    params = {param.name for param in view.facts.params}
+    return any(
+        isinstance(node := view.nodes[at], Name) and node.id in params and node.id != view.self_name
+        for argument in call.node.args
+        for at in view.operands_within(argument.value)
+    )
+
+
 def _is_handed_on(view: FunctionView, index: int) -> bool:
     """Whether a value goes to where it may be used to end the process: not where it is only said or compared."""
     use = view.use(index)
@@ -222,7 +233,7 @@ def _doubt(view: FunctionView, call: CallSite, place: str, entry: schema.Outlive
         for reader, at in attribute_reads(*found):
             if reader is not view and (called_method(reader, at) in entry.ends or _is_handed_on(reader, at)):
                 return None
-        return asked
+        return asked or _is_asked_for(view, call)
     if "." in place:
         return None
     scope, bound = view.bindings(place)
