@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 class Outliving(NamedTuple):
     """A process that outlives the timeout of a wait for it: the wait, what the catalogue says of it, who takes the
-    timeout, and whether it is only worth a look: the process was asked to end before, or an object keeps it whose caller says how long
-    to wait."""
+    timeout, and whether it is only worth a look: the process was asked to end before, or an object keeps it whose
+    caller says how long to wait."""
 
     call: CallSite
     entry: schema.Outlived
@@ -198,7 +198,7 @@ def _deals_with(view: FunctionView, index: int, place: str, entry: schema.Outliv
 
 
 def _is_asked_for(view: FunctionView, call: CallSite) -> bool:
-    """Whether a wait takes its time from a parameter: the caller asks whether the process ends within it, and decides."""
+    """Whether a wait takes its time from a parameter: the caller asks whether the process ends within it."""
     params = {param.name for param in view.facts.params}
     return any(
         isinstance(node := view.nodes[at], Name) and node.id in params and node.id != view.self_name
