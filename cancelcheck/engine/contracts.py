@@ -27,6 +27,10 @@ MAX_REFERENCES = 12
 """References, one to another, that are followed."""
 
 
+MAX_DEPTH = 400
+"""Lists and mappings inside each other. A contract has some dozen."""
+
+
 class Contracts:
     """What the contracts of a project say. `key` changes with anything that was read."""
 
@@ -154,8 +158,65 @@ def _composed(text: str) -> Any:
     fast = getattr(yaml, "CSafeLoader", None)
     if fast is not None:
         with suppress(yaml.YAMLError):
-            return yaml.compose(text, Loader=fast)
-    return yaml.compose(text, Loader=yaml.SafeLoader)
+            return _node(text, fast)
+    return _node(text, yaml.SafeLoader)
+
+
+def _node(text: str, loader: Any) -> Any:
+    """The root node as a loader reads the text, put together here: libyaml's own composer calls itself for each level,
+    and a text of a few thousand takes the process with it. Raises RecursionError where there are too many."""
+    import yaml
+
+    root: Any = None
+    anchors: dict[str, Any] = {}
+    # the nodes that are not at their end, each with the key of a mapping that waits for its value
+    above: list[tuple[Any, Any]] = []
+    for event in yaml.parse(text, Loader=loader):
+        match event:
+            case yaml.DocumentStartEvent() if root is not None:
+                raise _wrong("found another document", event)
+            case yaml.AliasEvent():
+                if event.anchor not in anchors:
+                    raise _wrong("found undefined alias", event)
+                node = anchors[event.anchor]
+            case yaml.ScalarEvent():
+                node = yaml.ScalarNode(event.tag, event.value, event.start_mark, event.end_mark)
+            case yaml.SequenceStartEvent():
+                node = yaml.SequenceNode(event.tag, [], event.start_mark)
+            case yaml.MappingStartEvent():
+                node = yaml.MappingNode(event.tag, [], event.start_mark)
+            case yaml.CollectionEndEvent():
+                above.pop()
+                continue
+            case _:
+                continue
+        if not isinstance(event, yaml.AliasEvent) and event.anchor is not None:
+            if event.anchor in anchors:
+                raise _wrong("found duplicate anchor", event)
+            anchors[event.anchor] = node
+        if not above:
+            root = node
+        else:
+            inside, key = above[-1]
+            if inside.id == "sequence":
+                inside.value.append(node)
+            elif key is None:
+                above[-1] = inside, node
+            else:
+                inside.value.append((key, node))
+                above[-1] = inside, None
+        if isinstance(event, yaml.CollectionStartEvent):
+            if len(above) == MAX_DEPTH:
+                raise RecursionError
+            above.append((node, None))
+    return root
+
+
+def _wrong(problem: str, event: Any) -> Exception:
+    import yaml
+
+    error: Exception = yaml.composer.ComposerError(None, None, problem, event.start_mark)
+    return error
 
 
 def _pairs(node: Any) -> list[tuple[Any, Any]]:

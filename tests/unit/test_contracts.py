@@ -124,9 +124,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         *((None, "No such file"), ("a: [", "cannot be read"), ("\x00", "cannot be read")),
         ("[" * 20_000, "cannot be read: it is nested too deeply"),
         ("- " * 20_000, "cannot be read: it is nested too deeply"),
+        *((deep * 1_000_000, "cannot be read: it is nested too deeply") for deep in ("[", "{a: ", "- ", "? ")),
+        ("a: &b 1\nc: &b 2\n", "cannot be read: found duplicate anchor, in line 2"),
+        ("a: *b\n", "cannot be read: found undefined alias, in line 1"),
+        ("a: 1\n---\nb: 2\n", "cannot be read: found another document, in line 2"),
         ("#" * 9_000_000, "cannot be read: it has more than 8,000,000 bytes"),
     ],
-    ids=range(6),
+    ids=range(13),
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str | None, said: str) -> None:
     if text is not None:
