@@ -5,6 +5,7 @@ A command that a test runs has no cache, unless the test is about that.
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -22,3 +23,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: run with `-m slow` or CANCELCHECK_SLOW=1"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # ten thousand tests are a heap that every search for garbage would go through, and there is none in it
+    gc.collect()
+    gc.freeze()

@@ -4,7 +4,6 @@ application has nothing to do, and nothing else is touched."""
 from __future__ import annotations
 
 import ast
-import functools
 import io
 import tokenize
 from collections import Counter
@@ -17,18 +16,13 @@ from cancelcheck.fixing import apply_edits, fix_until_stable
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.source import SourceFile
-from tests.support.checking import check_fixture
+from tests.support.checking import check_fixture, findings_of, known_findings
 from tests.support.fixtures import read_fixture, single_files
 from tests.support.sources import label
 
 
-@functools.cache
-def found_in(path: Path) -> list[Finding]:
-    return check_fixture(path, strict=True)
-
-
 def fixes_in(path: Path) -> list[Finding]:
-    return [finding for finding in found_in(path) if finding.fix is not None]
+    return [finding for finding in known_findings(path) if finding.fix is not None]
 
 
 def top_level(text: str) -> Iterator[tuple[str, int, int]]:
@@ -54,7 +48,7 @@ def is_new_at_module_level(statement: str) -> bool:
 @pytest.mark.parametrize("path", single_files(), ids=label)
 def test_each_fix_by_itself(path: Path) -> None:
     text = read_fixture(path)
-    before = found_in(path)
+    before = known_findings(path)
     for finding in before:
         if finding.fix is None:
             continue
@@ -100,10 +94,10 @@ def _shifted(old: SourceFile, new: SourceFile, finding: Finding) -> tuple[int, i
 def test_all_fixes_together_settle_and_have_nothing_left_to_do(path: Path, unsafe: bool) -> None:
     if not fixes_in(path):
         return
-    mended = fix_until_stable(read_fixture(path), lambda text: check_fixture(path, text, strict=True), unsafe=unsafe)
+    mended = fix_until_stable(read_fixture(path), lambda text: findings_of(path, text), unsafe=unsafe)
     assert mended.settled
     assert unsafe or all(f.fix is not None and f.fix.safety is Safety.SAFE for f in mended.applied)
-    again = fix_until_stable(mended.text, lambda text: check_fixture(path, text, strict=True), unsafe=unsafe)
+    again = fix_until_stable(mended.text, lambda text: findings_of(path, text), unsafe=unsafe)
     assert (again.text, again.applied) == (mended.text, [])
 
 

@@ -13,7 +13,7 @@ import pytest
 from cancelcheck.config import Settings
 from cancelcheck.fixing import fix_until_stable
 from cancelcheck.rules import RULES
-from tests.support.checking import check_fixture, file_problems, project_problems
+from tests.support.checking import file_problems, findings_of, known_findings, project_problems
 from tests.support.fixtures import (
     NOTHING,
     budget_cases,
@@ -48,8 +48,8 @@ def test_a_project_is_reported_where_it_says(case: Path, strict: bool) -> None:
 
 @pytest.mark.parametrize("path", single_files(), ids=label)
 def test_fixes_lead_to_the_file_beside(path: Path) -> None:
-    before = check_fixture(path, strict=True)
-    outcome = fix_until_stable(read_fixture(path), lambda text: check_fixture(path, text, strict=True), unsafe=True)
+    before = known_findings(path)
+    outcome = fix_until_stable(read_fixture(path), lambda text: findings_of(path, text), unsafe=True)
     assert outcome.settled
     assert bool(outcome.applied) == any(finding.fix is not None for finding in before)
     if fixed_path(path).exists():
@@ -57,7 +57,7 @@ def test_fixes_lead_to_the_file_beside(path: Path) -> None:
         assert outcome.text == read_fixture(fixed_path(path))
     # One fix may bring another finding to light, which has a fix too: an outer handler that now sees the cancellation.
     # And it may settle what leads to the same place: the call without a timeout that an SLA function reaches.
-    left = Counter(finding.code for finding in check_fixture(path, outcome.text, strict=True))
+    left = Counter(finding.code for finding in findings_of(path, outcome.text))
     fixed = {finding.line for finding in before if finding.fix is not None}
     unfixed = [finding for finding in before if finding.fix is None]
     led = [finding for finding in unfixed if any(step.line in fixed for step in finding.trace)]
@@ -69,7 +69,7 @@ def test_fixes_lead_to_the_file_beside(path: Path) -> None:
 def test_a_rule_with_a_fix_shows_its_outcome(folder: Path) -> None:
     code = folder.name.partition("_")[0].upper()
     files = [path for path in folder.glob("*.py") if not path.name.endswith(".fixed.py")]
-    fixable = [path for path in files if any(f.fix and f.code == code for f in check_fixture(path, strict=True))]
+    fixable = [path for path in files if any(f.fix and f.code == code for f in known_findings(path))]
     assert not fixable or any(fixed_path(path).exists() for path in fixable)
 
 

@@ -262,7 +262,8 @@ def _with_line(chance: random.Random, text: bytes, lines: tuple[bytes, ...]) -> 
 @pytest.fixture
 def corpus(root: Path) -> Path:
     """A folder of fixtures, enough to be shared among processes."""
-    for number, folder in enumerate(("can101_lost_task", "can105_unclosed_resource", "can401_http_without_timeout")):
+    rules = ("can102_unjoined_task", "can115_resource_closed_under_tasks", "can403_rpc_or_db_without_timeout")
+    for number, folder in enumerate(rules):
         shutil.copytree(FIXTURES / "rules" / folder, root / f"part{number}")
     for folder in sorted(FIXTURES.glob("projects/*"))[::3]:
         shutil.copytree(folder, root / "projects" / folder.name)

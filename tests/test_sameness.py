@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import os
 import re
 import shutil
@@ -81,9 +82,14 @@ def around() -> dict[str, str]:
     return {**{key: value for key, value in os.environ.items() if not key.startswith(other)}, "PYTHONPATH": str(ROOT)}
 
 
+@functools.cache
+def plain(project: Path, form: str) -> bytes:
+    return report(project, form, "--jobs", "1")
+
+
 @pytest.fixture(scope="module")
 def wanted(project: Path) -> bytes:
-    return report(project, "json", "--jobs", "1")
+    return plain(project, "json")
 
 
 @pytest.mark.parametrize("env", AROUND.values(), ids=AROUND)
@@ -111,14 +117,14 @@ def test_nor_do_locales_that_are_there(
     assert told.stdout.strip() == codecs.lookup(encoding).name
     assert report(project, "json", env=env) == wanted
     # a form for people comes in the encoding of their terminal
-    plain = report(project, "concise").decode()
-    assert report(project, "concise", env=env) == plain.encode(encoding, "backslashreplace")
+    shown = plain(project, "concise").decode()
+    assert report(project, "concise", env=env) == shown.encode(encoding, "backslashreplace")
 
 
 @pytest.mark.parametrize("form", ["sarif", "concise"])
 def test_nor_in_other_forms(project: Path, form: str) -> None:
-    plain = report(project, form)
-    assert report(project, form, env={"PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu", "COLUMNS": "30"}) == plain
+    env = {"PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu", "COLUMNS": "30"}
+    assert report(project, form, env=env) == plain(project, form)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
@@ -129,7 +135,7 @@ def test_nor_does_a_terminal(project: Path, form: str) -> None:
         cwd=project,
         env={**around(), "COLUMNS": "20"},
     )
-    assert (done, without_colour(shown)) == (1, report(project, form).decode())
+    assert (done, without_colour(shown)) == (1, plain(project, form).decode())
 
 
 def without_colour(shown: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,6 +77,17 @@ def check_folder(
 def check_fixture(path: Path, text: str | None = None, *, strict: bool) -> list[Finding]:
     """The findings of a fixture of one file, with its settings; or of another text in its place."""
     return check_text(path, text, fixture_settings(settings_in(read_fixture(path)), path.parent, strict=strict))
+
+
+@functools.cache
+def known_findings(path: Path) -> tuple[Finding, ...]:
+    """What is found in a fixture as it stands, with `--strict`: looked for once, whichever test asks."""
+    return tuple(check_fixture(path, strict=True))
+
+
+def findings_of(path: Path, text: str) -> list[Finding]:
+    """What is found with `--strict` in a fixture that has this text, be it its own or another."""
+    return list(known_findings(path)) if text == read_fixture(path) else check_fixture(path, text, strict=True)
 
 
 def file_problems(path: Path, *, strict: bool) -> str:

@@ -10,9 +10,9 @@ from tests.support.runs import places, run, write
 
 
 def test_attributes_that_are_made_of_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # two dozen attributes, each made of all others: exponential where a look-up forgets what it has found on the way
+    # sixteen attributes, each made of all others: exponential where a look-up forgets what it has found on the way
     monkeypatch.chdir(tmp_path)
-    names = [f"part{number}" for number in range(24)]
+    names = [f"part{number}" for number in range(16)]
     stores = "\n".join(
         f"        self.{name} = " + " or ".join(f"self.{other}.twin()" for other in names if other != name)
         for name in names
