@@ -853,11 +853,13 @@ class Framework(_Entry, frozen=True, kw_only=True):
 
 class Immediate(_Entry, frozen=True, kw_only=True):
     """A coroutine method that never waits, unless the instance's constructor was given the argument `unless` (at
-    `unless_position`) with a value other than 0."""
+    `unless_position`) with a value other than 0. `in_steps`: it gives way to others on its way, but waits for nobody
+    and nothing."""
 
     call: Names
     unless: str = ""
     unless_position: int = -1
+    in_steps: bool = False
 
 
 class Serves(_Entry, frozen=True, kw_only=True):

@@ -35,8 +35,8 @@ and leaves the others running.
 
 Only tasks that the function has made itself, or that are on a private attribute of its instance which no other method
 waits for. A task that runs a mere wait of a library (`queue.get()`, `event.wait()`) has nothing to clean up and is left
-alone. A function that is not async cannot wait. What a runner is given is waited for by the runner, and a test's tasks
-are over with it.
+alone, and so is one that is given a callback after the cancel: that is told of its end. A function that is not async
+cannot wait. What a runner is given is waited for by the runner, and a test's tasks are over with it.
 """
 
 from __future__ import annotations

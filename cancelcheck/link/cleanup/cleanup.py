@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog.schema import Framework, Kind, ScopeKind
+from cancelcheck.link.cleanup.locks import is_always_free
 from cancelcheck.link.paths.checkpoints import may_wait
 from cancelcheck.link.paths.exceptions import (
     Handler,
@@ -19,7 +20,12 @@ from cancelcheck.link.paths.exceptions import (
 )
 from cancelcheck.link.paths.flow import Leak, innermost, meets, never_returns
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scope_of
-from cancelcheck.link.swallowing.cancellation import is_task_root, joins_own_cancel, places
+from cancelcheck.link.swallowing.cancellation import (
+    is_task_root,
+    joins_own_cancel,
+    places,
+    waits_for_what_it_cancels,
+)
 from cancelcheck.link.swallowing.catching import (
     escapes_of,
     is_for_some_errors,
@@ -27,6 +33,7 @@ from cancelcheck.link.swallowing.catching import (
     points_leaving,
     points_reaching,
 )
+from cancelcheck.link.tasks.spawning import never_waits
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.undoing import undoes
 from cancelcheck.link.values import Bound
@@ -613,8 +620,8 @@ def _exposed(view: FunctionView, index: int, depth: int) -> tuple[tuple[Function
     node = view.nodes[index]
     if isinstance(node, (Yield, Exit)) or not may_wait(view, index):
         return None
-    if isinstance(node, Enter) and scope_of(view, node.context) is not None:
-        return None  # entering a scope waits for nothing
+    if isinstance(node, Enter) and (scope_of(view, node.context) is not None or is_always_free(view, node.context)):
+        return None  # entering a scope waits for nothing, nor does a lock that nobody holds for long
     if is_shielded(view, index) or _is_behind_shield(view, index) or joins_own_cancel(view, [index]):
         return None
     if not _delivers_again(view) and is_bounded(view, index, 1):
@@ -629,8 +636,7 @@ def _exposed(view: FunctionView, index: int, depth: int) -> tuple[tuple[Function
     waiter = catalog.waiter(call.target)
     if waiter is not None and waiter.timeout and call.argument(waiter.timeout, waiter.timeout_position) is not None:
         return None
-    immediate = catalog.immediate(call.target)
-    if immediate is not None and not immediate.unless:
+    if never_waits(call):
         return None
     api = catalog.api(call.target)
     if api is not None and (api.kind is Kind.SLEEP or judge(call, api).verdict is Verdict.TIMED):
@@ -638,7 +644,7 @@ def _exposed(view: FunctionView, index: int, depth: int) -> tuple[tuple[Function
     callee = call.callee
     if callee is None or not callee.is_coroutine:
         return ()
-    if depth == 0 or callee.facts.is_stub:
+    if depth == 0 or callee.facts.is_stub or waits_for_what_it_cancels(callee):
         return None
     for at in range(len(callee.nodes)):
         chain = _exposed(callee, at, depth - 1)

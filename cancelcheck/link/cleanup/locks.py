@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.paths.checkpoints import may_wait
 from cancelcheck.link.paths.exceptions import is_cancellation_point
 from cancelcheck.link.paths.flow import (
     CANCELLED,
@@ -26,6 +27,7 @@ from cancelcheck.model.facts import (
     Call,
     Const,
     Enter,
+    Exit,
     Expr,
     FunctionKind,
     Iterate,
@@ -87,6 +89,43 @@ def _entry(view: FunctionView, call: CallSite) -> schema.Lock | None:
     if instance is None:
         return _PLAIN
     return view.module.project.catalog.lock(instance.catalog_type())
+
+
+def is_always_free(view: FunctionView, index: int) -> bool:
+    """Whether whoever asks for a lock of asyncio gets it at once: it is a local, or a private attribute, and its file
+    waits for nothing while it holds it. (Other frameworks give way at every lock.)"""
+    instance = view.instance(index)
+    catalog = view.module.project.catalog
+    entry = catalog.lock(instance.catalog_type()) if instance is not None else None
+    frameworks = [catalog.framework(library) for library in view.module.facts.libraries]
+    if entry is None or not entry.awaited or any(found is not None and found.until_left for found in frameworks):
+        return False
+    node = view.nodes[index]
+    if isinstance(node, Attr):
+        uses = view.module.mentions(node.attr, of_method=True) if node.attr.startswith("_") else []
+    elif isinstance(node, Name):
+        scope, bound = view.bindings(node.id)
+        is_local = scope is not None and scope.facts.kind is FunctionKind.DEF and all(at >= 0 for _, at in bound)
+        uses = scope.reads(node.id) if scope is not None and is_local else []
+    else:
+        return False
+    return bool(uses) and all(_is_held_shortly(user, at) for user, at in uses)
+
+
+def _is_held_shortly(view: FunctionView, index: int) -> bool:
+    """Whether a use of a lock is a `with` whose block waits for nothing."""
+    at = view.nodes[index].parent
+    node = view.nodes[at] if at >= 0 else None
+    if not isinstance(node, Enter):
+        return False
+    region = next((found for found, facts in enumerate(view.regions) if facts.node == at), -1)
+    if region < 0 or view.regions[region].kind is not RegionKind.WITH:
+        return False
+    inside = (found for found in view.nodes_in(region) if found != at)
+    return not any(
+        may_wait(view, found) and not (isinstance(inner := view.nodes[found], Exit) and inner.enter == at)
+        for found in inside
+    )
 
 
 def _held(view: FunctionView, call: CallSite) -> tuple[int, str, int] | None:

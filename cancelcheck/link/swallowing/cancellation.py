@@ -230,6 +230,23 @@ def joins_own_cancel(view: FunctionView, points: list[int]) -> bool:
     return True
 
 
+def waits_for_what_it_cancels(view: FunctionView) -> bool:
+    """Whether a function cancels what it is given, is told of its end by a callback, and waits for nothing but what
+    stands in its own locals: the same idiom with other means."""
+    points = [at for at in range(len(view.nodes)) if is_cancellation_point(view, at)]
+    cancelled = {key for _, key in _cancelled(view)} if points else set()
+    given = {param.name for param in view.facts.params if param.name != view.self_name}
+    if cancelled.isdisjoint(given):
+        return False
+    for at in points:
+        node = view.nodes[at]
+        awaited = view.nodes[node.value] if isinstance(node, Await) else None
+        if not isinstance(awaited, Name) or view.bindings(awaited.id).scope is not view:
+            return False
+    told = (call for call in view.calls if call.member == "add_done_callback" and call.receiver >= 0)
+    return any(not cancelled.isdisjoint(places(view, call.receiver)) for call in told)
+
+
 def _is_timeout(view: FunctionView, index: int) -> bool:
     """Whether a timeout scope is entered or left at a node."""
     node = view.nodes[index]

@@ -384,9 +384,16 @@ def _settling(view: FunctionView, reads: list[int]) -> Settling:
         read = read_of(view, at, TASK)
         if read.fate in (Fate.AWAITED, Fate.WAITED_FOR, Fate.HANDED_OVER, Fate.ENTERED) or _is_waited_for(view, at):
             nodes.add(read.node)
-        elif _is_asked(view, at):
+        elif _is_asked(view, at) or _is_told_of(view, at):
             nodes.add(at)
     return lambda index: Settles.AT_ONCE if index in nodes else Settles.NO
+
+
+def _is_told_of(view: FunctionView, index: int) -> bool:
+    """Whether a read gives the task a callback: somebody is told of its end."""
+    use = view.use(index)
+    attr = view.nodes[use.node] if use.kind == "receiver" else None
+    return isinstance(attr, Attr) and attr.attr == "add_done_callback"
 
 
 def _is_asked(view: FunctionView, index: int) -> bool:

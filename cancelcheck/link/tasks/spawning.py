@@ -505,7 +505,8 @@ def _is_done_at_once(made: CallSite, steps: int) -> bool:
     and starts nothing."""
     callee = made.callee
     if callee is None:
-        return never_waits(made)
+        entry = made.fn.module.project.catalog.immediate(made.target)
+        return entry is not None and not entry.in_steps and never_waits(made)
     if steps <= 0 or not callee.is_coroutine or not callee.calls or len(callee.alternatives) > 1:
         return False
     if any(spawner_of(inner) is not None for inner in callee.calls):
@@ -525,6 +526,8 @@ def never_waits(call: CallSite) -> bool:
     entry = call.fn.module.project.catalog.immediate(call.target)
     if entry is None:
         return False
+    if not entry.unless:
+        return True
     instance = call.called_on
     if instance is None or not instance.origins:
         return False
