@@ -78,7 +78,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         close = f"{held.name}.{held.entry.release[0]}()" if held.entry.release else "what gives it back"
         kept = f"{held.entry.holds} `{held.name}`"
         left = f"{kept} is not given back {when_it_leaves(fn, leak)}" if released else f"{kept} is never given back"
-        then = "its `with` ends something else" if held.entered else "it stays behind"
+        behind = "only the garbage collector sees to it" if held.entry.collected else "it stays behind"
+        then = "its `with` ends something else" if held.entered else behind
         holder = "closing(…)" if held.entered else "async with" if fn.is_async else "with"
         yield ctx.report(
             fn,

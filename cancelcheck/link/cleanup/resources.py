@@ -43,8 +43,9 @@ class Held(NamedTuple):
 
 
 class Forgotten(NamedTuple):
-    """A resource that a path leaves open. `released`: another path gives it back, or hands it over. `strict`: only an
-    error out of a call that waits for nothing leads there, or Python gives it back by itself."""
+    """A resource that a path leaves open. `released`: another path gives it back, hands it over, or asks it about
+    itself (a process by `poll`). `strict`: only an error out of a call that waits for nothing leads there, or Python
+    gives it back by itself."""
 
     held: Held
     leak: Leak
@@ -157,7 +158,7 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
             if leak is not None:
                 collected = held.entry.collected and not held.entered
                 strict = collected or raising in _SHARP or not _counts(held.entry, leak)
-                yield Forgotten(held, leak, released or handed, strict)
+                yield Forgotten(held, leak, released or handed or bool(_asked(view, reads)), strict)
                 break
 
 
@@ -349,7 +350,13 @@ def _with_tests(
     view: FunctionView, reads: list[int], settles: Settling, dropped: frozenset[int] = frozenset()
 ) -> Settling:
     """The same, and what asks the thing about itself before it gives it back (`if not writer.is_closing():`)."""
-    asked: set[int] = set(dropped)
+    asked = dropped | _asked(view, reads)
+    return lambda index: Settles.AT_ONCE if index in asked else settles(index)
+
+
+def _asked(view: FunctionView, reads: list[int]) -> frozenset[int]:
+    """The reads that ask a thing about itself in a test."""
+    found: set[int] = set()
     for at in reads:
         node = at
         member = False
@@ -358,5 +365,5 @@ def _with_tests(
             member |= parent >= 0 and isinstance(view.nodes[parent], (Attr, Call)) and isinstance(view.nodes[at], Name)
             node = parent
         if node >= 0 and member:
-            asked.add(at)
-    return lambda index: Settles.AT_ONCE if index in asked else settles(index)
+            found.add(at)
+    return frozenset(found)

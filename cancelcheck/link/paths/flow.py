@@ -1004,7 +1004,7 @@ def may_fail(view: FunctionView, index: int) -> bool:
     call = view.call_at(index)
     if call is None:
         return False
-    if call.member.startswith("log_"):
+    if call.member.startswith("log_") or _takes_out_own(call):
         return False
     catalog = view.module.project.catalog
     callee = call.callee
@@ -1014,6 +1014,19 @@ def may_fail(view: FunctionView, index: int) -> bool:
         asked = (catalog.is_harmless, catalog.is_coroutine, catalog.is_partial, catalog.is_suppressor, catalog.scope)
         return not any(ask(call.target) for ask in asked)
     return call.receiver < 0 or not catalog.is_harmless_member(call.member)
+
+
+def _takes_out_own(call: CallSite) -> bool:
+    """Whether a call takes something out of a container that its function puts something into."""
+    if call.member not in _TAKING_OUT or call.receiver < 0:
+        return False
+    key = call.fn.key(call.receiver)
+    return bool(key) and any(other.member in _PUTTING_IN for other in call.fn.calls_on.get(key, ()))
+
+
+_TAKING_OUT = frozenset({"pop", "remove"})
+_PUTTING_IN = frozenset({"add", "append", "appendleft", "insert"})
+"""Methods of containers."""
 
 
 def _making_may_fail(cls: FunctionView) -> bool:
