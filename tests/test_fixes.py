@@ -49,6 +49,7 @@ def is_new_at_module_level(statement: str) -> bool:
 def test_each_fix_by_itself(path: Path) -> None:
     text = read_fixture(path)
     before = known_findings(path)
+    old, remarks = list(top_level(text)), comments(text)
     for finding in before:
         if finding.fix is None:
             continue
@@ -57,7 +58,7 @@ def test_each_fix_by_itself(path: Path) -> None:
         assert changed != text, where
 
         # it is Python, and only the statement that holds the finding has changed, beside what all may use
-        old, new = list(top_level(text)), [statement for statement, _, _ in top_level(changed)]
+        new = [statement for statement, _, _ in top_level(changed)]
         missing = Counter(statement for statement, _, _ in old) - Counter(new)
         for statement, first, last in old:
             if missing[statement] and not is_new_at_module_level(statement):
@@ -67,9 +68,9 @@ def test_each_fix_by_itself(path: Path) -> None:
         assert len(others) <= 1, where
 
         # comments stay, but for those of a statement that goes
-        gone = comments(text) - comments(changed)
-        assert gone.total() <= 1, where
-        assert not comments(changed) - comments(text), where
+        left = comments(changed)
+        assert (remarks - left).total() <= 1, where
+        assert not left - remarks, where
 
         # the finding is gone, none has come but what the mended code now lets through, and that can be mended too
         after = check_fixture(path, changed, strict=True)
