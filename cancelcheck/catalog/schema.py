@@ -169,10 +169,16 @@ class Client(_Entry, frozen=True, kw_only=True):
     that one's retries count.
 
     `form` and `whole` as for `Api`.
+
+    `open_methods`: its methods are made from a description of the service, so that no table has them: each asks the
+    service for something, but those whose names begin with one of `own_methods`; those of `reading_methods` only read.
     """
 
     type: Names
     makes: str = ""
+    open_methods: bool = False
+    own_methods: tuple[str, ...] = ()
+    reading_methods: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
     timeout: Names = ()
     timeout_position: int = -1
@@ -675,7 +681,8 @@ class Retry(_Entry, frozen=True, kw_only=True):
     `after_first`: the attempts that it limits are those after a first one. The time that `seconds` limits is looked at
     between attempts, so that it can be overrun: by `over_attempts` attempts, with `over_delay` by one delay too.
     `elsewhere`: the next attempt is made later,
-    by somebody else: who waits for this one does not wait for it.
+    by somebody else: who waits for this one does not wait for it. `when`: a failure makes it do so only where this
+    argument is given.
     """
 
     call: Names
@@ -697,6 +704,7 @@ class Retry(_Entry, frozen=True, kw_only=True):
     over_attempts: int = 1
     over_delay: bool = False
     elsewhere: bool = False
+    when: str = ""
 
 
 class Part(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True, kw_only=True):
@@ -829,11 +837,13 @@ class Callback(_Entry, frozen=True, kw_only=True):
 class Decorator(_Entry, frozen=True, kw_only=True):
     """A decorator that changes what a function is. `role`: contextmanager, fixture, abstract, overload, override,
     property, staticmethod, classmethod, dispatch, route, task, dataclass, coroutine (it runs a generator as one).
-    `limits` are arguments with a number of seconds after which the function is ended, whatever it does."""
+    `limits` are arguments with a number of seconds after which the function is ended, whatever it does; `makes` is the
+    type whose methods what it gives has (`charge.delay(…)`)."""
 
     name: Names
     role: str
     limits: Names = ()
+    makes: str = ""
 
 
 class Framework(_Entry, frozen=True, kw_only=True):

@@ -768,7 +768,7 @@ class FunctionView:
         if not guard.enter(mark):
             return []
         try:
-            found = self.variable_at(index) or (self._attribute_value(node) if isinstance(node, Attr) else None)
+            found = self.variable_at(index) or (self.attribute_value(node) if isinstance(node, Attr) else None)
             call = found[0].call_at(found[1]) if found is not None else None
             if found is None or call is None or not call.positional:
                 return []
@@ -778,7 +778,7 @@ class FunctionView:
         finally:
             guard.leave(mark)
 
-    def _attribute_value(self, node: Attr) -> tuple[FunctionView, int] | None:
+    def attribute_value(self, node: Attr) -> tuple[FunctionView, int] | None:
         """The one value that the methods of a class give to an attribute of `self`: function and node."""
         if not isinstance(self.nodes[node.value], Name):
             return None
@@ -861,6 +861,9 @@ class FunctionView:
                 return entity.qualname
             if entity is not None:
                 return found
+            made = self._made_by_decorator(index)
+            if made:
+                return made
             if self._other_name(index) is None and not self.is_member_of_variable(index):
                 return project.catalog.canonical(found)
         node = self.nodes[index]
@@ -870,6 +873,26 @@ class FunctionView:
                 return instance.member(node.attr)[0]
         other = self._other_name(index)
         return other[0].target_of(other[1]) if other is not None else ""
+
+    def _made_by_decorator(self, index: int) -> str:
+        """The method that a decorator of the catalogue gives to what it makes of a function; "" where there is none."""
+        node = self.nodes[index]
+        held = self.definition_of(node.value) if isinstance(node, Attr) else None
+        if held is None or not isinstance(node, Attr) or held.facts.kind is not FunctionKind.DEF:
+            return ""
+        # `@size.setter` is an attribute of what it decorates
+        own = held.parent is self and not {index, node.parent}.isdisjoint(held.facts.decorators)
+        guard = self.module.project.guard
+        mark = (self.module.source.path, self.index, index, "made")
+        if not held.facts.decorators or own or not guard.enter(mark):
+            return ""
+        try:
+            catalog = self.module.project.catalog
+            entries = (catalog.decorator_entry(name) for name, _ in held.decorators if name)
+            made = next((entry.makes for entry in entries if entry is not None and entry.makes), "")
+            return f"{made}.{node.attr}" if made and catalog.has(f"{made}.{node.attr}") else ""
+        finally:
+            guard.leave(mark)
 
     def _other_name(self, index: int) -> tuple[FunctionView, int] | None:
         """The attribute that a name is another name of, a bound method as a rule: `spawn = loop.create_task`."""

@@ -32,10 +32,10 @@ def export_all(rows):
 There is no fix: which context is meant is for the author to say.
 
 ## Known limits
-None counts where it is written, where the one value of a name is None, and where a test on the way says so. What is
-called has to use the context before it asks about it, or to say by its annotation that None is not meant: the latter is
-reported with `--strict` where it asks all the same, and of numbers. An unannotated `ctx` counts as a context where the
-function uses it as one.
+None counts where it is written, where it is all that a name can be there, and where a test on the way says so. A
+context is followed through two functions that hand it on as it is. What is called has to use the context before it asks
+about it, or to say by its annotation that None is not meant: the latter is reported with `--strict` where it asks all
+the same, and of numbers. An unannotated `ctx` counts as a context where the function uses it as one.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def _trace(fn: FunctionView, found: NoneGiven, ctx: Context) -> tuple[Step, ...]
         return ()
     return (
         ctx.step(fn, found.argument, "None is given here"),
+        *(ctx.step(call.fn, call.index, "it is handed on here") for call in found.handed),
         ctx.step(found.callee, found.use, f"`{found.name}` is used here, and nobody has asked about it"),
     )
 

@@ -37,9 +37,10 @@ parameter, and else `--strict`. By default it is told where more shows that it w
 parameter on any way through the call: it is read on another way; the function takes more of what the callee takes by
 the same names, and passes on none of it; both have the same default; or the callee is the method that it overrides.
 With `--strict` also for waits of one thread for another, and where a call leaves out the timeout that its object keeps
-and that most other calls of the same method are given: by default where six are. A function that measures its timeout
-against a clock sees to it by itself. Cleanup has a time of its own. Where the other arm of a condition makes the same
-call and gives it, the report is left to `--strict`.
+and that most other calls of the same method are given: by default where six are. So is a context that may be something
+else in the first place (a `job` that can be cancelled). A function that measures its timeout against a clock sees to it
+by itself. Cleanup has a time of its own. Where the other arm of a condition makes the same call and gives it, the
+report is left to `--strict`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Clock
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.contexts.clocks import Deadline, clock_of, deadlines, monotonic_edits, other_clock_edits
+from cancelcheck.link.contexts.clocks import Deadline, deadlines, monotonic_edits, on_wrong_clocks, other_clock_edits
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Default, Family, Rule
@@ -53,26 +53,17 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each wait that is bounded by the wall clock, and each point in time on the wrong clock."""
-    for call in fn.told_calls:
-        for sink in ctx.catalog.clock_sinks(call.target):
-            argument = call.argument(sink.keyword, sink.position)
-            if argument is None or argument < 0:
-                continue
-            clock, at = clock_of(fn, argument)
-            # asyncio's loop clock is time.monotonic(); trio's is one of its own
-            same = {sink.clock, Clock.MONOTONIC} if sink.clock is Clock.LOOP else {sink.clock}
-            if clock is not None and clock not in same:
-                yield ctx.report(
-                    fn,
-                    argument,
-                    f"`{call.text}` takes a time on the {sink.clock.value} clock, "
-                    f"and gets one on the {clock.value} clock: it fires at once or never",
-                    help=_INSTEAD[sink.clock],
-                    trace=(ctx.step(fn, at, "the clock is read here"),) if at != argument else (),
-                    fix=ctx.fix("read the clock that it takes", Safety.SAFE, *edits)
-                    if (edits := other_clock_edits(call, argument, at, sink))
-                    else None,
-                )
+    for found in on_wrong_clocks(fn):
+        edits = other_clock_edits(found.call, found.node, found.read, found.sink) if found.call is not None else []
+        yield ctx.report(
+            fn,
+            found.node,
+            f"`{found.call.text if found.call is not None else found.sink.keyword}` takes a time on the "
+            f"{found.sink.clock.value} clock, and gets one on the {found.clock.value} clock: it fires at once or never",
+            help=_INSTEAD[found.sink.clock],
+            trace=(ctx.step(fn, found.read, "the clock is read here"),) if found.read != found.node else (),
+            fix=ctx.fix("read the clock that it takes", Safety.SAFE, *edits) if edits else None,
+        )
     for deadline in deadlines(fn):
         yield ctx.report(
             fn,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_type
 
 import pytest
 
@@ -51,6 +51,19 @@ def test_the_same_function_comes_back() -> None:
     assert marked is charge
     assert inspect.iscoroutinefunction(marked)
     assert asyncio.run(marked("o1")) == "o1"
+
+
+def test_the_parameters_and_the_result_keep_their_types() -> None:
+    @sla(timeout=2.0)
+    @compensable(refund)
+    @idempotent(key="order")
+    def charge(order: str, amount: int = 0) -> bytes:
+        return order.encode() * amount
+
+    assert_type(charge("a", amount=2), bytes)
+    assert charge("a", 2) == b"aa"
+    with pytest.raises(AttributeError):
+        charge(1)  # type: ignore[arg-type]
 
 
 def test_the_markers_are_read_together() -> None:

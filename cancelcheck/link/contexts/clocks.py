@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog.schema import Clock, ClockSink, Kind
@@ -75,6 +76,48 @@ def clock_of(view: FunctionView, index: int) -> tuple[Clock | None, int]:
             if value is not None:
                 return clock_of(view, value)
     return None, index
+
+
+class Handed(NamedTuple):
+    """A point in time that is handed to what reads another clock: the node, where its clock is read, that clock, what
+    takes it, and the call, None for an attribute that is set."""
+
+    node: int
+    read: int
+    clock: Clock
+    sink: ClockSink
+    call: CallSite | None
+
+
+def on_wrong_clocks(view: FunctionView) -> Iterator[Handed]:
+    """The points in time of a function that are handed to what reads another clock, in order."""
+    for call in view.told_calls:
+        for sink in view.module.project.catalog.clock_sinks(call.target):
+            argument = call.argument(sink.keyword, sink.position)
+            if argument is not None and argument >= 0:
+                yield from _misread(view, argument, sink, call)
+    for index, node in view.all_of(Assign):
+        for target in node.targets if node.value >= 0 and not node.op else ():
+            yield from _set_on_scope(view, index, target, node.value)
+
+
+def _set_on_scope(view: FunctionView, index: int, target: int, value: int) -> Iterator[Handed]:
+    """What sets the attribute of an object under the name by which its constructor takes a point in time."""
+    node = view.nodes[target]
+    if not isinstance(node, StoreAttr) or node.attr not in _NAMES or clock_of(view, value)[0] is None:
+        return
+    instance = view.instance(node.value)
+    for sink in view.module.project.catalog.clock_sinks(instance.type) if instance is not None else ():
+        if sink.keyword == node.attr:
+            yield from _misread(view, value, sink, None)
+
+
+def _misread(view: FunctionView, index: int, sink: ClockSink, call: CallSite | None) -> Iterator[Handed]:
+    clock, at = clock_of(view, index)
+    # asyncio's loop clock is time.monotonic(); trio's is one of its own
+    same = {sink.clock, Clock.MONOTONIC} if sink.clock is Clock.LOOP else {sink.clock}
+    if clock is not None and clock not in same:
+        yield Handed(index, at, clock, sink, call)
 
 
 def _reads_wall(view: FunctionView, index: int) -> bool:

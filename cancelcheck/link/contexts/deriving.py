@@ -203,8 +203,11 @@ def _may_keep(view: FunctionView, index: int) -> bool:
     where the method is seen and stores nothing, or is a library's that waits."""
     call = view.call_at(index)
     assert call is not None
-    if view.module.project.catalog.api(call.target) is not None:
+    catalog = view.module.project.catalog
+    if catalog.api(call.target) is not None:
         return False
+    if call.receiver >= 0 and view.path_of(call.receiver) and catalog.has(call.target):
+        return False  # a module's own function
     callee = call.callee
     if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.facts.is_stub:
         return True
@@ -274,7 +277,9 @@ def meets_later(derived: Derived, index: int, steps_left: int = 4) -> bool:
         if node is None:
             return False
         if isinstance(node, Call):
-            others = [arg.value for arg in node.args if arg.value != at]
+            others = [
+                arg.value for arg in node.args if arg.value != at and (arg.keyword or not _is_for_all(view, parent))
+            ]
             func = view.nodes[node.func]
             if isinstance(func, Attr) and func.value != at:
                 others.append(func.value)
@@ -293,6 +298,13 @@ def meets_later(derived: Derived, index: int, steps_left: int = 4) -> bool:
                 for place in (_places(view, [node.target]) if node.target >= 0 else ())
             )
         at = parent
+
+
+def _is_for_all(view: FunctionView, index: int) -> bool:
+    """Whether a call waits for each of what it is given, so that none of these bounds the others."""
+    call = view.call_at(index)
+    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
+    return waiter is not None and waiter.many
 
 
 def _is_local(view: FunctionView, place: str) -> bool:

@@ -98,7 +98,8 @@ def _unforwarded(view: FunctionView) -> Iterator[Unforwarded]:
     for call in view.calls:
         for carrier in alone:
             slot = _slot(call, carrier)
-            remade = remade_behind(call, carrier) if slot is None and not carrier.is_time else None
+            plain = not carrier.is_time and is_plainly_one(view, carrier)
+            remade = remade_behind(call, carrier) if slot is None and plain else None
             if slot is None and remade is None:
                 continue
             if carrier.name not in derived:
@@ -110,13 +111,17 @@ def _unforwarded(view: FunctionView) -> Iterator[Unforwarded]:
             yield Unforwarded(call, carrier, "", remade.chain[1:], made=remade.fresh.made)
         elif slot is not None:
             judged = _judged(call, carrier, slot, derived[carrier.name], [each[0] for each in found])
-            if judged is not None and not (carrier in lent and judged.doubt):
+            if judged is None:
+                continue
+            if not is_plainly_one(view, carrier):
+                judged = judged._replace(doubt=True)
+            if not (carrier in lent and judged.doubt):
                 yield judged
 
 
 def _contexts(view: FunctionView) -> list[Carrier]:
     """The parameters of a function that are contexts, and are meant to be used."""
-    return [carrier for carrier in carriers(view) if not carrier.name.startswith("_") and is_plainly_one(view, carrier)]
+    return [carrier for carrier in carriers(view) if not carrier.name.startswith("_")]
 
 
 def _lent(view: FunctionView) -> Iterator[Carrier]:
@@ -174,7 +179,7 @@ def _slot(call: CallSite, carrier: Carrier) -> _Slot | None:
         return None
     if carrier.is_time and callee.name.lstrip("_").startswith(_SETTING):
         return None  # the value that is set back
-    fitting = [other for other in carriers(callee) if same_kind(carrier, other) and is_plainly_one(callee, other)]
+    fitting = [other for other in carriers(callee) if same_kind(carrier, other)]
     if len(fitting) != 1 or fitting[0].name.startswith("_"):
         return None
     slot = fitting[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.contexts.deriving import blocks_reached_with
@@ -242,7 +242,8 @@ def _is_always_given(view: FunctionView, param: Param) -> bool:
 
 class NoneGiven(NamedTuple):
     """None that is given to a context: the call, the callee's name for it and its function (None for a library's), and
-    the node there that uses it (-1: its annotation does not admit None). `doubt`: it may be dealt with all the same."""
+    the node there that uses it (-1: its annotation does not admit None). `doubt`: it may be dealt with all the same.
+    `handed` are the calls that hand it on to that function, where the callee itself does not use it."""
 
     call: CallSite
     argument: int
@@ -250,6 +251,7 @@ class NoneGiven(NamedTuple):
     callee: FunctionView | None
     use: int
     doubt: bool
+    handed: tuple[CallSite, ...] = ()
 
 
 def none_given(view: FunctionView) -> Iterator[NoneGiven]:
@@ -291,14 +293,52 @@ def _to_function(call: CallSite, callee: FunctionView) -> Iterator[NoneGiven]:
         use = unguarded_use(callee, param.name, number=carrier.is_time)
         if use < 0 and carrier.is_time:
             use = unguarded_use(callee, param.name)
+        further = None if use >= 0 or carrier.is_time else _used_further(callee, carrier.name, MAX_HOPS)
         if use >= 0:
             yield NoneGiven(call, argument, param.name, callee, use, not is_plainly_one(callee, carrier))
+        elif further is not None:
+            handed, at = further
+            user = handed[-1].callee
+            yield NoneGiven(call, argument, param.name, user, at, not is_plainly_one(callee, carrier), handed)
         elif admits_none(callee, param) is False and is_plainly_one(callee, carrier):
             if any(found.given and found.param == param.name for found in endless_calls(call)):
                 continue  # that it then waits forever is said of it
             yield NoneGiven(
                 call, argument, param.name, callee, -1, carrier.is_time or _is_looked_at(callee, param.name)
             )
+
+
+MAX_HOPS = 2
+"""Functions through which a context is handed on, as it is, to one that uses it."""
+
+
+def _used_further(view: FunctionView, name: str, hops: int) -> tuple[tuple[CallSite, ...], int] | None:
+    """The calls by which a function hands its parameter on, on a path on which nothing has asked about it, to one that
+    uses it before it asks, and the node there; None where there is no such call."""
+    if view.facts.bound.get(name, [])[:1] != [-1] or view.uses_locals or hops <= 0:
+        return None
+    found: dict[int, tuple[tuple[CallSite, ...], int]] = {}
+    for call in view.known_calls:
+        callee = call.callee
+        if callee is None or callee.facts.kind is not FunctionKind.DEF or callee is view or callee.decorators:
+            continue
+        if len(callee.alternatives) > 1 or (callee.is_coroutine and not call.is_awaited):
+            continue
+        for param, argument in matched(call, callee):
+            if argument is None or argument < 0 or not _is_it(view, argument, name):
+                continue
+            use = unguarded_use(callee, param.name)
+            further = _used_further(callee, param.name, hops - 1) if use < 0 else ((), use)
+            if further is not None and not _is_asked_beside(view, call.index, name):
+                found[call.index] = ((call, *further[0]), further[1])
+    if not found:
+        return None
+
+    def asks(index: int) -> bool:
+        return index not in found and _asks(view, index, name)
+
+    at = meets(view, -1, found.__contains__, asks, errors=True)
+    return found[at] if at >= 0 and not _expects_failure(view, at) else None
 
 
 def _is_looked_at(callee: FunctionView, name: str) -> bool:
@@ -313,8 +353,30 @@ def _can_only_be_none(call: CallSite, index: int, *, object_only: bool) -> bool:
     if evaluate(view, index).kind is ValueKind.NONE:
         return True
     node = view.nodes[index]
-    if not object_only or not isinstance(node, Name) or view.facts.bound.get(node.id) != [-1]:
+    if not isinstance(node, Name):
+        return False
+    bound = view.facts.bound.get(node.id, [])
+    if bound != [-1]:
+        return len(bound) > 1 and min(bound) >= 0 and _only_none_comes_to(view, call.index, node.id, bound)
+    if not object_only:
         return False
     return view.block_of(call.index) in view.live_blocks and view.block_of(call.index) not in blocks_reached_with(
         view, node.id
     )
+
+
+def _only_none_comes_to(view: FunctionView, index: int, name: str, bound: list[int]) -> bool:
+    """Whether None is all that a local can be at a node: each assignment that a path leads from to it gives None."""
+    if (
+        view.uses_locals
+        or view.facts.kind is not FunctionKind.DEF
+        or any(user is not view for user, _ in view.reads(name))
+    ):
+        return False
+    came = [at for at in bound if meets(view, at, lambda node: node == index, _others(at, bound), errors=True) >= 0]
+    values = [view.assigned_value(at) for at in came]
+    return bool(values) and all(value is not None and _is_none(view, value) for value in values)
+
+
+def _others(store: int, bound: list[int]) -> Callable[[int], bool]:
+    return lambda node: node != store and node in bound

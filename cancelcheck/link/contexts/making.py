@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.contexts.deriving import Derived
-from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one, same_kind
+from cancelcheck.link.contexts.parameters import NAMES, Carrier, carriers, is_carrying_type, is_plainly_one, same_kind
 from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
 
@@ -34,7 +34,7 @@ def fresh_contexts(view: FunctionView) -> Iterator[Fresh]:
             callee = callee.inherited("__init__")
         if callee is None or callee.facts.kind is not FunctionKind.DEF or callee is view:
             continue
-        slots = [slot for slot in carriers(callee) if not slot.is_time and slot.type and is_plainly_one(callee, slot)]
+        slots = [slot for slot in carriers(callee) if not slot.is_time and is_plainly_one(callee, slot)]
         if not slots:
             continue
         given = {param.name: argument for param, argument in matched(call, callee)}
@@ -79,9 +79,21 @@ def _only_stops(view: FunctionView, index: int) -> bool:
 def _makes(made: CallSite, slot: Carrier) -> bool:
     """Whether a call makes what a parameter takes: its own class, or the catalogue's type."""
     callee = made.callee
+    if not slot.type:
+        return _is_context(made, slot.name)
     if callee is not None and callee.facts.kind is FunctionKind.CLASS:
         return callee is slot.cls or (slot.cls is not None and slot.cls in callee.ancestry[0])
     return bool(made.target) and slot.cls is None and made.target == slot.type
+
+
+def _is_context(made: CallSite, name: str) -> bool:
+    """Whether a call makes what a parameter of this name takes, of which nothing says the type: a context by its own
+    type, or of a type that is one where it is called so."""
+    cls = made.callee
+    if cls is not None:
+        return cls.facts.kind is FunctionKind.CLASS and is_carrying_type(made.fn, cls.qualname, cls)
+    entry = made.fn.module.project.catalog.carrier(made.target)
+    return entry is not None and (not entry.named or name in NAMES)
 
 
 MAX_HOPS = 3

@@ -234,6 +234,8 @@ def has_surface(cls: FunctionView, surface: frozenset[str] = SURFACE) -> bool:
         for name in sorted(surface):
             member = holder.member(name)
             if member is None:
+                if name in _FLAGS and _has_flag(holder, name):
+                    return True
                 continue
             needed = [
                 param
@@ -243,6 +245,17 @@ def has_surface(cls: FunctionView, surface: frozenset[str] = SURFACE) -> bool:
             if member.facts.kind is FunctionKind.DEF and (name not in ("cancel", "done") or not needed):
                 return True
     return False
+
+
+_FLAGS = ("cancelled", "is_cancelled", "cancel_called")
+"""Members that may be an attribute as well as a method."""
+
+
+def _has_flag(cls: FunctionView, name: str) -> bool:
+    """Whether the body of a class, or a method of it, gives its objects an attribute."""
+    return name in cls.facts.bound or any(
+        method.self_name and f"{method.self_name}.{name}" in method.attributes_stored for method in cls.children
+    )
 
 
 def is_carrying_type(view: FunctionView, name: str, cls: FunctionView | None) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.contexts.parameters import is_carrying_type
 from cancelcheck.link.instances import annotated_instance, returned_instance
+from cancelcheck.link.paths.flow import turning_blocks
 from cancelcheck.model.facts import Assign, Attr, RegionKind, Store, StoreAttr
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def rebuilt(view: FunctionView) -> Iterator[Rebuilt]:
         place = view.key(target)
         if loop < 0 or not place or not _is_made_from(call, place) or _is_set_anew(view, place, loop, target):
             continue
+        if view.block_of(index) not in turning_blocks(view, loop):
+            continue  # the loop is left after it
         if _wraps(call, place, target):
             yield Rebuilt(index, place, call, view.regions[loop].node)
 

@@ -99,7 +99,7 @@ def _loop(view: FunctionView, call: CallSite) -> int:
     come round: there the timeout says how often to look; where nothing else ends it: there it says how long it is to be
     quiet; and where it counts attempts, each of which has a time of its own."""
     for region in view.regions_around(call.index):
-        if view.regions[region].kind is not RegionKind.LOOP:
+        if view.regions[region].kind not in (RegionKind.LOOP, RegionKind.COMPREHENSION):
             continue
         if view.block_of(call.index) not in turning_blocks(view, region):
             continue

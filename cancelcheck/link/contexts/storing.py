@@ -12,7 +12,7 @@ from cancelcheck.link.contexts.parameters import (
     is_carrying_type,
     is_plainly_one,
 )
-from cancelcheck.model.facts import Assign, Attr, FunctionKind, Name, Store, StoreAttr
+from cancelcheck.model.facts import Assign, Attr, FunctionKind, Name, Operation, Store, StoreAttr, StoreItem
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -39,8 +39,7 @@ def stored_contexts(view: FunctionView) -> Iterator[Stored]:
     for index, node in enumerate(view.nodes):
         if not isinstance(node, Assign) or node.op or node.value < 0:
             continue
-        value = view.nodes[node.value]
-        carrier = held.get(value.id) if isinstance(value, Name) else None
+        carrier = _given(view, node.value, held)
         if carrier is None:
             continue
         for target in node.targets:
@@ -49,11 +48,25 @@ def stored_contexts(view: FunctionView) -> Iterator[Stored]:
                 yield Stored(index, carrier.name, where)
 
 
+def _given(view: FunctionView, index: int, held: dict[str, Carrier]) -> Carrier | None:
+    """The context that a node is, or is one of two: `ctx or Context()`."""
+    node = view.nodes[index]
+    if isinstance(node, Name):
+        return held.get(node.id)
+    if isinstance(node, Operation) and node.op in ("or", "if"):
+        found = (_given(view, at, held) for at in node.operands[node.op == "if" :])
+        return next((carrier for carrier in found if carrier is not None), None)
+    return None
+
+
 def _place(view: FunctionView, target: int, carrier: Carrier) -> str:
     """Where a target keeps what it is given beyond the call; "" where it does not."""
     node = view.nodes[target]
     if isinstance(node, Store):
         return f"the global `{node.id}`" if node.id in view.facts.global_names else ""
+    if isinstance(node, StoreItem):
+        name = view.nodes[node.value]
+        return f"the global `{name.id}`" if isinstance(name, Name) and _is_global(view, name.id) else ""
     if not isinstance(node, StoreAttr):
         return ""
     owner = view.owner
@@ -65,6 +78,12 @@ def _place(view: FunctionView, target: int, carrier: Carrier) -> str:
     if _is_context(owner) or _works_by(owner, node.attr) or _is_driven(view, node.attr):
         return ""
     return f"`{view.key(target)}`"
+
+
+def _is_global(view: FunctionView, name: str) -> bool:
+    """Whether a name that a function reads is a variable of its module."""
+    holder, bound = view.bindings(name)
+    return bool(bound) and holder is not None and all(user.facts.kind is FunctionKind.MODULE for user, _ in bound)
 
 
 def _is_context(cls: FunctionView) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,7 @@ from cancelcheck.link.promises.sla import Promise
 from cancelcheck.link.promises.sums import Hop
 from cancelcheck.link.promises.worst import worst_of
 from cancelcheck.link.swallowing.catching import is_shielded
-from cancelcheck.model.facts import Attr, Const, FunctionKind, Name, ParamKind, RegionKind
+from cancelcheck.model.facts import Attr, Const, FunctionKind, Lambda, Name, ParamKind, RegionKind
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -44,9 +45,14 @@ def problems_of(view: FunctionView, promise: Promise) -> Iterator[Problem]:
 def _resolved(view: FunctionView, parent: FunctionView, index: int) -> tuple[FunctionView | None, str]:
     """The function that a node names, and what is wrong with the name."""
     node = parent.nodes[index]
+    if isinstance(node, Name) and parent.bindings(node.id).scope is None:
+        star = view.module.globals("*") or hasattr(builtins, node.id)
+        return None, "" if star else f"`{node.id}` does not exist"
     if isinstance(node, (Name, Attr)):
         found = parent.definition_of(index)
         return (found if found is not None and found.facts.kind is FunctionKind.DEF else None), ""
+    if isinstance(node, Lambda):
+        return view.module.functions[node.function], ""
     if not isinstance(node, Const) or not isinstance(node.value, str):
         return None, ""
     module, colon, path = node.value.partition(":")
@@ -72,7 +78,7 @@ _OWN = "cancelcheck.markers."
 
 
 def _of_handler(view: FunctionView, handler: FunctionView, *, gives_all: bool) -> Iterator[Problem]:
-    given = handler.name
+    given = handler.name if handler.facts.kind is FunctionKind.DEF else "lambda"
     refused = _refused(view, handler) if gives_all else ""
     if refused:
         yield Problem(f"`{given}` does not accept what it is given: {refused}")
@@ -95,9 +101,10 @@ def _of_handler(view: FunctionView, handler: FunctionView, *, gives_all: bool) -
 
 
 def _in_cancelled_task(view: FunctionView, index: int) -> bool:
-    """Whether a node lies in a handler for cancellations."""
+    """Whether a node lies in a handler for cancellations, or in a `finally`, to which they come as well."""
     for region in view.regions_around(index):
-        if view.regions[region].kind is RegionKind.HANDLER and handler_in(view, region).catch.cancels:
+        kind = view.regions[region].kind
+        if kind is RegionKind.FINALLY or (kind is RegionKind.HANDLER and handler_in(view, region).catch.cancels):
             return True
     return False
 
@@ -105,7 +112,8 @@ def _in_cancelled_task(view: FunctionView, index: int) -> bool:
 def _refused(view: FunctionView, handler: FunctionView) -> str:
     """Why a handler does not accept the arguments of a function; "" where it may. A method's handler outside the class
     may or may not be given the instance."""
-    if any(not name.startswith(_OWN) for name, _ in handler.decorators) or len(handler.alternatives) > 1:
+    named = handler.facts.kind is FunctionKind.DEF
+    if any(not name.startswith(_OWN) for name, _ in handler.decorators) or (named and len(handler.alternatives) > 1):
         return ""
     mine, its = list(view.facts.params), list(handler.facts.params)
     if view.self_name and handler.self_name:

@@ -89,7 +89,31 @@ def seen_from(view: FunctionView, chain: Chain, call: CallSite) -> tuple[CallSit
 def is_external(call: CallSite) -> bool:
     """Whether a call asks another machine for something, or may change something there."""
     api = call.fn.module.project.catalog.api(call.target)
+    if api is None and _service_of(call) is not None:
+        return True
     return api is not None and api.kind in _EXTERNAL and call.target.rpartition(".")[2] not in _LEADS_NOWHERE
+
+
+def _service_of(call: CallSite) -> schema.Client | None:
+    """The client of a service that a call asks for something by a method that no table has."""
+    if call.receiver < 0 or call.callee is not None:
+        return None
+    instance = call.fn.instance(call.receiver)
+    if instance is None or instance.view is not None or len(instance.origins) != 1:
+        return None
+    client = call.fn.module.project.catalog.client(instance.origins[0].target)
+    if client is None or not client.open_methods or client.kind not in _EXTERNAL:
+        return None
+    return None if call.member.startswith(client.own_methods) else client
+
+
+def _only_reads(call: CallSite) -> bool:
+    """Whether an external call is known to change nothing."""
+    api = call.fn.module.project.catalog.api(call.target)
+    if api is not None:
+        return api.read_only or _only_selects(call)
+    client = _service_of(call)
+    return client is not None and call.member.startswith(client.reading_methods)
 
 
 def writes(call: CallSite) -> bool:
@@ -181,16 +205,22 @@ def _maker(fn: FunctionView, index: int) -> str:
     instance = fn.instance(index)
     if instance is not None and instance.origins:
         return instance.origins[0].target
-    found = fn.variable_at(index)
+    node = fn.nodes[index]
+    found = fn.variable_at(index) or (fn.attribute_value(node) if isinstance(node, Attr) else None)
     made = found[0].call_at(found[1]) if found is not None else None
     return made.target if made is not None else ""
 
 
 def retry_around(view: FunctionView, index: int) -> int:
-    """The loop that makes a call again, as it was, after it has failed; -1 if there is none."""
+    """The loop that makes a call again, as it was, after it has failed, or the handler that makes it a second time; -1
+    if there is none."""
     protected = loop = -1
     for region in view.regions_around(index):
         kind = view.regions[region].kind
+        if kind is RegionKind.LOOP and _gives_attempts(view, region):
+            return region
+        if kind is RegionKind.HANDLER and protected < 0 and _repeats(view, index, region):
+            return region
         if kind is RegionKind.PROTECTED and protected < 0:
             protected = region
         elif kind is RegionKind.LOOP:
@@ -205,6 +235,30 @@ def retry_around(view: FunctionView, index: int) -> int:
     if "end" not in ways and "continue" not in ways:
         return -1
     return loop if not _changes(view, loop, index) else -1
+
+
+def _gives_attempts(view: FunctionView, loop: int) -> bool:
+    """Whether a loop goes over the attempts of a library's policy."""
+    header = view.nodes[view.regions[loop].node]
+    made = view.call_at(header.iterable) if isinstance(header, Iterate) else None
+    return made is not None and view.module.project.catalog.retry(made.target) is not None
+
+
+def _repeats(view: FunctionView, index: int, handler: int) -> bool:
+    """Whether a call in a handler is the very one that the `try` has made."""
+    statement = view.regions[handler].parent
+    text = view.text(index)
+    return any(
+        call.index < index and view.text(call.index) == text and _is_protected(view, call.index, statement)
+        for call in view.calls
+    )
+
+
+def _is_protected(view: FunctionView, index: int, statement: int) -> bool:
+    return any(
+        view.regions[region].kind is RegionKind.PROTECTED and view.regions[region].parent == statement
+        for region in view.regions_around(index)
+    )
 
 
 def _changes(view: FunctionView, loop: int, index: int) -> bool:
@@ -244,8 +298,7 @@ def acts_before(view: FunctionView, is_saved: Callable[[FunctionView, int], bool
         call = view.call_at(index)
         if call is None or is_saved(view, index):
             return False
-        api = view.module.project.catalog.api(call.target)
-        if is_external(call) and api is not None and not api.read_only and not _only_selects(call):
+        if is_external(call) and not _only_reads(call):
             acting[index] = (call,)
             return True
         callee = call.callee

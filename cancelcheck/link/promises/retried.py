@@ -33,12 +33,10 @@ def _from_outside(view: FunctionView, promise: Promise) -> Retried | None:
     if all(has_key(call) for call in acting) and (acting or "unknown" not in effects_of(view)):
         return None
     parent = view.parent
-    catalog = view.module.project.catalog
     if promise.retried and parent is not None:
         return Retried("is called again after a failure, as its marker says")
     for name, index in view.decorators:
-        entry = catalog.retry(name)
-        if entry is not None and not entry.elsewhere and parent is not None:
+        if parent is not None and _calls_again(parent, name, index):
             return Retried("is retried", (Hop(parent, index, f"`{parent.text(index)}` calls it again"),))
     for wrapper in wrappers_of(view):
         for call in wrapper.calls:
@@ -51,6 +49,14 @@ def _from_outside(view: FunctionView, promise: Promise) -> Retried | None:
             hop = Hop(user, made.index, f"`{made.text}(…)` is called again after a failure")
             return Retried(f"is called again by `{user.name}` after a failure", (hop,))
     return None
+
+
+def _calls_again(view: FunctionView, name: str, index: int) -> bool:
+    """Whether a decorator of a library calls what has failed again: at once, or where a failure has it done later."""
+    entry = view.module.project.catalog.retry(name)
+    call = view.call_at(index)
+    later = entry is not None and bool(entry.when) and call is not None and call.argument(entry.when) is not None
+    return entry is not None and (later or not entry.elsewhere)
 
 
 def _from_inside(view: FunctionView) -> Retried | None:

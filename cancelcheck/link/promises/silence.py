@@ -54,9 +54,7 @@ def _catches_timeout(view: FunctionView, handler: Handler) -> bool:
     if caught < 0 or handler.catch.cancels:
         return False
     leaves = list(exception_types(view, [caught]))
-    return bool(leaves) and all(
-        leaf.entry is not None and leaf.entry.kind is schema.ExceptionKind.TIMEOUT for leaf in leaves
-    )
+    return any(leaf.entry is not None and leaf.entry.kind is schema.ExceptionKind.TIMEOUT for leaf in leaves)
 
 
 def _ends_there(view: FunctionView, handler: Handler) -> bool:

@@ -165,7 +165,20 @@ def body_scope(view: FunctionView) -> CallSite | None:
             if isinstance(node, (Await, Call, Enter)) or (isinstance(node, Exit) and node.enter != region.node)
         ) and not any(isinstance(node, Await) for node in view.nodes[: region.node]):
             return found[1]
-    return None
+    return _body_wrapper(view)
+
+
+def _body_wrapper(view: FunctionView) -> CallSite | None:
+    """The finite `wait_for` around the one thing that a function awaits, behind which it calls nothing."""
+    awaits = [(at, node.value) for at, node in enumerate(view.nodes) if isinstance(node, Await)]
+    call = view.call_at(awaits[0][1]) if len(awaits) == 1 else None
+    entry = view.module.project.catalog.scope(call.target) if call is not None else None
+    if call is None or entry is None or entry.entering is not schema.Entering.AWAIT:
+        return None
+    if entry.kind is not schema.ScopeKind.TIMEOUT or bound_of_scope(entry, call) is Bound.FOREVER:
+        return None
+    rest = view.nodes[awaits[0][0] + 1 :]
+    return call if not any(isinstance(node, (Call, Enter, Exit)) for node in rest) else None
 
 
 def scope_milliseconds(view: FunctionView) -> float | None:

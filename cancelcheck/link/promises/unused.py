@@ -9,8 +9,10 @@ from cancelcheck.link.cleanup.signatures import may_be_shared, signature_is_free
 from cancelcheck.link.contexts.forwarding import unforwarded
 from cancelcheck.link.contexts.making import detached
 from cancelcheck.link.contexts.parameters import context_params, says_bound
+from cancelcheck.link.paths.flow import meets
 from cancelcheck.link.promises.relaying import unrelayed
 from cancelcheck.link.tasks.detaching import strays
+from cancelcheck.model.facts import Delete, Store
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -35,8 +37,25 @@ def unused(view: FunctionView) -> Iterator[Unused]:
     if unrelayed(view) or strays(view):
         return
     for param in context_params(view):
-        if param.name.startswith("_") or view.reads(param.name) or view.uses_locals:
+        if param.name.startswith("_") or view.uses_locals or is_read(view, param.name):
             continue
         if not signature_is_free(view, param.name):
             return
-        yield Unused(param, not says_bound(view, param) or may_be_shared(view, param.name))
+        given_up = any(param.name in node.names for _, node in view.all_of(Delete))
+        yield Unused(param, given_up or not says_bound(view, param) or may_be_shared(view, param.name))
+
+
+def is_read(view: FunctionView, name: str) -> bool:
+    """Whether anything reads what a parameter was given, and not only another value that its name has by then."""
+    reads = view.reads(name)
+    if not reads or len(view.facts.bound.get(name, ())) < 2:
+        return bool(reads)
+    own = {at for reader, at in reads if reader is view}
+    if len(own) < len(reads):
+        return True
+
+    def sets(index: int) -> bool:
+        node = view.nodes[index]
+        return isinstance(node, Store) and node.id == name
+
+    return meets(view, -1, own.__contains__, sets, errors=True) >= 0

@@ -19,6 +19,7 @@ from cancelcheck.model.facts import (
     Call,
     Const,
     Display,
+    Enter,
     FunctionKind,
     Name,
     Operation,
@@ -86,7 +87,7 @@ def _endless(call: CallSite, callee: FunctionView) -> list[Endless]:
         if param.name in reaching:
             chain, api = reaching[param.name]
             value = _value(call, callee, param, argument)
-            if value is not None and _is_endless(value, api) and not _is_scoped(call, api):
+            if value is not None and _is_endless(value, api) and not _is_scoped(call, api, chain):
                 found.append(Endless(param.name, value, argument is not None, chain, api))
     hidden = _hidden(callee, MAX_HOPS)
     if hidden is not None:
@@ -110,8 +111,15 @@ def _is_endless(value: Value, api: Entry) -> bool:
     return bound_of(value, api.forever) is Bound.FOREVER
 
 
-def _is_scoped(call: CallSite, api: Entry) -> bool:
-    return isinstance(api, schema.Api) and api.mode is schema.Mode.ASYNC and is_bounded(call.fn, call.index)
+def _is_scoped(call: CallSite, api: Entry, chain: tuple[CallSite, ...] = ()) -> bool:
+    """Whether a scope around a call ends what it waits for in the end: a call that awaits, or those through a client
+    that the functions on the way enter, and leave before they return."""
+    if isinstance(api, schema.Client):
+        enter = chain[-1].fn.nodes[chain[-1].node.parent] if chain and chain[-1].node.parent >= 0 else None
+        if not isinstance(enter, Enter) or not enter.is_async or not all(each.fn.is_coroutine for each in chain):
+            return False
+        return is_bounded(call.fn, call.index)
+    return api.mode is schema.Mode.ASYNC and is_bounded(call.fn, call.index)
 
 
 def _value(call: CallSite, callee: FunctionView, param: Param, argument: int | None) -> Value | None:
