@@ -632,6 +632,11 @@ class _Walk:
             key = view.key(call.receiver)
             ended_now = tuple(pending._replace(until=way.passed, sum=ZERO) for pending in way.beside[key])
             return way._replace(beside={**way.beside, key: ended_now})
+        added = view.key(call.positional[0]) if call.member in _ADDING and call.positional else ""
+        if added in way.beside and call.receiver >= 0:
+            for pending in way.beside[added]:
+                way = _besides(way, view.key(call.receiver), pending)
+            return way
         api = catalog.api(call.target)
         if api is not None and api.mode is schema.Mode.SYNC:
             found = lasting(call, known) if not call.is_awaited else None
@@ -848,7 +853,9 @@ class _Walk:
         func = self.reckoner.callee(call, known) if call is not None else None
         if func is not None and func.view.is_async and func.view.facts.is_generator:
             return self._awaits(way, index, node.iterable, known)
-        if func is None and (call is None or self.reckoner.catalog.api(call.target) is None):
+        catalog = self.reckoner.catalog
+        seen = call is not None and (catalog.api(call.target) is not None or catalog.is_coroutine(call.target))
+        if func is None and not seen:
             found = unknown(self.view, node.iterable, "what it goes over is not resolved")
             return self._waits(way, index, lambda _: found, node.iterable)
         return self._awaits(way, index, node.iterable, known)
@@ -1017,6 +1024,10 @@ def _with_args(call: CallSite, args: list[Arg]) -> CallSite:
     return type(call)(call.fn, call.index, Call(node.start, node.end, node.parent, node.func, args, node.close))
 
 
+_ADDING = ("append", "add")
+"""Methods by which a list or a set gets one thing more."""
+
+
 def _held_at(view: FunctionView, index: int, steps: int = 6) -> str:
     """The place that holds what is started or made at a node: a local, an attribute, a list that it is added to."""
     for _ in range(steps):
@@ -1034,7 +1045,7 @@ def _held_at(view: FunctionView, index: int, steps: int = 6) -> str:
             continue
         if use.kind == "argument":
             outer = view.call_at(use.node)
-            if outer is not None and outer.member in ("append", "add") and outer.receiver >= 0:
+            if outer is not None and outer.member in _ADDING and outer.receiver >= 0:
                 return view.key(outer.receiver)
         return ""
     return ""
