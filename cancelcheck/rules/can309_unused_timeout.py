@@ -24,8 +24,8 @@ of test files it is silent. With `--strict` only: where the docstring or a comme
 deprecated, or a `del` does; where three other parameters are not read either; where the method may stand beside or in
 place of another that takes the same (one of its class or of another class of the module, one of a protocol in sight,
 one of a library's type that its class is named after, one that is called by a name put together); in a class that
-leaves methods to its subclasses; and what bounds by its type alone. A parameter that is given another value before it
-is read is not read.
+says that it wraps another, or leaves methods to its subclasses; and what bounds by its type alone. A parameter that is
+given another value before it is read is not read.
 """
 
 from __future__ import annotations

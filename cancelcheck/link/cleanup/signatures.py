@@ -90,11 +90,14 @@ def may_be_shared(view: FunctionView, name: str) -> bool:
     deprecated or there for compatibility; three others are not read either; a method of its class takes just the same
     parameters and reads this one, or it is called by a name that is put together, so that one caller may choose between
     them; another class has such a method too, is a protocol in sight, or a type of a library that its own class is
-    named after; its class leaves other methods to its subclasses, which may have one of their own."""
+    named after; its class says that it wraps another (`ScannerWrapper`), or leaves other methods to its subclasses,
+    which may have one of their own."""
     if _says_ignored(view, name) or _reads_little(view) or _is_called_by_name(view):
         return True
     if view.owner is None:
         return False
+    if any(word in view.owner.name for word in _WRAPS):
+        return True
     if any(_leaves_to_subclasses(method) for method in view.owner.children):
         return True
     own = _parameters(view)
@@ -104,6 +107,10 @@ def may_be_shared(view: FunctionView, name: str) -> bool:
     ):
         return True
     return _has_double(view, name) or _is_asked_for(view, name) or _is_named_after(view, name)
+
+
+_WRAPS = ("Wrapper", "Proxy", "Adapter")
+"""Parts of the name of a class that stands before another, and takes what that takes."""
 
 
 def _says_ignored(view: FunctionView, name: str) -> bool:
