@@ -50,7 +50,11 @@ def hold_of(call: CallSite) -> Hold | None:
     api = catalog.api(call.target)
     if api is None or api.mode is not schema.Mode.SYNC or call.is_waited_on or _only_asks(call, api):
         return None
-    if api.kind in _SHORT_KINDS or api.local or (api.kind is schema.Kind.BROKER and api.default == 0):
+    if (
+        api.kind in _SHORT_KINDS
+        or api.local
+        or (api.kind is schema.Kind.BROKER and api.default == 0 and not api.timeout)
+    ):
         return Hold.SHORT  # what is handed to a broker is not waited for
     owner = call.target.rpartition(".")[0]
     if catalog.lock(owner) is not None and call.member == "acquire":
