@@ -439,7 +439,7 @@ class SettingsFinder:
             for name in CONFIG_NAMES:
                 file = folder / name
                 self.looked_for.add(str(file))
-                table = _table(file, asked_for=False) if file.is_file() else None
+                table = _table(file, asked_for=False) if os.path.isfile(file) else None
                 if table is not None:
                     settings = parse_settings(table, shown(file))
                     found = self._overridden(LoadedSettings(settings, folder, file))
@@ -466,14 +466,14 @@ class SettingsFinder:
         while True:
             inside = folder / "__init__.py"
             self.looked_for.add(str(inside))
-            if folder.parent == folder or not inside.is_file():
+            if folder.parent == folder or not os.path.isfile(inside):
                 return folder
             folder = folder.parent
 
     def _marked(self, folder: Path) -> Path | None:
         if folder not in self._roots:
             self.looked_for.update(str(folder / mark) for mark in _ROOT_MARKS)
-            if any((folder / mark).exists() for mark in _ROOT_MARKS):
+            if any(os.path.exists(folder / mark) for mark in _ROOT_MARKS):
                 self._roots[folder] = folder
             else:
                 self._roots[folder] = self._marked(folder.parent) if folder.parent != folder else None

@@ -27,12 +27,12 @@ from cancelcheck.engine.decode import DecodeError, decode
 from cancelcheck.engine.patterns import Patterns
 from cancelcheck.engine.pipeline import check
 from cancelcheck.engine.report import Report
+from tests.support.privileges import permissions_count
 from tests.support.programs import programs
 from tests.support.runs import LOST, command, places, run, write
 from tests.support.sources import ROOT, fixture_files, standard_library
 
 on_posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system here")
-as_user = pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
 
 
 @pytest.fixture(autouse=True)
@@ -185,18 +185,31 @@ def test_a_file_that_becomes_a_pipe(root: Path, monkeypatch: pytest.MonkeyPatch)
     assert [(error.path, error.message) for error in report.errors] == [("bad.py", "cannot be read: it is no file")]
 
 
-@as_user
 def test_what_may_not_be_read(root: Path) -> None:
-    write(root, {"bad.py": LOST, "closed/a.py": LOST})
-    (root / "bad.py").chmod(0)
-    (root / "closed").chmod(0)
+    # a file, one beside settings that are closed too, a folder, and one that may be listed but not entered
+    write(root, dict.fromkeys(("bad.py", "sub/b.py", "closed/a.py", "listed/c.py"), LOST))
+    write(root, {"sub/cancelcheck.toml": "", "listed/cancelcheck.toml": "ignore = ['CAN101']\n"})
+    modes = {"bad.py": 0, "sub/b.py": 0, "closed": 0, "listed": 0o400}
+    for name, mode in modes.items():
+        (root / name).chmod(mode)
     try:
-        report = run()
+        with permissions_count():
+            report = run()
+            inside = run("closed/a.py", "good.py")
     finally:
-        (root / "closed").chmod(0o700)
+        for name in modes:
+            (root / name).chmod(0o700)
     assert places(report) == [GOOD]
-    assert sorted(error.path for error in report.errors) == ["bad.py", "closed"]
+    assert sorted(error.path for error in report.errors) == ["bad.py", "closed", "listed/c.py", "sub/b.py"]
     assert {error.message for error in report.errors} == {f"cannot be read: {os.strerror(errno.EACCES)}"}
+    assert places(inside) == [GOOD]
+    assert [error.path for error in inside.errors] == ["closed/a.py"]
+
+
+def test_settings_that_may_not_be_read_are_said(root: Path) -> None:
+    (root / "cancelcheck.toml").chmod(0)
+    with permissions_count(), pytest.raises(ConfigError, match=r"cancelcheck\.toml: cannot be read"):
+        run()
 
 
 def test_what_the_system_does_not_give(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -339,7 +339,7 @@ def _take_facts(folder: Path, store: Store) -> None:
     from cancelcheck.engine.recall import FactStore
 
     facts = FactStore(store)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise click.ClickException(f"--facts: {folder} is no folder")
     for file in sorted(folder.rglob(f"*{SUFFIX}")):
         try:

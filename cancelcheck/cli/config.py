@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def make() -> click.Command:
         if config is not None and isolated:
             raise click.UsageError("--config and --isolated exclude each other")
         place = Path(path)
-        if not place.exists():
+        if not os.path.exists(place):
             raise click.ClickException(f"{path}: No such file or directory")
         try:
             finder = SettingsFinder(config=Path(config) if config is not None else None, isolated=isolated)

@@ -301,7 +301,7 @@ class Known:
             return None
         known = self._baselines.get(file)
         if known is None:
-            is_new = self._writes and not file.exists()
+            is_new = self._writes and not os.path.exists(file)
             known = self._baselines[file] = Baseline(file) if is_new else load(file)
         return known
 

@@ -163,7 +163,7 @@ class _Walker:
         for folder in Path(top).parents:
             self._ground.places.update((str(folder / ".gitignore"), str(folder / ".git")))
             found.extend(patterns.without(top) for patterns in _gitignore(str(folder)))
-            if (folder / ".git").exists():
+            if os.path.exists(folder / ".git"):
                 return found[::-1]
         return []
 
