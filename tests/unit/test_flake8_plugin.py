@@ -133,7 +133,7 @@ CACHE = {"CANCELCHECK_NO_CACHE": ""}
 
 @pytest.mark.parametrize("options", [(), ("-j1",), ("-j2",)], ids=["as it is", "one process", "two"])
 def test_it_keeps_what_it_knows_where_the_command_does(root: Path, options: tuple[str, ...]) -> None:
-    fresh = flake8(".", cwd=root)
+    fresh = flake8("-j1", ".", cwd=root)
     assert not (root / ".cancelcheck_cache").exists()
     assert flake8(*options, ".", cwd=root, env=CACHE).out == fresh.out
     assert (root / ".cancelcheck_cache" / "cancelcheck.db").is_file()
@@ -141,7 +141,7 @@ def test_it_keeps_what_it_knows_where_the_command_does(root: Path, options: tupl
     write(root, {"src/app/jobs.py": "def poll():\n    pass\n"})
     changed = flake8(*options, ".", cwd=root, env=CACHE)
     assert "src/app/main.py" not in changed.out
-    assert changed.out == flake8(".", cwd=root).out
+    assert changed.out == flake8("-j1", ".", cwd=root).out
 
 
 def test_what_it_knows_is_not_parsed_again(root: Path) -> None:
