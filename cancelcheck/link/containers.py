@@ -141,7 +141,7 @@ def _of_global(nodes: list[Value], name: str, part: Part) -> Instance | None:
 
 def _global_of(view: FunctionView, path: str) -> tuple[list[Value], str] | None:
     """The places that bind a global of another module, and its name there."""
-    found, entity = view.module.project.find(path, view.module) if path else ("", None)
+    found, entity = view.module.project.find(path, view.module)
     bindings = getattr(entity, "bindings", None)
     return (list(bindings), found.rpartition(".")[2]) if isinstance(bindings, tuple) and bindings else None
 

@@ -277,7 +277,7 @@ def _merged(view: FunctionView, module: str, name: str) -> tuple[int, int, str] 
             continue
         names = match["names"]
         parts = [part.strip() for part in names.split(",") if part.strip()]
-        if not parts or bool(match["open"]) != bool(match["close"]):
+        if not parts:
             continue
         at = next((place for place, part in enumerate(parts) if _order(part) > _order(name)), len(parts))
         parts.insert(at, name)

@@ -452,10 +452,8 @@ def _owners(view: FunctionView, keys: frozenset[str]) -> set[str]:
         name = pending.pop()
         found.add(name) if name != view.self_name else None
         scope, bound = view.bindings(name)
-        for holder, at in bound if scope is view else ():
-            value = (
-                view.assigned_value(at) if holder is view and at >= 0 and isinstance(view.nodes[at], Store) else None
-            )
+        for _, at in bound if scope is view else ():
+            value = view.assigned_value(at) if at >= 0 else None
             if value is None:
                 continue
             node = view.nodes[value]

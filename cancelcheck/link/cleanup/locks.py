@@ -260,8 +260,7 @@ def is_spared(view: FunctionView, index: int) -> bool:
     """Whether an error out of a call is not what a lock is given back for: it makes an instance, which fails on its
     author's mistake only, or stands in a handler, which is there because something has failed."""
     call = view.call_at(index)
-    if call is None:
-        return False
+    assert call is not None
     cls = call.callee
     if cls.facts.kind is FunctionKind.CLASS if cls is not None else call.member[:1].isupper():
         return True
@@ -314,7 +313,7 @@ class Counted(NamedTuple):
 def counted(view: FunctionView) -> Iterator[Counted]:
     """What a coroutine takes by counting up and hands to its caller, where a wait of its own stands in between: whoever
     calls it gives back only what it has got."""
-    if not view.is_coroutine or view.facts.kind is not FunctionKind.DEF:
+    if not view.is_coroutine:
         return
     for index, target in _counts(view, "+"):
         key = view.key(target)

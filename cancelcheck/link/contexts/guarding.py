@@ -63,8 +63,7 @@ def _is_conditional(view: FunctionView, node: int) -> bool:
 def admits_none(view: FunctionView, param: Param) -> bool | None:
     """Whether a parameter may be None, by its default or its annotation; None where neither says it."""
     parent = view.parent
-    if parent is None:
-        return None
+    assert parent is not None
     if param.default >= 0 and _is_none(parent, param.default):
         return True
     if param.annotation < 0:

@@ -31,7 +31,7 @@ def swallowing_return(view: FunctionView) -> int:
     be true.
     """
     owner = view.owner
-    if owner is None or view.facts.is_generator or (view.name == "__exit__" and not _entered_in_async(owner)):
+    if owner is None or (view.name == "__exit__" and not _entered_in_async(owner)):
         return -1
     found = -1
     seen = {0}

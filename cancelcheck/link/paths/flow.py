@@ -214,7 +214,7 @@ def escapes(
 def _barred(view: FunctionView, block: int, decide: Callable[[int], bool | None]) -> int:
     """The block that a test does not go to, as its outcome is known; -1 where both ways are open."""
     body = view.blocks[block]
-    if body.end == body.start or len(body.next) != 2 or not isinstance(view.nodes[body.end - 1], Test):
+    if body.end == body.start or not isinstance(view.nodes[body.end - 1], Test):
         return -1
     outcome = decide(body.end - 1)
     return -1 if outcome is None else body.next[1 if outcome else 0]
@@ -1069,7 +1069,7 @@ def _body_may_fail(view: FunctionView) -> bool:
     if known is None:
         kept[view.index] = True  # a call of itself may fail
         known = kept[view.index] = any(
-            isinstance(node, (Raise, Await, Yield))
+            isinstance(node, Raise)
             or (isinstance(node, Subscript) and not _is_slice(view, node.index))
             or (isinstance(node, Call) and may_fail(view, index))
             for index, node in enumerate(view.nodes)
