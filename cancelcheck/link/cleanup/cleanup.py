@@ -50,7 +50,6 @@ from cancelcheck.model.facts import (
     Raise,
     RegionKind,
     Starred,
-    Store,
     StoreAttr,
     StoreItem,
     Subscript,

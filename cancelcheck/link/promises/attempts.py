@@ -211,7 +211,7 @@ def _delays(call: CallSite, entry: schema.Retry, known: Known) -> DelayOf:
     if argument < 0:
         return lambda _: None
     main = _delay_at(call.fn, argument, call, known)
-    jitter = call.argument(names_of(entry.jitter)) if entry.jitter else None
+    jitter = call.argument(names_of(entry.jitter))
     if jitter is None:
         return main
     if jitter < 0:

@@ -33,7 +33,7 @@ def _from_outside(view: FunctionView, promise: Promise) -> Retried | None:
     if all(has_key(call) for call in acting) and (acting or "unknown" not in effects_of(view)):
         return None
     parent = view.parent
-    if promise.retried and parent is not None:
+    if promise.retried:
         return Retried("is called again after a failure, as its marker says")
     for name, index in view.decorators:
         if parent is not None and _calls_again(parent, name, index):

@@ -128,8 +128,6 @@ def _explore(view: FunctionView, known: Known, how: _How) -> Ways | None:
     while pending:
         state, at = pending.pop()
         if at == 0:
-            if state in onward:
-                continue
             if len(onward) > limit:
                 return None
             onward[state] = _onward(view, state, how)

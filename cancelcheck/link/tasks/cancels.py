@@ -27,7 +27,6 @@ from cancelcheck.model.facts import (
     Store,
     StoreAttr,
     Test,
-    Unpack,
 )
 
 _CANCEL = "cancel"
@@ -536,7 +535,7 @@ def _is_only_cancelled(view: FunctionView, index: int) -> bool:
     header = view.nodes[use.node]
     assert isinstance(header, Iterate)
     target = view.nodes[header.target] if header.target >= 0 else None
-    if isinstance(target, Unpack) or not isinstance(target, Store):
+    if not isinstance(target, Store):
         return False
     return all(
         read_of(view, at, TASK).fate in (Fate.LOOKED_AT, Fate.STOPPED) for at in view.names_read.get(target.id, ())

@@ -283,8 +283,6 @@ def _stores(view: FunctionView, place: str, *, of_item: bool) -> Iterator[tuple[
     if owner is not None and view.self_name and place.startswith(f"{view.self_name}."):
         views += [method for cls in owner.ancestry[0] for method in cls.children if method is not view]
     for holder in views:
-        if holder is not view and holder.self_name != view.self_name:
-            continue
         for call in holder.calls:
             spawner = spawner_of(call)
             if spawner is None:

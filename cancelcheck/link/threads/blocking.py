@@ -202,7 +202,7 @@ def stands_still(call: CallSite) -> bool:
     if call.member != "wait" or call.node.args or not place:
         return False
     for earlier in reversed(fn.calls):
-        if earlier.index >= call.index or earlier.member != "set" or earlier.receiver < 0:
+        if earlier.index >= call.index or earlier.member != "set":
             continue
         if earlier.target.rpartition(".")[0] == owner and fn.key(earlier.receiver) != place:
             same = fn.region_of(earlier.index) == fn.region_of(call.index)

@@ -49,11 +49,6 @@ class Span(NamedTuple):
     timed: bool = False
     stops: bool = False
 
-    @property
-    def endless(self) -> bool:
-        """Whether it can go on for ever."""
-        return not self.stops and self.stay is not None and math.isinf(self.stay.seconds)
-
 
 def span_of(view: FunctionView, hops: int = MAX_HOPS) -> Span:
     """How long a function of the project can take; looked up once."""

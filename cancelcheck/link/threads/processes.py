@@ -14,7 +14,7 @@ from cancelcheck.link.swallowing.cancellation import says_only
 from cancelcheck.link.tasks.attributes import attribute_reads, called_method, is_called, own_attribute
 from cancelcheck.link.timeouts.limits import limit_of
 from cancelcheck.link.timeouts.waits import Verdict, given
-from cancelcheck.model.facts import Attr, BlockEnd, Enter, Exit, Name, Raise, RegionKind, Store, StoreAttr
+from cancelcheck.model.facts import Attr, BlockEnd, Enter, Exit, Name, Raise, RegionKind
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -136,10 +136,7 @@ def _is_owned(view: FunctionView, place: str) -> bool:
             continue
         enter = view.nodes[region.node]
         assert isinstance(enter, Enter)
-        target = view.nodes[enter.target] if enter.target >= 0 else None
-        if view.key(enter.context) == place or (
-            isinstance(target, (Store, StoreAttr)) and view.key(enter.target) == place
-        ):
+        if view.key(enter.context) == place or (enter.target >= 0 and view.key(enter.target) == place):
             return True
     return False
 

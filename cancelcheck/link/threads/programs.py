@@ -209,7 +209,7 @@ def _is_alone(view: FunctionView, until: int, hops: int) -> bool:
         call = user.nodes[index].parent
         parent = user.nodes[call] if call >= 0 else None
         is_called = isinstance(parent, Call) and parent.func == index
-        if not is_called or user is view or not user.is_async or not _alone(user, call if until >= 0 else -1, hops - 1):
+        if not is_called or user is view or not _alone(user, call if until >= 0 else -1, hops - 1):
             return False
     return mentioned and not _starts_something(view, until)
 

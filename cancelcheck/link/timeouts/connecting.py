@@ -52,8 +52,8 @@ def is_one_of_many(call: CallSite, found: Open) -> bool:
     library stands before it in its function, or in the class that this belongs to: it is one defect."""
     if found.what != "command" or not isinstance(found.entry, schema.Api) or found.entry.timeout:
         return False
-    first = _first_commands(call.fn.module).get(_asked(call, found.entry))
-    return first is not None and first != (call.fn.index, call.index)
+    here = call.fn.index, call.index
+    return _first_commands(call.fn.module).get(_asked(call, found.entry), here) != here
 
 
 Asked = tuple[int, str, schema.Kind]

@@ -38,8 +38,7 @@ def handed_on(call: CallSite, endless: Endless, default: float | str) -> Edits |
     if endless.given or (param is not None and param.kind is ParamKind.POSITIONAL_ONLY):
         return None
     written = written_for(call, endless.api, default, library_of(endless.chain[-1].target))
-    edits = added_argument(call, endless.param, written.text) if written is not None else None
-    return (*written.edits, *edits) if written is not None and edits is not None else None
+    return _given(call, endless.param, written)
 
 
 def passed(call: CallSite, entry: schema.Api | schema.Client, default: float | str, keyword: str = "") -> Edits | None:
@@ -48,9 +47,15 @@ def passed(call: CallSite, entry: schema.Api | schema.Client, default: float | s
     keyword = keyword or next(iter(names_of(entry.timeout)), "")
     if not keyword:
         return None
-    written = written_for(call, entry, default)
-    edits = added_argument(call, keyword, written.text) if written is not None else None
-    return (*written.edits, *edits) if written is not None and edits is not None else None
+    return _given(call, keyword, written_for(call, entry, default))
+
+
+def _given(call: CallSite, keyword: str, written: Written | None) -> Edits | None:
+    """The edits that give a call a timeout by a keyword."""
+    if written is None:
+        return None
+    edits = added_argument(call, keyword, written.text)
+    return (*written.edits, *edits) if edits is not None else None
 
 
 def written_for(

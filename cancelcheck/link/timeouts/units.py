@@ -11,7 +11,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.link.values import evaluate
-from cancelcheck.model.facts import Attr, Call, Const, FunctionKind, Name, Subscript
+from cancelcheck.model.facts import Attr, Call, Const, Name, Subscript
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -132,7 +132,7 @@ def sinks_of(call: CallSite) -> Iterator[Sink]:
             seen.add(node)
             yield Sink(node, length, f"`{call.text}`")
     callee = call.callee
-    if callee is None or callee.facts.kind is not FunctionKind.DEF or len(callee.alternatives) > 1:
+    if callee is None or len(callee.alternatives) > 1:
         return
     for param, argument in matched(call, callee):
         said = length_of_name(param.name)
