@@ -177,7 +177,7 @@ def comes_back_early(call: CallSite, waiter: schema.Waiter) -> bool:
         given = call.argument(waiter.early)
         if given is None:
             return False
-        named = (call.fn.path_of(given) or call.fn.text(given)) if given >= 0 else ""
+        named = (call.fn.path_of(given) or call.fn.text(given).strip("\"'")) if given >= 0 else ""
         return given < 0 or any(named.endswith(value) for value in waiter.early_values)
     return False
 

@@ -414,7 +414,7 @@ def _closes_as_well(made: CallSite) -> bool:
     if made.receiver >= 0:
         return view.key(made.receiver) != view.self_name
     callee = made.callee
-    if callee is None or callee.owner is not None or not callee.is_coroutine:
+    if callee is None or callee.owner is not None:
         return False
     waits = [node for _, node in callee.all_of(Await)]
     awaited = [callee.call_at(node.value) for node in waits]
