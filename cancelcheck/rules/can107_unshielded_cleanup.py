@@ -50,7 +50,8 @@ The first such `await` of each cleanup is reported. A call of the project's own 
 three calls deep at most, waits without a bound. An `__aexit__` counts where it has more to do behind the wait. The join
 of a task that was cancelled just before is left alone, and so is a handler that catches cancellations with everything
 else; what waits for nobody: `put` on a queue without a bound, a lock of asyncio that is never held over a wait, a close
-that the library shields itself (httpx) or bounds (a websocket's `close`). In test files nothing is reported: nobody
+that the library shields itself (httpx) or bounds (a websocket's `close`); and the `aclose()` of an asynchronous
+generator, whose own cleanup is looked at where it stands. In test files nothing is reported: nobody
 cancels a test twice.
 """
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog.schema import Framework, Kind, ScopeKind
+from cancelcheck.link.cleanup.generators import is_generator
 from cancelcheck.link.cleanup.locks import is_always_free
 from cancelcheck.link.paths.checkpoints import may_wait
 from cancelcheck.link.paths.exceptions import (
@@ -628,8 +629,8 @@ def _exposed(view: FunctionView, index: int, depth: int) -> tuple[tuple[Function
         return ()
     catalog = view.module.project.catalog
     name = call.target.rpartition(".")[2] or call.member
-    if name.startswith("aclose") and _may_close_at_once(view):
-        return None
+    if name.startswith("aclose") and (_may_close_at_once(view) or is_generator(view, call.receiver)):
+        return None  # what a generator waits for at its end, its own cleanup says
     waiter = catalog.waiter(call.target)
     if waiter is not None and waiter.timeout and call.argument(waiter.timeout, waiter.timeout_position) is not None:
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.link.paths.checkpoints import checkpoint_in
 from cancelcheck.link.paths.flow import reaches_after
 from cancelcheck.link.paths.scopes import references, scope_of
-from cancelcheck.model.facts import Const, Enter, FunctionKind, Name, RegionKind, Yield
+from cancelcheck.model.facts import Call, Const, Enter, FunctionKind, Name, RegionKind, Subscript, Yield
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -146,3 +146,25 @@ def generator_made(view: FunctionView, index: int) -> tuple[CallSite, FunctionVi
     if any(catalog.decorator(name) not in _NEUTRAL for name, _ in callee.decorators):
         return None
     return call, callee
+
+
+def is_generator(view: FunctionView, index: int) -> bool:
+    """Whether a node is surely an asynchronous generator: a local that holds one of the project, or a parameter that
+    is annotated as one."""
+    node = view.nodes[index] if index >= 0 else None
+    bound = view.bindings(node.id).nodes if isinstance(node, Name) else ()
+    if not isinstance(node, Name) or len(bound) != 1:
+        return False
+    holder, at = bound[0]
+    if at >= 0:
+        value = holder.assigned_value(at)
+        return value is not None and isinstance(holder.nodes[value], Call) and generator_made(holder, value) is not None
+    param = holder.param(node.id)
+    near = holder.parent
+    if param is None or near is None or param.annotation < 0:
+        return False
+    annotation = near.nodes[param.annotation]
+    return near.path_of(annotation.value if isinstance(annotation, Subscript) else param.annotation) in _GENERATORS
+
+
+_GENERATORS = ("typing.AsyncGenerator", "collections.abc.AsyncGenerator", "types.AsyncGeneratorType")

@@ -109,13 +109,16 @@ def is_always_free(view: FunctionView, index: int) -> bool:
         uses = scope.reads(node.id) if scope is not None and is_local else []
     else:
         return False
-    return bool(uses) and all(_is_held_shortly(user, at) for user, at in uses)
+    return bool(uses) and all(_is_held_shortly(user, at, entry) for user, at in uses)
 
 
-def _is_held_shortly(view: FunctionView, index: int) -> bool:
-    """Whether a use of a lock is a `with` whose block waits for nothing."""
+def _is_held_shortly(view: FunctionView, index: int, entry: schema.Lock) -> bool:
+    """Whether a use of a lock does not take it, or is a `with` whose block waits for nothing but the lock's own
+    condition, which gives it back meanwhile."""
     at = view.nodes[index].parent
     node = view.nodes[at] if at >= 0 else None
+    if isinstance(node, Attr):
+        return node.attr not in entry.acquire
     if not isinstance(node, Enter):
         return False
     region = next((found for found, facts in enumerate(view.regions) if facts.node == at), -1)
@@ -123,9 +126,22 @@ def _is_held_shortly(view: FunctionView, index: int) -> bool:
         return False
     inside = (found for found in view.nodes_in(region) if found != at)
     return not any(
-        may_wait(view, found) and not (isinstance(inner := view.nodes[found], Exit) and inner.enter == at)
+        may_wait(view, found)
+        and not (isinstance(inner := view.nodes[found], Exit) and inner.enter == at)
+        and not _waits_for_condition(view, found, view.key(index))
         for found in inside
     )
+
+
+def _waits_for_condition(view: FunctionView, index: int, key: str) -> bool:
+    """Whether an `await` waits for the condition in a place."""
+    node = view.nodes[index]
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    return call is not None and call.receiver >= 0 and view.key(call.receiver) == key and call.member in _CONDITION
+
+
+_CONDITION = ("wait", "wait_for")
+"""Methods of a condition that give its lock back while they wait."""
 
 
 def _held(view: FunctionView, call: CallSite) -> tuple[int, str, int] | None:
