@@ -76,7 +76,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if value is None or (value.kind is ValueKind.OBJECT and not _is_object(value, call)):
             continue
         elsewhere = value.view is not fn or value.node not in set(fn.operands_within(call.index))
-        if elsewhere and not _is_first(value, call, ctx):
+        if not _is_first(value, call, ctx):
             continue
         text = spelled(value)
         yield ctx.report(
@@ -122,13 +122,12 @@ def _is_chosen(value: Value, call: CallSite) -> bool:
     object, by such an object of nothing, or by the name of what it is given."""
     if value.kind not in (ValueKind.NONE, ValueKind.OBJECT):
         return False
-    arguments = [argument.value for argument in (value.call or call).node.args]
-    maker = (value.call or call).fn
-    plain = any(isinstance(node := maker.nodes[at], Const) and node.kind == "none" for at in arguments)
+    arguments = [argument.value for argument in call.node.args]
+    plain = any(isinstance(node := call.fn.nodes[at], Const) and node.kind == "none" for at in arguments)
     if value.kind is ValueKind.OBJECT:
         # whoever makes one and gives it nothing wants none, too
         return plain or not arguments
-    if plain and value.view is call.fn and value.node in arguments:
+    if value.view is call.fn and value.node in arguments:
         # a scope that is only there to bound its block is written for nothing; so is what the library does by default
         scope = call.fn.module.project.catalog.scope(call.target)
         api = call.fn.module.project.catalog.api(call.target)
@@ -174,7 +173,7 @@ def _disabled(call: CallSite, ctx: Context) -> Value | None:
     if scope is None:
         told = (found for found in endless_calls(call) if found.given and found.api.kind in NETWORK)
         return next((found.value for found in told), None)
-    if scope.kind is not ScopeKind.TIMEOUT or (not scope.timeout and scope.timeout_position < 0):
+    if scope.kind is not ScopeKind.TIMEOUT:
         return None
     argument = call.argument(scope.timeout, scope.timeout_position)
     if argument is None or argument < 0:
@@ -182,7 +181,7 @@ def _disabled(call: CallSite, ctx: Context) -> Value | None:
     value = evaluate(call.fn, argument)
     if bound_of(value, scope.forever) is not Bound.FOREVER or value.kind is ValueKind.OBJECT:
         return None
-    if scope.entering is not Entering.AWAIT and scope.reschedulable and _is_rescheduled(call):
+    if scope.reschedulable and _is_rescheduled(call):
         return None
     if is_bounded(call.fn, call.index):
         return None  # a scope further out ends it
@@ -231,14 +230,14 @@ _LOOKS = ("expired", "when", "cancelled_caught")
 
 def _is_first(value: Value, call: CallSite, ctx: Context) -> bool:
     """Whether this is the first call of the file that is given this constant: it is reported once."""
-    for view in call.fn.module.functions[: call.fn.index + 1]:
-        for other in view.calls:
-            if view is call.fn and other.index == call.index:
-                return True
-            found = _disabled(other, ctx)
-            if found is not None and found.view is value.view and found.node == value.node:
-                return False
-    return True
+    return not any(
+        (view is not call.fn or other.index < call.index)
+        and (found := _disabled(other, ctx)) is not None
+        and found.view is value.view
+        and found.node == value.node
+        for view in call.fn.module.functions[: call.fn.index + 1]
+        for other in view.calls
+    )
 
 
 RULE = Rule(

@@ -43,8 +43,10 @@ from cancelcheck.model.rule import Default, Family, Rule
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports a declared timeout outside the project's limits."""
     promise = promise_of(fn)
-    declared = milliseconds(promise) if promise is not None else None
-    if promise is None or declared is None:
+    if promise is None:
+        return
+    declared = milliseconds(promise)
+    if declared is None:
         return
     floor, ceiling = ctx.settings.sla.min_timeout_ms, ctx.settings.sla.max_timeout_ms
     if declared < floor:

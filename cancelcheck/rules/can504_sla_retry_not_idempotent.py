@@ -57,7 +57,7 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.promises.retried import retries_of
-from cancelcheck.link.promises.sla import only_reads, place_of, promise_of
+from cancelcheck.link.promises.sla import place_of, promise_of
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -68,7 +68,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     if promise is None or promise.read_only or promise.idempotent:
         return
     found = retries_of(fn, promise)
-    if found is None or only_reads(fn):
+    if found is None:
         return
     yield ctx.report(
         fn,

@@ -47,7 +47,7 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.promises.outside import acts_before, is_snapshot
-from cancelcheck.link.promises.sla import only_reads, promise_of
+from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -56,7 +56,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports the first call for another machine that a path of an SLA function comes to with no snapshot before."""
     patterns = ctx.settings.sla.snapshot
     promise = promise_of(fn) if patterns else None
-    if promise is None or promise.read_only or only_reads(fn):
+    if promise is None or promise.read_only:
         return
     found = acts_before(fn, lambda view, index: is_snapshot(view, index, patterns))
     if not found:

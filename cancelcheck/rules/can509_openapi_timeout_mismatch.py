@@ -63,8 +63,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports a handler that declares another time than its contract, or gives up before that is over. Operations that
     nothing serves are reported with the contract, once all files are checked."""
     operation = operation_of(fn)
-    promise = promise_of(fn) if operation is not None else None
-    if operation is None or promise is None:
+    if operation is None:
+        return
+    promise = promise_of(fn)
+    if promise is None:
         return
     allowed = operation.timeout_ms
     declared = milliseconds(promise)
