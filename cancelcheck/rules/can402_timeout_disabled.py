@@ -73,8 +73,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             )
             continue
         value = _disabled(call, ctx)
-        if value is None or (value.kind is ValueKind.OBJECT and not _is_object(value, call)):
-            continue
+        if value is None or (value.kind is ValueKind.OBJECT and value.call is not call):
+            continue  # an object is reported where it is made
         elsewhere = value.view is not fn or value.node not in set(fn.operands_within(call.index))
         if not _is_first(value, call, ctx):
             continue
@@ -140,11 +140,6 @@ def _is_chosen(value: Value, call: CallSite) -> bool:
 
 _SAID = ("no_timeout", "notimeout", "never", "forever", "infinite", "unlimited", "disable", "no_limit")
 """Words of a name that says that there is no limit."""
-
-
-def _is_object(value: Value, call: CallSite) -> bool:
-    """Whether the value is a timeout object made by this very call: it is reported where it is made."""
-    return value.call is not None and value.call.fn is call.fn and value.call.index == call.index
 
 
 def _connects_only(call: CallSite, ctx: Context) -> bool:
