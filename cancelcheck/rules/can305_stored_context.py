@@ -28,9 +28,9 @@ class Exporter:
 There is no fix: each method that needs one has to take it.
 
 ## Known limits
-It runs with `--strict`: an object that lives for one call may well keep its context. Numbers, durations and points in
-time are values. A context's own parent does not count, nor does an event that the methods of the class look at to see
-whether to go on.
+It runs with `--strict`: an object that lives for one call may well keep its context. A global container keeps what is
+put into it. Numbers, durations and points in time are values. A context's own parent does not count, nor does an event
+that the methods of the class look at to see whether to go on.
 """
 
 from __future__ import annotations

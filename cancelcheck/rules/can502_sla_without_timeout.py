@@ -38,7 +38,8 @@ async def charge(gateway, order):
 There is no fix: what is promised is for the project to say.
 
 ## Known limits
-A marker with positional or starred arguments is taken to declare a time.
+A marker with positional or starred arguments is taken to declare a time. A `wait_for` around the one thing that a
+function awaits counts as a scope around its whole body.
 """
 
 from __future__ import annotations

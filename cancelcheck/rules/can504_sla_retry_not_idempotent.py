@@ -47,8 +47,9 @@ async def charge(client: httpx.AsyncClient, order):
 There is no fix: which key makes two calls the same one is for the project to say.
 
 ## Known limits
-Callers are seen in the same file only. A write that the function tries again by itself is known by its HTTP method, by
-SQL that is written in the call, or by what its library does.
+Callers are seen in the same file only: a loop, or a handler that makes the very call again that has failed. A write
+that the function tries again by itself is known by its HTTP method, by SQL that is written in the call, or by what its
+library does.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ async def charge(gateway, order):
 There is no fix: what undoes the function is for the author to say.
 
 ## Known limits
-A handler of a library, and one that cannot be resolved, is taken to be right. That it does its work twice is known of
-requests and statements that are written in it (POST, PATCH, INSERT) with no key.
+A handler of a library, and one that cannot be resolved, is taken to be right; a name that nothing binds is not. That it
+does its work twice is known of requests and statements that are written in it (POST, PATCH, INSERT) with no key.
 """
 
 from __future__ import annotations

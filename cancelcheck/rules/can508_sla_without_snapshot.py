@@ -38,7 +38,8 @@ async def charge(client: httpx.AsyncClient, order):
 There is no fix: what to save is for the project to say.
 
 ## Known limits
-Reports once `sla.snapshot` names the calls. A call that only reads (GET, SELECT) needs no snapshot before it.
+Reports once `sla.snapshot` names the calls. A call that only reads (GET, SELECT, a cloud client's method whose name
+says so) needs no snapshot before it.
 """
 
 from __future__ import annotations

@@ -42,9 +42,10 @@ at the SLA function.
 There is no fix: whom to tell, and how, is for the project to say.
 
 ## Known limits
-A handler that tries again, raises, or hands on what it has caught is left alone, and so is one that calls anything
-whose name says that it logs, counts or records. A cancellation that is caught by name counts in the SLA function
-itself, where it may be meant to end there: any other one is swallowed, which is told as that.
+A handler of a timeout counts where it names one, alone or with other errors. A handler that tries again, raises, or
+hands on what it has caught is left alone, and so is one that calls anything whose name says that it logs, counts or
+records. A cancellation that is caught by name counts in the SLA function itself, where it may be meant to end there:
+any other one is swallowed, which is told as that.
 """
 
 from __future__ import annotations
