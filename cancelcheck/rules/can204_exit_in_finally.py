@@ -75,7 +75,7 @@ def _risks(fn: FunctionView, final: int) -> tuple[list[int], list[int]]:
     else may fail. Nothing of what a handler for everything keeps."""
     statement = fn.regions[final].parent
     keeping = [handler for handler in handlers_of(fn, statement) if handler.catch.cancels and keeps(fn, handler)]
-    body = protected(fn, statement) if keeping else -1
+    body = protected(fn, statement)
     cancelled: list[int] = []
     raised: list[int] = []
     for at in fn.nodes_in(statement):
