@@ -73,18 +73,26 @@ SERVING_METHODS = frozenset(
 
 PROBES = frozenset(
     {
+        "arch",
         "df",
         "free",
         "hostname",
+        "id",
         "ifconfig",
+        "ioreg",
         "ip",
+        "lsblk",
         "lscpu",
         "lspci",
         "lsusb",
+        "netstat",
         "nvidia-smi",
+        "ps",
         "rocm-smi",
         "sw_vers",
         "uname",
+        "whoami",
+        "xrandr",
     }
 )
 """Programs that tell of the machine that they run on, and end."""

@@ -37,7 +37,8 @@ that is not known, what a decorator's name and path make a route: `@api.get("/pa
 by one or two functions below it; with `--strict` anywhere, but for a worker's loop over its queue, what is a lock
 itself, and a future that calls back when it is done. A
 thread that was told to end by an event (`stopped.set()`) or a flag (`self.alive = False`) before it is joined is
-reported in functions that serve, with `--strict`.
+reported in functions that serve, with `--strict`; so is what a function waits for that ends something by its name
+(`stop_workers`), where one that serves calls it.
 The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A wait for
 a thread in an async function blocks the event loop, and is CAN406's. A `with` on a lock is not looked at, nor is a lock
 that the same function gives back.
@@ -66,6 +67,7 @@ from cancelcheck.link.threads.blocking import (
 from cancelcheck.link.threads.programs import is_whole_program
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
+from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -126,7 +128,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     ctx.step(at.fn, at.index, f"`{at.text}(…)` {'waits' if at is chain[-1] else 'is called'}")
                     for at in chain
                 ),
-                strict=len(chain) > _FAR or was_told_before(chain[-1]),
+                strict=len(chain) > _FAR or was_told_before(chain[-1]) or says_undoing(chain[-1].fn.name),
             )
 
 

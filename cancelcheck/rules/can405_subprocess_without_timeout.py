@@ -23,8 +23,10 @@ There is no fix: how long a child may take is for the project to say.
 
 ## Known limits
 A process that was told to end, or asked whether it has, is waited for once more in peace; so is a program that is asked
-for its version, or for what it knows of this machine. The bound of an asynchronous
-wait may be a scope around it.
+for its version or for what it knows of this machine, or that tells another to end (`taskkill`). So is one that a person
+has before them, and can end: Ctrl-C is caught around it or its signal taken, this program ends with its exit code
+(`sys.exit(subprocess.call(…))`), or it is the editor that `$EDITOR` names. The bound of an asynchronous wait may be a
+scope around it.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.threads.blocking import (
     asks_machine,
     asks_version,
+    is_in_foreground,
     was_asked_before,
     was_ended_before,
     was_waited_for_before,
@@ -79,7 +82,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
 
 
 def _is_over(call: CallSite) -> bool:
-    if asks_version(call) or asks_machine(call):
+    if asks_version(call) or asks_machine(call) or is_in_foreground(call):
         return True
     return was_ended_before(call) or was_asked_before(call) or was_waited_for_before(call)
 

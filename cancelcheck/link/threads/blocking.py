@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.words import PROBES
 from cancelcheck.link.loops.polling import is_poll, not_yet_handler
+from cancelcheck.link.paths.exceptions import exception_types, handlers, protected
 from cancelcheck.link.timeouts.waits import asks_nobody
 from cancelcheck.link.values import Value, ValueKind, evaluate
-from cancelcheck.model.facts import Assign, Attr, Await, Call, Const, Name, StoreAttr, Yield
+from cancelcheck.model.facts import Assign, Attr, Await, Const, Display, Name, Operation, StoreAttr, Yield
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -249,25 +250,83 @@ def asks_machine(call: CallSite) -> bool:
     """Whether a program is started that tells of this machine, with nothing in its command line that was made up here:
     `nvidia-smi`, `ip neigh show`."""
     words = _words(call)
-    return bool(words) and words[0].partition(" ")[0] in PROBES
+    return bool(words) and words[0] in PROBES
 
 
 def asks_version(call: CallSite) -> bool:
-    """The same of a program that is asked for its version or its help, and known by name."""
-    return not _AT_ONCE.isdisjoint(_words(call))
+    """Whether a program is started that is known by name, and asked for its version or its help, or tells another to
+    end: it ends at once."""
+    words = _command(call)
+    return bool(words) and (words[0] in _ENDERS or not _AT_ONCE.isdisjoint(_words(call)))
+
+
+_ENDERS = frozenset({"kill", "killall", "pkill", "taskkill"})
+"""Programs that tell others to end."""
+
+
+def is_in_foreground(call: CallSite) -> bool:
+    """Whether a person has the program that is waited for before them, and can end it: what Ctrl-C raises is caught
+    around the call, its signal is taken in the function, this program stands back for the other, and ends with its exit
+    code, or the other is the editor of their choice."""
+    fn = call.fn
+    if any(isinstance(node, Const) and node.value in _EDITORS for node in fn.nodes):
+        return True
+    if any(fn.path_of(at) == "signal.SIGINT" for other in fn.calls for at in other.positional[:1]):
+        return True
+    for handler in handlers(fn):
+        caught = handler.excepts(fn).caught
+        if caught >= 0 and fn.is_inside(fn.region_of(call.index), protected(fn, handler.statement)):
+            if any(leaf.name == "builtins.KeyboardInterrupt" for leaf in exception_types(fn, [caught])):
+                return True
+    use = call.use
+    name = use.name if use.kind == "bound" else ""
+    return any(
+        at == call.index or (isinstance(node := fn.nodes[at], Name) and node.id == name)
+        for other in fn.calls
+        if _ends_with_code(other)
+        for at in fn.operands_within(other.positional[0])
+    )
+
+
+_EDITORS = frozenset({"EDITOR", "VISUAL"})
+"""Variables of the environment that name the editor of a person's choice."""
+
+
+def _ends_with_code(call: CallSite) -> bool:
+    ends = call.target == "builtins.SystemExit" or call.fn.module.project.catalog.no_return(call.target) is not None
+    return ends and bool(call.positional)
 
 
 def _words(call: CallSite) -> list[str]:
-    """The words of the command line of a program that a call starts; none where one is not written there."""
+    """The words of the command line of a program that is waited for; none where one is not written there."""
+    words = _command(call)
+    return [] if None in words else [word for word in words if word is not None]
+
+
+def _command(call: CallSite) -> list[str | None]:
+    """The words of the command line of a program that a call starts, or that the process it is made on was started
+    with, None for one that is not written there; none at all where the line is no list, or not known."""
     api = call.fn.module.project.catalog.api(call.target)
-    if api is None or api.kind is not schema.Kind.SUBPROCESS or not call.positional:
+    if api is None or api.kind is not schema.Kind.SUBPROCESS:
         return []
-    fn, first = call.fn, call.positional[0]
-    view, at = fn.variable_at(first) or (fn, first)
-    parts = [view.nodes[index] for index in sorted(view.operands_within(at))]
-    if any(isinstance(part, (Name, Attr, Call)) for part in parts):
+    origins = instance.origins if (instance := call.called_on) is not None else (call,)
+    start = origins[0] if len(origins) == 1 and origins[0].positional else None
+    if start is None:
         return []
-    return [part.value for part in parts if isinstance(part, Const) and isinstance(part.value, str)]
+    view, at = start.fn.variable_at(start.positional[0]) or (start.fn, start.positional[0])
+    return _line(view, at)
+
+
+def _line(view: FunctionView, index: int) -> list[str | None]:
+    node = view.nodes[index]
+    if isinstance(node, Operation) and node.op == "+":
+        return [word for operand in node.operands for word in _line(view, operand)]
+    if isinstance(node, Display):
+        parts = [view.nodes[item] for item in node.items]
+        return [part.value if isinstance(part, Const) and isinstance(part.value, str) else None for part in parts]
+    if isinstance(node, Const) and isinstance(node.value, str):
+        return list(node.value.split())
+    return [None]
 
 
 _ENDS = frozenset({"kill", "terminate", "send_signal"})
@@ -326,12 +385,12 @@ def is_of_acquirer(call: CallSite) -> bool:
 
 
 def is_called_back(call: CallSite) -> bool:
-    """Whether a future is asked by a function that is called with it once it is done."""
+    """Whether a future is asked by a function, or a method, that is called with it once it is done."""
     fn = call.fn
-    own = fn.facts.params[0].name if fn.facts.params else ""
-    if call.receiver < 0 or fn.key(call.receiver) != own or fn.owner is not None:
+    given_to = fn.facts.params[1:] if fn.self_name else fn.facts.params
+    if call.receiver < 0 or not given_to or fn.key(call.receiver) != given_to[0].name:
         return False
-    for user, index in fn.module.mentions(fn.name, of_method=False):
+    for user, index in fn.module.mentions(fn.name, of_method=fn.owner is not None):
         use = user.use(index)
         given = user.call_at(use.node) if use.kind == "argument" else None
         if given is not None and given.member == "add_done_callback" and user.definition_of(index) is fn:
