@@ -27,7 +27,7 @@ from cancelcheck.engine.store import Kind, Store, digest
 from cancelcheck.link.project import Loader, ModuleView, Project
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.source import SourceFile, uncommented
+from cancelcheck.model.source import SourceFile, code_of
 
 Asked = dict[str, set[str]]
 """For each file, by its path, the names of the modules that were looked for from it."""
@@ -163,7 +163,7 @@ class FactStore:
         known = self.store.get(Kind.CODE, key)
         if known is None or len(known) != _DEEP:
             read = text()
-            known = digest(content if read is None else uncommented(read).encode("utf-8", "surrogatepass"))
+            known = digest(content if read is None else code_of(read).encode("utf-8", "surrogatepass"))
             self.store.put(Kind.CODE, key, known)
         return known
 

@@ -70,6 +70,47 @@ _LITERALS = re.compile(
 _MASK = re.compile("\0([0-9]+)\0")
 
 
+_NO_CODE = re.compile(r"^[ \t\f]*(?:\#[^\n]*)?\n", re.MULTILINE)
+_CONTINUED = re.compile(r"\\\n[ \t\f]*(?:\#|\n)")
+_CONTINUED_LITERAL = re.compile(r"""["'][^\n]*\\\n""")
+_BEFORE_OPENING = re.compile(r"""(?:[^"'#\\]|"[^"\\]*"|'[^'\\]*')*""")
+
+
+def code_of(text: str) -> str:
+    """What stands for the code of a text: two texts for which it is the same differ in blank lines and in lines of
+    comments, if at all. To find literals one by one takes ten times as long as to split a text at its triple quotes, so
+    that is done where these can be nothing else."""
+    if "\0" in text:
+        return text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    quotes = "'''" if "'''" in text else '"""'
+    parts = text.split(quotes)
+    outside, inside = parts[::2], parts[1::2]
+    code = "\0".join(outside)
+    if (
+        (quotes[0] == "'" and '"""' in text)
+        or len(outside) == len(inside)
+        # an escaped quote; a literal of f-strings, in which there may be others with the same quotes
+        or any(part.endswith("\\") for part in inside)
+        or any(_may_be_none(part) for part in outside[:-1])
+        or ("\\\n" in code and _CONTINUED_LITERAL.search(code))
+    ):
+        return uncommented(text)
+    if "\\\n" in code and _CONTINUED.search(code):
+        return text
+    return "\0".join((_NO_CODE.sub("", code), *inside))
+
+
+def _may_be_none(before: str) -> bool:
+    """Whether quotes after this may open no literal, or one of an f-string."""
+    line = before[before.rfind("\n") + 1 :]
+    return line[-1:] in _FORMATTED or line[-2:-1] in _FORMATTED or _BEFORE_OPENING.fullmatch(line) is None
+
+
+_FORMATTED = ("f", "F", "t", "T")
+
+
 def uncommented(text: str) -> str:
     """A text without the lines that are blank, or a comment and nothing else; line ends as `\\n`. As it is, where that
     is not sure to leave all that is code."""
@@ -91,7 +132,7 @@ def uncommented(text: str) -> str:
         return f"\0{len(literals) - 1}\0"
 
     masked = _LITERALS.sub(mask, text) if '"' in text or "'" in text else text
-    if doubtful:
+    if doubtful or ("\\\n" in masked and _CONTINUED.search(masked)):
         return text
     code = "\n".join(line for line in masked.split("\n") if (begun := line.lstrip()) and begun[0] != "#")
     return _MASK.sub(lambda match: literals[int(match[1])], code) if literals else code
