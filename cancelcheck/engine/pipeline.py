@@ -38,6 +38,7 @@ from cancelcheck.engine.texts import Texts, digest_of_text
 from cancelcheck.engine.watch import WATCH, TooLongError
 from cancelcheck.files import name_of, shown_name
 from cancelcheck.link import Context
+from cancelcheck.link.asking import Asking
 from cancelcheck.link.project import ModuleView
 from cancelcheck.link.promises.contracts import bears_name_of, operation_of
 from cancelcheck.model.contract import Operation
@@ -820,12 +821,19 @@ class Engine:
         except Exception as error:
             yield self._failed(source, "the analysis", "", 1, error)
             return
+        asking = Asking(functions)
         for rule in active:
             if rule.check is None:
                 continue
+            try:
+                asked = asking.of(rule.asks)
+            except Exception:
+                asked = functions  # the rule comes to the same, and it is said where
+            if not asked:
+                continue
             context = Context(view, rule, scope.program.catalog, scope.loaded.settings)
             reports_strict = scope.selection.strict or rule.code in scope.selection.named
-            for function in functions:
+            for function in asked:
                 try:
                     for finding in rule.check(function, context):
                         if reports_strict or not finding.strict:

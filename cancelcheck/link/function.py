@@ -225,6 +225,7 @@ class FunctionView:
         self.paths_of_names: dict[str, str] = {}
         self.instances_of_names: dict[str, Instance | None] = {}
         self._targets: dict[int, str] = {}
+        self.places_told: dict[str | tuple[str, ...], tuple[FunctionView, int]] = {}
         self._bindings: dict[str, Binding] = {}
         self._definitions: dict[int, FunctionView | None] = {}
         self._partials: dict[int, list[CallSite]] = {}
@@ -745,6 +746,12 @@ class FunctionView:
         known = self._partials.get(index)
         if known is not None:
             return known
+        view, at = self.told_at(index)
+        if at != index or view is not self:
+            known = view.partials_of(at)
+            if self.module.project.guard.is_settled:
+                self._partials[index] = known
+            return known
         guard = self.module.project.guard
         mark = (self.module.source.path, self.index, index)
         if mark in guard.partials:
@@ -829,12 +836,36 @@ class FunctionView:
         node = self.nodes[value] if value is not None else None
         return isinstance(node, Const) and node.kind == "none"
 
+    def told_at(self, index: int) -> tuple[FunctionView, int]:
+        """Where what a node stands for was asked for first, of all the nodes in the scope of a name that spell the same
+        place (`self.client.get`): one answer is all of theirs. The node itself, where it is no such place, or a test
+        may tell more of it here than elsewhere."""
+        node = self.nodes[index]
+        parts: list[str] = []
+        while node.__class__ is Attr:
+            parts.append(node.attr)  # type: ignore[union-attr]
+            node = self.nodes[node.value]  # type: ignore[union-attr]
+        if not isinstance(node, Name) or (parts and "isinstance" in self.names_read):
+            return self, index
+        scope = self.bindings(node.id).scope or self.module.body
+        place = (node.id, *parts) if parts else node.id
+        told = scope.places_told.get(place)
+        if told is None:
+            told = scope.places_told[place] = (self, index)
+        return told
+
     def target_of(self, index: int) -> str:
         """The qualified name of what a node stands for, methods of instances included (`httpx.AsyncClient.get`), in the
         usual spelling; "" where it cannot be resolved."""
         known = self._targets.get(index)
         if known is not None:
             return known
+        view, at = self.told_at(index)
+        if at != index or view is not self:
+            found = view.target_of(at)
+            if self.module.project.guard.is_settled:
+                self._targets[index] = found
+            return found
         guard = self.module.project.guard
         mark = (self.module.source.path, self.index, index)
         if mark in guard.targets:
@@ -910,6 +941,12 @@ class FunctionView:
         """The project's function or class that a node stands for."""
         if index in self._definitions:
             return self._definitions[index]
+        view, at = self.told_at(index)
+        if at != index or view is not self:
+            found = view.definition_of(at)
+            if self.module.project.guard.is_settled:
+                self._definitions[index] = found
+            return found
         guard = self.module.project.guard
         mark = (self.module.source.path, self.index, index)
         if mark in guard.definitions:

@@ -118,6 +118,10 @@ def _followed(view: FunctionView, index: int) -> Instance | None:
     if key in cache:
         return cache[key]
     node = view.nodes[index]
+    if isinstance(node, Attr):
+        told, at = view.told_at(index)
+        if at != index or told is not view:
+            return _followed(told, at)
     scope = view.bindings(node.id).scope if isinstance(node, Name) else None
     if isinstance(node, Name):
         if scope is None:

@@ -41,6 +41,31 @@ class Default(enum.StrEnum):
     CONFIGURED = "configured"
 
 
+class Asks(enum.IntFlag):
+    """What there has to be in a function for a rule to say anything of it: where one of them is missing, the rule is
+    not asked. It only saves time: a rule may not count on it."""
+
+    ANY = 0
+    DEF = enum.auto()
+    ASYNC = enum.auto()
+    PARAM = enum.auto()
+    CALL = enum.auto()
+    AWAIT = enum.auto()
+    YIELD = enum.auto()
+    WITH = enum.auto()
+    LOOP = enum.auto()
+    HANDLER = enum.auto()
+    FINALLY = enum.auto()
+    TOLD = enum.auto()
+    """A call of which the catalogue tells something."""
+    KNOWN = enum.auto()
+    """The same, or one that runs a function of the project."""
+    SPAWN = enum.auto()
+    """A call that starts work."""
+    PROMISE = enum.auto()
+    """It is an SLA function."""
+
+
 Check = Callable[["FunctionView", "Context"], Iterator[Finding]]
 
 
@@ -56,6 +81,7 @@ class Rule:
     since: str
     doc: str
     check: Check | None
+    asks: Asks = Asks.ANY
 
     @property
     def summary(self) -> str:

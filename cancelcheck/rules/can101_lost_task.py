@@ -75,7 +75,7 @@ from cancelcheck.link.tasks.spawning import (
 )
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 _HOW = {
     "dropped": "is not kept",
@@ -139,4 +139,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.SPAWN,
 )

@@ -65,7 +65,7 @@ from cancelcheck.link.tasks.spawning import ends_by_itself, is_sent_over, spawns
 from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.facts import FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -141,4 +141,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.DEF | Asks.SPAWN,
 )

@@ -53,7 +53,7 @@ from cancelcheck.link.tasks.pending import Left, abandoned, left_by_cancellation
 from cancelcheck.link.tasks.sweeping import sweeping_edits
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -106,4 +106,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.DEF | Asks.TOLD,
 )

@@ -40,7 +40,7 @@ from cancelcheck.link.tasks.spawning import loss_of
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import Enter, StoreAttr
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -144,4 +144,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.TOLD,
 )

@@ -62,7 +62,7 @@ from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.threads.programs import is_process
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -144,4 +144,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.CALL,
 )

@@ -56,7 +56,7 @@ from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import FunctionKind, RegionKind
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -146,4 +146,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.DEF | Asks.CALL,
 )

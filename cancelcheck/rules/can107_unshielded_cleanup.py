@@ -63,7 +63,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import unshielded_cleanups
 from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -93,4 +93,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC,
 )

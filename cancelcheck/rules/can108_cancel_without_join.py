@@ -50,7 +50,7 @@ from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.link.tasks.cancels import Unjoined, statement_of, unjoined
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -101,4 +101,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC | Asks.CALL,
 )

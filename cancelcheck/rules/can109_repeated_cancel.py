@@ -64,7 +64,7 @@ from cancelcheck.link.layout import lines_of
 from cancelcheck.link.tasks.cancels import Again, cancelled_again, statement_of
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -101,4 +101,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.CALL,
 )

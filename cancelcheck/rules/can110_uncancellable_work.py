@@ -43,7 +43,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.threads.threadwork import Orphan, orphans
 from cancelcheck.model.facts import Call
 from cancelcheck.model.finding import Finding, Step
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -93,4 +93,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.CALL,
 )

@@ -45,7 +45,7 @@ from cancelcheck.link.cleanup.generators import Purpose, purpose_of
 from cancelcheck.link.paths.scopes import Held, is_disarmed, scopes_open_at
 from cancelcheck.model.facts import Yield
 from cancelcheck.model.finding import Finding, Step
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -112,4 +112,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC | Asks.YIELD,
 )

@@ -43,7 +43,7 @@ from cancelcheck.link.paths.flow import is_of_another_type, types_told
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.facts import FunctionKind
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 _KEEPS = frozenset({"abstract", "override", "staticmethod", "classmethod"})
 """Roles of decorators that leave a coroutine function one."""
@@ -128,4 +128,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.KNOWN,
 )

@@ -41,7 +41,7 @@ from cancelcheck.link.paths.scopes import scope_of
 from cancelcheck.link.tasks.spawning import spawner_of
 from cancelcheck.model.facts import Await, Enter
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -95,4 +95,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.WITH,
 )

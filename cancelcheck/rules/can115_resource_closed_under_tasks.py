@@ -40,7 +40,7 @@ from cancelcheck.link.tasks.lending import lent_to_tasks
 from cancelcheck.link.tasks.spawning import work_text
 from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -72,4 +72,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.CALL | Asks.WITH,
 )

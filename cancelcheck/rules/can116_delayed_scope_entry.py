@@ -43,7 +43,7 @@ from cancelcheck.link.paths.scopes import bound_of_scope, is_deadline_of
 from cancelcheck.link.values import Bound
 from cancelcheck.model.facts import Await, Call, Enter, Iterate, Store
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -137,4 +137,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.TOLD,
 )

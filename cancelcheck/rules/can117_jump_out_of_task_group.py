@@ -53,7 +53,7 @@ from cancelcheck.link.tasks.groups import (
 from cancelcheck.link.tasks.spawning import work_text
 from cancelcheck.model.facts import Jump, Return
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -114,4 +114,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.WITH,
 )

@@ -60,7 +60,7 @@ from cancelcheck.link.imports import access_to_member
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import Enter, Iterate, Jump, Raise, RegionKind, Return, Yield
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -204,4 +204,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.LOOP,
 )

@@ -48,7 +48,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.tasks.readiness import Unready, used_unready
 from cancelcheck.link.tasks.spawning import spawns, work_text
 from cancelcheck.model.finding import Finding, Step
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -92,4 +92,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC | Asks.SPAWN,
 )

@@ -50,7 +50,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.tasks.holding import abandoned_tasks
 from cancelcheck.link.tasks.spawning import work_text
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -73,4 +73,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.SPAWN,
 )

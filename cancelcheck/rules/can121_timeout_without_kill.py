@@ -50,7 +50,7 @@ from cancelcheck.link.threads.processes import Outliving, kill_edits, outliving_
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -86,4 +86,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.TOLD,
 )

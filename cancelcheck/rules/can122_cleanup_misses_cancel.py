@@ -64,7 +64,7 @@ from cancelcheck.link.paths.exceptions import Handler, exception_types, handlers
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import Yield
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -106,4 +106,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC | Asks.HANDLER,
 )

@@ -54,7 +54,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.tasks.holding import Shared, shared_awaits, spelling
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -92,4 +92,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC | Asks.AWAIT,
 )

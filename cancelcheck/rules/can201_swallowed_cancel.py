@@ -71,7 +71,7 @@ from cancelcheck.link.swallowing.catching import points_reaching
 from cancelcheck.link.swallowing.mending import let_through, raised_at_end
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -131,4 +131,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC | Asks.HANDLER,
 )

@@ -62,7 +62,7 @@ from cancelcheck.link.swallowing.cancellation import (
 from cancelcheck.link.swallowing.catching import points_reaching
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -139,4 +139,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.HANDLER,
 )

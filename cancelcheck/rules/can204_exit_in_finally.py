@@ -40,7 +40,7 @@ from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.swallowing.catching import keeps
 from cancelcheck.model.facts import Call, Jump, RegionKind, Return
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -98,4 +98,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.FINALLY,
 )

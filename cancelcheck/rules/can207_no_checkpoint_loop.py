@@ -67,7 +67,7 @@ from cancelcheck.link.loops.starving import Starving, starving_loops
 from cancelcheck.link.paths.flow import branch_of
 from cancelcheck.model.facts import Jump
 from cancelcheck.model.finding import Finding, Step
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 MAX_STEPS = 6
 """Decisions of a turn that a trace shows."""
@@ -119,4 +119,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC | Asks.LOOP,
 )

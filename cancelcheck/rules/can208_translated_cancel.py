@@ -47,7 +47,7 @@ from cancelcheck.link.swallowing.catching import points_reaching
 from cancelcheck.link.swallowing.translating import Raised, translations
 from cancelcheck.model.facts import Call, Raise
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -93,4 +93,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC | Asks.HANDLER,
 )

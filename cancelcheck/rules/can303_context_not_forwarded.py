@@ -61,7 +61,7 @@ from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.link.promises.unused import unused
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding, Step
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 MAX_STEPS = 3
 """Hops that a report prints."""
@@ -136,4 +136,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.CALL,
 )

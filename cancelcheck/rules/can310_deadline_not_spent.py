@@ -51,7 +51,7 @@ from collections.abc import Iterator
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.contexts.spending import unspent
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -78,4 +78,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.DEF | Asks.PARAM | Asks.CALL,
 )

@@ -55,7 +55,7 @@ from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, bound_of_
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import Attr, Const, Define, Display, Enter, FunctionKind, Lambda, Name, Store
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -243,4 +243,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.KNOWN,
 )

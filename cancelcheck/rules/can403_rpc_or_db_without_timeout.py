@@ -48,7 +48,7 @@ from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.wrappers import left_endless
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 _KINDS = frozenset({Kind.RPC, Kind.DB, Kind.CACHE, Kind.BROKER, Kind.CLOUD})
 
@@ -95,4 +95,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.KNOWN,
 )

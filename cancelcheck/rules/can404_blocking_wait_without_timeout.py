@@ -69,7 +69,7 @@ from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 _KINDS = frozenset({Kind.QUEUE, Kind.THREAD, Kind.TASK})
 
@@ -171,4 +171,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.KNOWN,
 )

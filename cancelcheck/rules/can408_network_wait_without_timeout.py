@@ -52,7 +52,7 @@ from cancelcheck.link.timeouts.telling import earlier_waits
 from cancelcheck.link.timeouts.wrappers import left_endless
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 _ERRANDS = frozenset({Kind.MAIL, Kind.REMOTE})
 _STREAMS = frozenset({Kind.SOCKET, Kind.DNS})
@@ -125,4 +125,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.KNOWN,
 )

@@ -45,7 +45,7 @@ from cancelcheck.link.cleanup.locks import wait_under_lock
 from cancelcheck.link.threads.programs import may_be_alone
 from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -85,4 +85,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.ASYNC | Asks.WITH,
 )

@@ -39,7 +39,7 @@ from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.timeouts.units import Length, Sink, converted, length_of_value, sinks_of
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -87,4 +87,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.KNOWN,
 )

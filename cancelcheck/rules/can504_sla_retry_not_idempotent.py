@@ -60,7 +60,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.promises.retried import retries_of
 from cancelcheck.link.promises.sla import place_of, promise_of
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -88,4 +88,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.PROMISE,
 )

@@ -58,7 +58,7 @@ from cancelcheck.link.promises.sla import milliseconds, place_of, promise_of
 from cancelcheck.link.promises.sums import leaves
 from cancelcheck.link.promises.worst import worst_of_promise
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -93,4 +93,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.PROMISE,
 )

@@ -50,7 +50,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.promises.outside import acts_before, is_snapshot
 from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -82,4 +82,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.PROMISE,
 )

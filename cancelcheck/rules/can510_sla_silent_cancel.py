@@ -56,7 +56,7 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.promises.silence import silent_handlers
 from cancelcheck.link.promises.sla import place_of, promise_of
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -92,4 +92,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.PROMISE,
 )

@@ -47,7 +47,7 @@ from cancelcheck.link.promises.lasting import has_end
 from cancelcheck.link.promises.outside import external_calls, is_guarded, seen_from, tries_again
 from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.model.finding import Finding
-from cancelcheck.model.rule import Default, Family, Rule
+from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
@@ -77,4 +77,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
+    asks=Asks.PROMISE,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,9 +13,12 @@ import msgspec
 
 from cancelcheck.config import LoadedSettings, SettingsFinder
 from cancelcheck.engine.discover import InputFile, discover
-from cancelcheck.engine.pipeline import Engine
+from cancelcheck.engine.pipeline import Engine, _Scope
+from cancelcheck.link import Context
+from cancelcheck.link.asking import Asking
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
+from cancelcheck.model.rule import Rule
 from cancelcheck.model.source import SourceFile
 from tests.support.fixtures import (
     Place,
@@ -33,6 +36,26 @@ class Alone(Engine):
 
     def _load(self, name: str, near: str) -> tuple[SourceFile, ModuleFacts] | None:
         return None
+
+
+class Doubting(Engine):
+    """An engine that asks each rule of every function, also of those in which it says that there is nothing for it
+    (`Asks`): what it finds there is an error of the run."""
+
+    def _run(
+        self, scope: _Scope, active: Sequence[Rule], absolute: str, source: SourceFile, facts: ModuleFacts
+    ) -> Iterator[Finding]:
+        yield from super()._run(scope, active, absolute, source, facts)
+        view = scope.program.project.add(source, facts)
+        asking = Asking(view.functions)
+        for rule in active:
+            asked = {function.index for function in asking.of(rule.asks)}
+            context = Context(view, rule, scope.program.catalog, scope.loaded.settings)
+            for function in view.functions if rule.check is not None else ():
+                if function.index not in asked:
+                    assert rule.check is not None
+                    missed = [finding.message for finding in rule.check(function, context)]
+                    assert not missed, f"{rule.code} is not asked, and says {missed}"
 
 
 def check_text(path: Path, text: str | None, loaded: LoadedSettings, *, engine: type[Engine] = Engine) -> list[Finding]:
@@ -54,11 +77,12 @@ def check_folder(
     *,
     order: Iterable[int] = (),
     texts: Mapping[str, str] | None = None,
+    engine: type[Engine] = Engine,
 ) -> list[Finding]:
     """The findings of all files of a folder, checked as one project. `order` permutes the files; `texts` are what some
     of them are taken to hold, by path."""
     files = project_files(folder, loaded)
-    with closing(Engine(SettingsFinder(fixed=loaded))) as running:
+    with closing(engine(SettingsFinder(fixed=loaded))) as running:
         for file in files:
             if texts is not None and file.path in texts:
                 running.give(file, texts[file.path])
@@ -74,9 +98,10 @@ def check_folder(
         return sorted(findings, key=lambda finding: finding.sort_key)
 
 
-def check_fixture(path: Path, text: str | None = None, *, strict: bool) -> list[Finding]:
+def check_fixture(path: Path, text: str | None = None, *, strict: bool, engine: type[Engine] = Engine) -> list[Finding]:
     """The findings of a fixture of one file, with its settings; or of another text in its place."""
-    return check_text(path, text, fixture_settings(settings_in(read_fixture(path)), path.parent, strict=strict))
+    loaded = fixture_settings(settings_in(read_fixture(path)), path.parent, strict=strict)
+    return check_text(path, text, loaded, engine=engine)
 
 
 @functools.cache
@@ -93,12 +118,12 @@ def findings_of(path: Path, text: str) -> list[Finding]:
 def file_problems(path: Path, *, strict: bool) -> str:
     """Where a fixture of one file is not reported as its lines say; empty if it is."""
     wanted = expected_in(path.name, read_fixture(path)).of(strict=strict)
-    return difference(places(check_fixture(path, strict=strict)), wanted)
+    return difference(places(check_fixture(path, strict=strict, engine=Doubting if strict else Engine)), wanted)
 
 
 def project_problems(case: Path, *, strict: bool) -> str:
     """The same of a project case."""
-    found = check_folder(case, project_settings(case, strict=strict))
+    found = check_folder(case, project_settings(case, strict=strict), engine=Doubting if strict else Engine)
     return difference(places(found, case), expected_in_project(case).of(strict=strict))
 
 

@@ -25,6 +25,7 @@ from cancelcheck.model.facts import (
     Operation,
     Param,
     ParamKind,
+    Store,
     Test,
 )
 
@@ -275,8 +276,15 @@ def _carried(view: FunctionView, index: int) -> Iterator[str]:
 
 def _local_value(view: FunctionView, index: int) -> int:
     """The value that a local is given by its one assignment; the node itself where there is none."""
-    found = view.variable_at(index) if isinstance(view.nodes[index], Name) else None
-    return found[1] if found is not None and found[0] is view else index
+    node = view.nodes[index]
+    if not isinstance(node, Name):
+        return index
+    scope, nodes = view.bindings(node.id)
+    if scope is not view or len(nodes) != 1 or nodes[0][1] < 0 or nodes[0][0] is not view:
+        return index
+    store = nodes[0][1]
+    value = view.assigned_value(store) if isinstance(view.nodes[store], Store) else None
+    return value if value is not None else index
 
 
 def _is_object(view: FunctionView, index: int) -> bool:

@@ -133,10 +133,12 @@ def endless_retries(view: FunctionView) -> Iterator[Retry]:
         if handler.excepts(view).is_group:
             continue
         loop = _loop_of(view, handler)
+        recursion = _calls_itself(view, handler)
+        if (loop < 0 or loop in seen) and recursion < 0:
+            continue
         caught = _fails_outside(view, handler)
         if caught is None:
             continue
-        recursion = _calls_itself(view, handler)
         if recursion >= 0:
             sure = caught and not _may_end(view, view.nodes_in(handler.region), handler, skip=recursion)
             yield Retry(-1, recursion, _tried(view, handler), handler, sure)
@@ -173,13 +175,12 @@ def _fails_outside(view: FunctionView, handler: Handler) -> bool | None:
     caught = handler.excepts(view).caught
     leaves = list(exception_types(view, [caught])) if caught >= 0 else []
     kinds = {leaf.entry.kind for leaf in leaves if leaf.entry is not None}
-    network = _network_call(view, handler)
     if schema.ExceptionKind.IO in kinds:
         return True
-    if schema.ExceptionKind.TIMEOUT in kinds and network is not None:
+    if schema.ExceptionKind.TIMEOUT in kinds and _network_call(view, handler) is not None:
         return True
     if caught < 0 or schema.ExceptionKind.BROAD in kinds or any(leaf.name == "builtins.Exception" for leaf in leaves):
-        return True if network is not None else None
+        return True if _network_call(view, handler) is not None else None
     for leaf in leaves:
         node = leaf.view.nodes[leaf.node]
         name = node.attr if isinstance(node, Attr) else node.id if isinstance(node, Name) else ""
