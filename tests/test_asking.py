@@ -1,5 +1,5 @@
-"""A rule that is asked only of the functions that have what it needs says the same as one that is asked of all: over the
-standard library here, over the fixtures in `test_fixtures.py`."""
+"""A rule that is asked only of the functions that have what it needs says the same as one that is asked of all: here
+over the standard library, in `test_fixtures.py` over the fixtures."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.promises.sla import promise_of
@@ -13,29 +13,70 @@ from cancelcheck.model.rule import Asks
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
 
-_NODES: dict[type[Node], Asks] = {Call: Asks.CALL, Yield: Asks.YIELD, Enter: Asks.WITH}
-_REGIONS = {RegionKind.LOOP: Asks.LOOP, RegionKind.HANDLER: Asks.HANDLER, RegionKind.FINALLY: Asks.FINALLY}
-_WAITS = (Await, Iterate, Enter)
-_LINKED = (Asks.TOLD, Asks.KNOWN, Asks.SPAWN, Asks.PROMISE)
+# plain numbers: every function is asked, and a flag takes ten times as long to be joined to another
+_DEF, _ASYNC, _PARAM = Asks.DEF.value, Asks.ASYNC.value, Asks.PARAM.value
+_NODES: dict[type[Node], int] = {
+    Call: Asks.CALL.value,
+    Yield: Asks.YIELD.value,
+    Await: Asks.AWAIT.value,
+    Iterate: Asks.AWAIT.value,
+    Enter: Asks.AWAIT.value | Asks.WITH.value,
+}
+_REGIONS: dict[RegionKind, int] = {
+    RegionKind.LOOP: Asks.LOOP.value,
+    RegionKind.HANDLER: Asks.HANDLER.value,
+    RegionKind.FINALLY: Asks.FINALLY.value,
+}
+
+
+def _promises(view: FunctionView) -> bool:
+    return promise_of(view) is not None
+
+
+def _tells(view: FunctionView) -> bool:
+    return bool(view.told_calls)
+
+
+def _knows(view: FunctionView) -> bool:
+    return bool(view.known_calls)
+
+
+def _spawns(view: FunctionView) -> bool:
+    return bool(spawns(view))
+
+
+_LINKED: tuple[tuple[int, Callable[[FunctionView], bool]], ...] = (
+    (Asks.TOLD.value, _tells),
+    (Asks.KNOWN.value, _knows),
+    (Asks.SPAWN.value, _spawns),
+    (Asks.PROMISE.value, _promises),
+)
+"""What is found out by linking."""
 
 
 class Asking:
     """The functions of a file, by what they have."""
 
     def __init__(self, functions: Sequence[FunctionView]) -> None:
-        self._by_need: dict[int, list[FunctionView]] = {0: list(functions)}
+        self._all = functions
+        self._by_need: dict[int, Sequence[FunctionView]] = {0: functions}
+        self._having: list[int] = []
 
-    def of(self, asks: Asks) -> list[FunctionView]:
+    def of(self, asks: Asks) -> Sequence[FunctionView]:
         """The functions that have all of this, in order."""
-        need = asks.value
+        return self._of(asks.value)
+
+    def _of(self, need: int) -> Sequence[FunctionView]:
         known = self._by_need.get(need)
         if known is None:
-            linked = next((each for each in _LINKED if need & each.value), None)
-            if linked is not None:
-                having = self.of(Asks(need & ~linked.value))
-                known = [view for view in having if _links(view, linked)]
+            for bit, holds in _LINKED:
+                if need & bit:
+                    known = [view for view in self._of(need & ~bit) if holds(view)]
+                    break
             else:
-                known = [view for view in self._by_need[0] if _has(view) & need == need]
+                if not self._having:
+                    self._having = [_has(view) for view in self._all]
+                known = [view for view, having in zip(self._all, self._having, strict=True) if having & need == need]
             self._by_need[need] = known
         return known
 
@@ -43,30 +84,15 @@ class Asking:
 def _has(view: FunctionView) -> int:
     """What a function has, by its facts alone."""
     facts = view.facts
-    found = Asks.ANY.value
+    found = _ASYNC if facts.is_async else 0
     if facts.kind is FunctionKind.DEF:
-        found |= Asks.DEF.value
-    if facts.is_async:
-        found |= Asks.ASYNC.value
+        found |= _DEF
     if facts.params:
-        found |= Asks.PARAM.value
+        found |= _PARAM
     for kind in view.by_kind:
         if kind in _NODES:
-            found |= _NODES[kind].value
-        if kind in _WAITS:
-            found |= Asks.AWAIT.value
+            found |= _NODES[kind]
     for region in view.regions:
         if region.kind in _REGIONS:
-            found |= _REGIONS[region.kind].value
+            found |= _REGIONS[region.kind]
     return found
-
-
-def _links(view: FunctionView, need: Asks) -> bool:
-    """Whether a function has what is found out by linking."""
-    if need is Asks.TOLD:
-        return bool(view.told_calls)
-    if need is Asks.KNOWN:
-        return bool(view.known_calls)
-    if need is Asks.SPAWN:
-        return bool(spawns(view))
-    return promise_of(view) is not None

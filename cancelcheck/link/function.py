@@ -7,11 +7,11 @@ import bisect
 import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from cancelcheck.link.generated import generated_method
 from cancelcheck.link.instances import Instance, instance_of
+from cancelcheck.link.lazily import Lazily
 from cancelcheck.model.facts import (
     AnyNode,
     Assign,
@@ -243,7 +243,7 @@ class FunctionView:
         """Its own name."""
         return self.facts.name
 
-    @cached_property
+    @Lazily
     def qualname(self) -> str:
         """Its dotted name with the module's in front: `payments.api.Client.charge`."""
         return ".".join(part for part in (self.module.name, self.facts.qualname) if part)
@@ -263,7 +263,7 @@ class FunctionView:
         """The function around it; None for a module's body."""
         return self.module.functions[self.facts.parent] if self.facts.parent >= 0 else None
 
-    @cached_property
+    @Lazily
     def is_defined(self) -> bool:
         """Whether a path leads to its definition: not under `if False:`, nor behind a `return`."""
         parent = self.parent
@@ -271,7 +271,7 @@ class FunctionView:
             return True
         return parent.is_defined and parent.block_of(self.facts.define) in parent.live_blocks
 
-    @cached_property
+    @Lazily
     def alternatives(self) -> list[FunctionView]:
         """The functions of this module that share its qualified name, itself included: overloads, or one for each
         branch of a condition."""
@@ -283,12 +283,12 @@ class FunctionView:
         parent = self.parent
         return parent if parent is not None and parent.facts.kind is FunctionKind.CLASS else None
 
-    @cached_property
+    @Lazily
     def children(self) -> list[FunctionView]:
         """The functions, lambdas and classes defined directly in it."""
         return self.module.by_parent.get(self.index, [])
 
-    @cached_property
+    @Lazily
     def decorators(self) -> list[tuple[str, int]]:
         """Qualified names of its decorators (of what is called, where one is a call; "" where not resolved), each with
         its node in the enclosing function."""
@@ -319,7 +319,7 @@ class FunctionView:
 
     # --- nodes
 
-    @cached_property
+    @Lazily
     def calls(self) -> list[CallSite]:
         """All calls that a path leads to, in the order of evaluation."""
         live = self.live_blocks
@@ -351,12 +351,12 @@ class FunctionView:
                 self._known_calls = known
         return known
 
-    @cached_property
+    @Lazily
     def sites(self) -> dict[int, CallSite]:
         """All calls by their nodes, those that no path leads to among them."""
         return {index: self._sites.get(index) or CallSite(self, index, node) for index, node in self.all_of(Call)}
 
-    @cached_property
+    @Lazily
     def by_kind(self) -> dict[type[Node], list[int]]:
         """Its nodes by their class, each in order: who looks for one kind need not go through all of them."""
         found: dict[type[Node], list[int]] = {}
@@ -373,7 +373,7 @@ class FunctionView:
         nodes: Sequence[Any] = self.nodes
         return [(index, nodes[index]) for index in self.by_kind.get(kind, ())]
 
-    @cached_property
+    @Lazily
     def calls_on(self) -> dict[str, list[CallSite]]:
         """The method calls by the plain place that they are called on (see `key`), in order."""
         found: dict[str, list[CallSite]] = {}
@@ -436,7 +436,7 @@ class FunctionView:
             first -= 1
         return "\n".join(line.strip() for line in lines[first:])
 
-    @cached_property
+    @Lazily
     def _block_order(self) -> tuple[list[int], list[int]]:
         filled = sorted((block.start, index) for index, block in enumerate(self.blocks) if block.end > block.start)
         return [start for start, _ in filled], [index for _, index in filled]
@@ -446,7 +446,7 @@ class FunctionView:
         starts, blocks = self._block_order
         return blocks[bisect.bisect_right(starts, index) - 1]
 
-    @cached_property
+    @Lazily
     def live_blocks(self) -> frozenset[int]:
         """The blocks that a path from the start can come to, error edges included."""
         seen = {0}
@@ -459,7 +459,7 @@ class FunctionView:
                     pending.append(target)
         return frozenset(seen)
 
-    @cached_property
+    @Lazily
     def came_from(self) -> dict[int, list[int]]:
         """The blocks that may come before a block by normal flow."""
         found: dict[int, list[int]] = {}
@@ -468,7 +468,7 @@ class FunctionView:
                 found.setdefault(target, []).append(index)
         return found
 
-    @cached_property
+    @Lazily
     def final_entries(self) -> frozenset[int]:
         """The first blocks of all `finally` regions."""
         return frozenset(region.entry for region in self.regions if region.kind is RegionKind.FINALLY)
@@ -605,7 +605,7 @@ class FunctionView:
             pending += inner.children
         return False
 
-    @cached_property
+    @Lazily
     def names_read(self) -> dict[str, list[int]]:
         """The names that it reads itself, each with its nodes in order."""
         found: dict[str, list[int]] = {}
@@ -613,7 +613,7 @@ class FunctionView:
             found.setdefault(node.id, []).append(index)
         return found
 
-    @cached_property
+    @Lazily
     def places_read(self) -> dict[str, list[int]]:
         """Where it reads plain places, by their `key`, each with its nodes in order."""
         found: dict[str, list[int]] = {}
@@ -622,7 +622,7 @@ class FunctionView:
                 found.setdefault(key, []).append(index)
         return found
 
-    @cached_property
+    @Lazily
     def attributes_stored(self) -> dict[str, list[int]]:
         """Where it stores attributes, by their `key`."""
         found: dict[str, list[int]] = {}
@@ -630,7 +630,7 @@ class FunctionView:
             found.setdefault(self.key(index), []).append(index)
         return found
 
-    @cached_property
+    @Lazily
     def asserted_types(self) -> dict[str, int]:
         """The locals of which an `assert isinstance(name, X)` says what they are, each with the node of X."""
         found: dict[str, int] = {}
@@ -643,7 +643,7 @@ class FunctionView:
                 found.setdefault(told.id, call.positional[1])
         return found
 
-    @cached_property
+    @Lazily
     def uses_locals(self) -> bool:
         """Whether `locals()` is read in it: any local may then be used."""
         return "locals" in self.names_read
@@ -1023,7 +1023,7 @@ class FunctionView:
                 return self.module.functions[node.function]
         return None
 
-    @cached_property
+    @Lazily
     def bases(self) -> list[tuple[str, FunctionView | None]]:
         """Of a class: each base's qualified name ("" where not resolved), and its class in the project."""
         parent = self.parent
@@ -1047,7 +1047,7 @@ class FunctionView:
             found.append((parent.target_of(index), definition if is_class else None))
         return found
 
-    @cached_property
+    @Lazily
     def ancestry(self) -> tuple[list[FunctionView], list[str], bool]:
         """Of a class: itself and the project's classes that it inherits from, nearest first; names of the bases outside
         the project; whether every base is resolved to a class of the project, the catalogue or `object`'s kind."""
@@ -1082,7 +1082,7 @@ class FunctionView:
             guard.leave(mark)
         return next((found for view in classes if (found := view.member(name)) is not None), None)
 
-    @cached_property
+    @Lazily
     def attribute_stores(self) -> dict[str, list[tuple[FunctionView, int]]]:
         """Of a class: where its methods store `self.<name>` (or `cls.<name>`)."""
         found: dict[str, list[tuple[FunctionView, int]]] = {}
@@ -1100,7 +1100,7 @@ class FunctionView:
                         found.setdefault(node.attr, []).append((view, index))
         return found
 
-    @cached_property
+    @Lazily
     def self_name(self) -> str:
         """The name of a method's first parameter; "" for static methods and functions."""
         if self.owner is None or not self.facts.params or self.has_role("staticmethod"):

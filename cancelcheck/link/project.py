@@ -7,7 +7,6 @@ with its imports read on demand, gives the same findings as the whole project.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import Catalog
@@ -15,6 +14,7 @@ from cancelcheck.config import Settings
 from cancelcheck.link.adapters import Customised
 from cancelcheck.link.function import FunctionView
 from cancelcheck.link.instances import Instance
+from cancelcheck.link.lazily import Lazily
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -213,7 +213,7 @@ class ModuleView:
         """The module's own body."""
         return self.functions[0]
 
-    @cached_property
+    @Lazily
     def by_qualname(self) -> dict[str, list[FunctionView]]:
         """Its functions by qualified name, in order."""
         table: dict[str, list[FunctionView]] = {}
@@ -221,7 +221,7 @@ class ModuleView:
             table.setdefault(view.facts.qualname, []).append(view)
         return table
 
-    @cached_property
+    @Lazily
     def by_parent(self) -> dict[int, list[FunctionView]]:
         """Its functions by the index of the one around them, in order."""
         table: dict[int, list[FunctionView]] = {}
@@ -229,7 +229,7 @@ class ModuleView:
             table.setdefault(view.facts.parent, []).append(view)
         return table
 
-    @cached_property
+    @Lazily
     def fixtures(self) -> dict[str, FunctionView]:
         """The test fixtures that it defines outside of classes, by the name under which tests ask for them."""
         table: dict[str, FunctionView] = {}
@@ -248,7 +248,7 @@ class ModuleView:
         names, attributes = self._mentioned
         return (attributes if of_method else names).get(name, [])
 
-    @cached_property
+    @Lazily
     def drives_coroutines(self) -> bool:
         """Whether the file runs its coroutines by itself (`coro.send(None)`), and imports no framework that would:
         nobody cancels them."""
@@ -261,7 +261,7 @@ class ModuleView:
                 return True
         return False
 
-    @cached_property
+    @Lazily
     def _mentioned(self) -> tuple[Mentions, Mentions]:
         names: Mentions = {}
         attributes: Mentions = {}
@@ -278,7 +278,7 @@ class ModuleView:
         names, attributes = self._handed
         return (attributes if of_method else names).get(name, [])
 
-    @cached_property
+    @Lazily
     def _handed(self) -> tuple[Mentions, Mentions]:
         # every file is asked this for its entry points: calls alone are looked at, a tenth of all nodes
         names: Mentions = {}
@@ -296,7 +296,7 @@ class ModuleView:
                         attributes.setdefault(node.attr, []).append((view, arg.value))
         return names, attributes
 
-    @cached_property
+    @Lazily
     def imported_modules(self) -> list[ModuleView]:
         """The modules of the project that are run before this one's own code: what its body imports, and the packages
         that all of these lie in."""
@@ -311,7 +311,7 @@ class ModuleView:
                     found.setdefault(module.source.path, module)
         return list(found.values())
 
-    @cached_property
+    @Lazily
     def attributes_set(self) -> dict[str, list[tuple[FunctionView, int]]]:
         """Where the file stores an attribute of a name on anything but a method's own `self`: function and node."""
         table: dict[str, list[tuple[FunctionView, int]]] = {}

@@ -4,9 +4,9 @@ it on, so that whoever is given one of these is given the parameter."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cancelcheck.link.lazily import Lazily
 from cancelcheck.link.paths.flow import conditions, start_at, steps
 from cancelcheck.model.facts import (
     Assign,
@@ -74,12 +74,12 @@ class Derived:
         """Whether what is in a place may have it inside: it carries it, or an attribute of it does."""
         return bool(key) and (key in self._holders or self.is_place(key))
 
-    @cached_property
+    @Lazily
     def reached(self) -> frozenset[int]:
         """The blocks to which a path leads on which it may be given."""
         return blocks_reached_with(self.view, self.name)
 
-    @cached_property
+    @Lazily
     def mentions(self) -> dict[str, list[int]]:
         """Where each place of the function is read, in order."""
         found: dict[str, list[int]] = {}
@@ -88,7 +88,7 @@ class Derived:
                 found.setdefault(key, []).append(index)
         return found
 
-    @cached_property
+    @Lazily
     def is_measured(self) -> bool:
         """Whether the function measures the time that it leaves: it compares it, or what is made from it, or takes
         something off it."""
