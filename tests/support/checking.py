@@ -47,11 +47,12 @@ class Doubting(Engine):
     ) -> Iterator[Finding]:
         yield from super()._run(scope, active, absolute, source, facts)
         view = scope.program.project.add(source, facts)
-        asking = Asking(view.functions)
+        functions = [function for function in view.functions if function.is_defined]
+        asking = Asking(functions)
         for rule in active:
             asked = {function.index for function in asking.of(rule.asks)}
             context = Context(view, rule, scope.program.catalog, scope.loaded.settings)
-            for function in view.functions if rule.check is not None else ():
+            for function in functions if rule.check is not None else ():
                 if function.index not in asked:
                     assert rule.check is not None
                     missed = [finding.message for finding in rule.check(function, context)]
