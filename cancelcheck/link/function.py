@@ -843,8 +843,8 @@ class FunctionView:
         node = self.nodes[index]
         parts: list[str] = []
         while node.__class__ is Attr:
-            parts.append(node.attr)  # type: ignore[union-attr]
-            node = self.nodes[node.value]  # type: ignore[union-attr]
+            parts.append(node.attr)
+            node = self.nodes[node.value]
         if not isinstance(node, Name) or (parts and "isinstance" in self.names_read):
             return self, index
         scope = self.bindings(node.id).scope or self.module.body
