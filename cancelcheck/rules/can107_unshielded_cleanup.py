@@ -47,12 +47,13 @@ There is no fix: how long the cleanup may take is for the author to say.
 
 ## Known limits
 The first such `await` of each cleanup is reported. A call of the project's own functions counts where one of them,
-three calls deep at most, waits without a bound. An `__aexit__` counts where it has more to do behind the wait. The join
-of a task that was cancelled just before is left alone, and so is a handler that catches cancellations with everything
-else; what waits for nobody: `put` on a queue without a bound, a lock of asyncio that is never held over a wait, a close
-that the library shields itself (httpx) or bounds (a websocket's `close`); and the `aclose()` of an asynchronous
-generator, whose own cleanup is looked at where it stands. In test files nothing is reported: nobody
-cancels a test twice.
+three calls deep at most, waits without a bound; not where all that it comes to, two calls deep or more, is a callback
+or an awaitable that was handed in: nobody can tell whether that waits. An `__aexit__` counts where it has more to do
+behind the wait. The join of a task that was cancelled just before is left alone, and so is a handler that catches
+cancellations with everything else; what waits for nobody: `put` on a queue without a bound, a lock of asyncio that is
+never held over a wait, a close that is local (the cursor of psycopg), or that the library shields itself (httpx) or
+bounds (a websocket's `close`); and the `aclose()` of an asynchronous generator, whose own cleanup is looked at where it
+stands. In test files nothing is reported: nobody cancels a test twice.
 """
 
 from __future__ import annotations

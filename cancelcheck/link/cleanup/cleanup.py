@@ -51,6 +51,7 @@ from cancelcheck.model.facts import (
     Raise,
     RegionKind,
     Starred,
+    Store,
     StoreAttr,
     StoreItem,
     Subscript,
@@ -646,9 +647,39 @@ def _exposed(view: FunctionView, index: int, depth: int) -> tuple[tuple[Function
         return None
     for at in range(len(callee.nodes)):
         chain = _exposed(callee, at, depth - 1)
-        if chain is not None:
+        if chain is not None and not (not chain and depth < MAX_CHAIN and _is_anyones(callee, at)):
             return ((callee, at), *chain)
     return None
+
+
+def _is_anyones(view: FunctionView, index: int) -> bool:
+    """Whether what an `await` waits for is not known at all, and has not even a name of its own: a function that was
+    handed in or looked up, what such a call gives, or an awaitable that was handed in."""
+    node = view.nodes[index]
+    if not isinstance(node, Await):
+        return False
+    awaited = view.nodes[node.value]
+    if isinstance(awaited, Call):
+        return _is_unresolved(view, node.value)
+    if not isinstance(awaited, Name) or view.instance(node.value) is not None:
+        return False
+    scope, bound = view.bindings(awaited.id)
+    for holder, at in bound:
+        value = holder.assigned_value(at) if at >= 0 and isinstance(holder.nodes[at], Store) else None
+        given = holder.nodes[value] if value is not None else None
+        if isinstance(given, Await) and holder.key(given.value) == awaited.id:
+            continue  # `result = await result`
+        if at >= 0 and (value is None or not _is_unresolved(holder, value)):
+            return False
+    return scope is not None
+
+
+def _is_unresolved(view: FunctionView, index: int) -> bool:
+    """Whether a node is a call of a value that is no method, and that neither the project nor a library defines."""
+    call = view.call_at(index)
+    if call is None or isinstance(view.nodes[call.node.func], Attr):
+        return False
+    return not call.target and call.callee is None
 
 
 def _is_behind_shield(view: FunctionView, index: int) -> bool:
