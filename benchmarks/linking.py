@@ -68,6 +68,11 @@ class MeasuredEngine(Engine):
         for name in ("_text", "_source", "_facts"):
             setattr(self, name, self.reading.around(getattr(self, name)))
 
+    def begin_anew(self, file: InputFile) -> None:
+        """Have a file looked at as if nobody had done so yet; what is known of all others stands."""
+        for program in self._programs.values():
+            program.project._by_path.pop(file.path, None)
+
 
 def main() -> int:
     """Measure, print."""

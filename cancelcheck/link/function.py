@@ -361,7 +361,7 @@ class FunctionView:
         """Its nodes by their class, each in order: who looks for one kind need not go through all of them."""
         found: dict[type[Node], list[int]] = {}
         for index, node in enumerate(self.nodes):
-            kind = node.__class__
+            kind = type(node)
             if kind in found:
                 found[kind].append(index)
             else:

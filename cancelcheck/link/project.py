@@ -61,6 +61,9 @@ Loader = Callable[[str, str], "tuple[SourceFile, ModuleFacts] | None"]
 Mentions = dict[str, list[tuple[FunctionView, int]]]
 """Nodes by the name that they mention, each with its function."""
 
+Places = dict[str, list[tuple[int, int]]]
+"""The same, by the function's place in the module."""
+
 MAX_REEXPORTS = 12
 """Imports that are followed from one module to the next before a path counts as unresolved."""
 
@@ -140,7 +143,6 @@ class ModuleView:
         self.project = project
         self.source = source
         self.facts = facts
-        self.functions = [FunctionView(self, index, function) for index, function in enumerate(facts.functions)]
         self.raising: dict[int, bool] = {}
         self.failing: dict[int, bool] = {}
         self.givings: dict[int, dict[str, list[tuple[CallSite, list[int]]]]] = {}
@@ -184,7 +186,7 @@ class ModuleView:
         self.told_types: dict[tuple[int, int], Instance | None] = {}
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
         self.found: dict[str, tuple[str, FunctionView | Variable | ModuleView | None]] = {}
-        self._globals: dict[str, list[tuple[FunctionView, int]]] | None = None
+        self._globals: dict[str, list[tuple[FunctionView, int]]] = {}
 
     @property
     def name(self) -> str:
@@ -207,6 +209,11 @@ class ModuleView:
         """Whether it is a copy of another project's code, in a folder that says so (`pip._vendor`): who ships it would
         have to mend it elsewhere."""
         return any(part in _VENDORED for part in self.name.split(".")[:-1])
+
+    @cached_property
+    def functions(self) -> list[FunctionView]:
+        """Its own body, and all functions and classes that it defines, at any depth."""
+        return [FunctionView(self, index, function) for index, function in enumerate(self.facts.functions)]
 
     @property
     def body(self) -> FunctionView:
@@ -276,24 +283,30 @@ class ModuleView:
         """Where the file gives an attribute of this name, or else a plain name, to a call: function and node. Asked
         for the names of the file's own functions."""
         names, attributes = self._handed
-        return (attributes if of_method else names).get(name, [])
+        found = (attributes if of_method else names).get(name)
+        return [(self.functions[place], node) for place, node in found] if found is not None else []
+
+    def is_handed(self, name: str, *, of_method: bool) -> bool:
+        """Whether there is any such place."""
+        names, attributes = self._handed
+        return name in (attributes if of_method else names)
 
     @Lazily
-    def _handed(self) -> tuple[Mentions, Mentions]:
+    def _handed(self) -> tuple[Places, Places]:
         # every file is asked this for its entry points: calls alone are looked at, a tenth of all nodes
-        names: Mentions = {}
-        attributes: Mentions = {}
-        asked = {view.facts.name for view in self.functions}
-        for view in self.functions:
-            nodes = view.nodes
-            for call in [node for node in nodes if node.__class__ is Call]:
-                assert isinstance(call, Call)
+        names: Places = {}
+        attributes: Places = {}
+        asked = {function.name for function in self.facts.functions}
+        for place, function in enumerate(self.facts.functions):
+            nodes = function.nodes
+            for call in [node for node in nodes if type(node) is Call]:
                 for arg in call.args:
                     node = nodes[arg.value]
-                    if node.__class__ is Name and node.id in asked:
-                        names.setdefault(node.id, []).append((view, arg.value))
-                    elif node.__class__ is Attr and node.attr in asked:
-                        attributes.setdefault(node.attr, []).append((view, arg.value))
+                    if type(node) is Name:
+                        if node.id in asked:
+                            names.setdefault(node.id, []).append((place, arg.value))
+                    elif type(node) is Attr and node.attr in asked:
+                        attributes.setdefault(node.attr, []).append((place, arg.value))
         return names, attributes
 
     @Lazily
@@ -325,15 +338,19 @@ class ModuleView:
 
     def globals(self, name: str) -> list[tuple[FunctionView, int]]:
         """What binds a global of this name: function and node."""
-        if self._globals is None:
-            table: dict[str, list[tuple[FunctionView, int]]] = {}
-            for view in self.functions:
-                names = view.facts.bound if view is self.body else view.facts.global_names
-                for bound in names:
-                    for node in view.facts.bound.get(bound, ()):
-                        table.setdefault(bound, []).append((view, node))
-            self._globals = table
-        return self._globals.get(name, [])
+        known = self._globals.get(name)
+        if known is None:
+            known = [(self.body, node) for node in self.facts.functions[0].bound.get(name, ())]
+            for view in self._rebinding:
+                if name in view.facts.global_names:
+                    known += [(view, node) for node in view.facts.bound.get(name, ())]
+            self._globals[name] = known
+        return known
+
+    @cached_property
+    def _rebinding(self) -> list[FunctionView]:
+        """The functions that declare a name `global`, in order."""
+        return [self.functions[at] for at, function in enumerate(self.facts.functions) if at and function.global_names]
 
 
 def _imported_as(node: Import, name: str) -> str:
@@ -410,7 +427,7 @@ class Project:
         """Take all modules apart, when nothing will be asked of them any more: they refer to each other in rings, and
         to find that out takes Python's collector as long as half of the rules."""
         for module in self._by_path.values():
-            for view in module.functions:
+            for view in vars(module).get("functions", ()):
                 vars(view).clear()
             vars(module).clear()
         self._by_path.clear()

@@ -22,12 +22,18 @@ def matches(pattern: str, name: str) -> bool:
     return name == pattern if "." in pattern else name.rpartition(".")[2] == pattern
 
 
+@lru_cache(maxsize=4096)
+def _is_meant(patterns: tuple[str, ...], name: str) -> bool:
+    """Whether any of these means a name. The same few decorators stand everywhere."""
+    return any(matches(pattern, name) for pattern in patterns)
+
+
 def marker_of(view: FunctionView) -> int:
     """The decorator that makes a function an SLA function, as its node in the enclosing one; -1 if there is none."""
     parent = view.parent
     patterns = view.module.project.settings.sla.decorators
     for name, index in view.decorators:
-        if parent is not None and any(matches(pattern, name or spelled(parent, index)) for pattern in patterns):
+        if parent is not None and _is_meant(patterns, name or spelled(parent, index)):
             if patterns == SlaSettings().decorators and _only_transacts(parent, index):
                 continue
             return index

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog.words import SERVING, SERVING_METHODS
-from cancelcheck.model.facts import Attr, Call, Const, Define, FunctionKind, Name
+from cancelcheck.model.facts import Attr, Call, Const, Define, Function, FunctionKind, Name
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.link.project import ModuleView
 
 _ROLES = ("route", "task")
 
@@ -39,9 +40,35 @@ def serving_of(view: FunctionView) -> Serving | None:
         return None
     kept = view.module.serving
     if view.index not in kept:
-        by_decorator = _by_decorator(view) if view.facts.decorators else None
-        kept[view.index] = by_decorator or _by_class(view) or _by_call(view) or _by_place(view)
+        kept[view.index] = _serving_of(view) if may_serve(view.module, view.index) else None
     return kept[view.index]
+
+
+def may_serve(module: ModuleView, place: int) -> bool:
+    """Whether a `def` may serve, as far as its facts alone tell: it is decorated, or given to a call by its name, or
+    inherits its place from a class. Most are none of that, and nothing has to be looked up for them."""
+    function = module.facts.functions[place]
+    if function.decorators:
+        return True
+    around = module.facts.functions[function.parent]
+    is_method = around.kind is FunctionKind.CLASS
+    if is_method and (function.name in SERVING_METHODS or _is_like_servicers(function)):
+        define = module.facts.functions[around.parent].nodes[around.define]
+        if isinstance(define, Define) and define.bases:
+            return True
+    return module.is_handed(function.name, of_method=is_method)
+
+
+def _is_like_servicers(function: Function) -> bool:
+    return len(function.params) == _SERVICER_PARAMS and not function.name.startswith("_")
+
+
+def _serving_of(view: FunctionView) -> Serving | None:
+    by_decorator = _by_decorator(view) if view.facts.decorators else None
+    found = by_decorator or _by_class(view)
+    if found is None and view.module.is_handed(view.name, of_method=view.owner is not None):
+        found = _by_call(view) or _by_place(view)
+    return found
 
 
 def _by_decorator(view: FunctionView) -> Serving | None:
@@ -77,7 +104,7 @@ def _by_place(view: FunctionView) -> Serving | None:
 
 def _by_class(view: FunctionView) -> Serving | None:
     owner = view.owner
-    is_public = not view.name.startswith("_") and len(view.facts.params) == _SERVICER_PARAMS
+    is_public = _is_like_servicers(view.facts)
     if owner is None or not (is_public or view.name in SERVING_METHODS):
         # no class has to be looked up for it
         return None
@@ -128,7 +155,16 @@ def _may_serve(call: CallSite) -> bool:
     if isinstance(func, Attr):
         return func.attr in SERVING
     path = call.fn.path_of(call.node.func)
-    return not path or path.rpartition(".")[2] in SERVING  # by another name too: `add = router.add_get`
+    if path or not isinstance(func, Name):
+        return not path or path.rpartition(".")[2] in SERVING
+    _, nodes = call.fn.bindings(func.id)
+    if len(nodes) != 1 or nodes[0][1] < 0:
+        return False
+    view, at = nodes[0]
+    value = view.assigned_value(at)
+    made = view.nodes[value] if value is not None else None
+    # by another name too (`add = router.add_get`), or with some arguments set
+    return isinstance(made, Call) or (isinstance(made, Attr) and made.attr in SERVING)
 
 
 def handles_connection(view: FunctionView) -> bool:

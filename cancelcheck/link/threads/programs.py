@@ -57,13 +57,11 @@ def is_script(module: ModuleView) -> bool:
     """Whether a file is made to be run: it asks for its own name, or is a package's `__main__`."""
     if module.name.rpartition(".")[2] == "__main__":
         return True
-    body = module.body
-    return "__name__" in module.source.text and any(
-        isinstance(node, Operation)
-        and node.op == "=="
-        and any(isinstance(part := body.nodes[at], Name) and part.id == "__name__" for at in node.operands)
-        for node in body.nodes
-    )
+    if "__name__" not in module.source.text:
+        return False
+    nodes = module.facts.functions[0].nodes
+    asked = [node.operands for node in nodes if type(node) is Operation and node.op == "=="]
+    return any(isinstance(part := nodes[at], Name) and part.id == "__name__" for operands in asked for at in operands)
 
 
 def _only_runs(module: ModuleView) -> bool:
