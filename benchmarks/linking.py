@@ -71,7 +71,7 @@ class MeasuredEngine(Engine):
     def begin_anew(self, file: InputFile) -> None:
         """Have a file looked at as if nobody had done so yet; what is known of all others stands."""
         for program in self._programs.values():
-            program.project._by_path.pop(file.path, None)
+            program.project._by_path.pop(file.path, None)  # noqa: SLF001
 
 
 def main() -> int:

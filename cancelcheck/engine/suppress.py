@@ -28,6 +28,8 @@ from cancelcheck.model.source import SourceFile
 
 _WORDS = re.compile(r"noqa|cancelcheck:|ruff:|unused-coroutine", re.IGNORECASE)
 
+_BEHIND = re.compile(r"#[^\r\n]*")
+
 # A string that has no end stops at its line's end (or, with three quotes, at the file's), so that one mistake in a file
 # does not hide the comments below it.
 _SCAN = re.compile(
@@ -281,9 +283,10 @@ class Suppressions:
 
 
 def _may_silence(text: str) -> bool:
-    """Whether `_WORDS` may find anything: every file is asked, and to search without regard to case is slow."""
-    lowered = text.lower()
-    return any(word in lowered for word in ("noqa", "cancelcheck:", "ruff:", "unused-coroutine"))
+    """Whether `_WORDS` may find anything in a comment: every file is asked, and to search without regard to case is
+    slow. What stands behind a `#` is looked at alone: a file may be one string of 300,000 characters."""
+    lowered = "\n".join(_BEHIND.findall(text)).lower()
+    return bool(lowered) and any(word in lowered for word in ("noqa", "cancelcheck:", "ruff:", "unused-coroutine"))
 
 
 def silencing_edit(source: SourceFile, finding: Finding, rules: Sequence[Rule]) -> Edit | None:

@@ -161,6 +161,7 @@ class ModuleView:
         self.endless: dict[int, bool] = {}
         self.alone: dict[tuple[int, int], bool] = {}
         self.serving: dict[int, Serving | None] = {}
+        self.candidates: frozenset[int] | None = None
         self.serving_classes: dict[int, tuple[dict[str, str], bool]] = {}
         self.waitless: dict[int, bool] = {}
         self.is_test = False
@@ -282,17 +283,13 @@ class ModuleView:
     def handed(self, name: str, *, of_method: bool) -> list[tuple[FunctionView, int]]:
         """Where the file gives an attribute of this name, or else a plain name, to a call: function and node. Asked
         for the names of the file's own functions."""
-        names, attributes = self._handed
+        names, attributes = self.handed_names
         found = (attributes if of_method else names).get(name)
         return [(self.functions[place], node) for place, node in found] if found is not None else []
 
-    def is_handed(self, name: str, *, of_method: bool) -> bool:
-        """Whether there is any such place."""
-        names, attributes = self._handed
-        return name in (attributes if of_method else names)
-
     @Lazily
-    def _handed(self) -> tuple[Places, Places]:
+    def handed_names(self) -> tuple[Places, Places]:
+        """The names of its own functions that it gives to calls, as plain names and as attributes, and where."""
         # every file is asked this for its entry points: calls alone are looked at, a tenth of all nodes
         names: Places = {}
         attributes: Places = {}

@@ -6,6 +6,7 @@ import enum
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
@@ -595,13 +596,17 @@ CANCELLED = frozenset({"cancel"})
 """The kind of leaks where it is cancelled."""
 
 
+Known = frozenset[tuple[str, bool]]
+"""Which plain conditions hold on a path, and which do not."""
+
+
 class _State(NamedTuple):
     place: Place
     flight: str
     """What is in flight: raise, error, cancel, closed; "" for nothing."""
     origin: int
     """The node that raised last on this path."""
-    known: frozenset[tuple[str, bool]]
+    known: Known
 
 
 MAX_STATES = 5_000
@@ -699,6 +704,18 @@ def _bound_of(view: FunctionView, key: str) -> Iterator[int]:
             yield from view.attributes_stored.get(".".join(names[:count]), ())
 
 
+class _Event(NamedTuple):
+    """What happens at a node of a path. `kind`: stop (it ends here, quietly), overwritten (the local is bound anew),
+    store (a place `key` is given a `value`), raise (the statement), late (a wait comes to its time's end, to go on at
+    the block `late`), else what it may raise: error, cancel, closed."""
+
+    kind: str
+    index: int
+    key: str = ""
+    value: object = None
+    late: int = -1
+
+
 class _Search:
     def __init__(
         self,
@@ -719,6 +736,8 @@ class _Search:
         self.watched = _watched(view) | holds
         self.holds = holds
         self._handlers: dict[int, dict[int, Handler]] = {}
+        self._told: dict[tuple[int, int], list[_Event]] = {}
+        self._outcomes: dict[tuple[int, Known, bool], Known | None] = {}
 
     def run(self, start: int, branch: int, flight: str, kinds: frozenset[str]) -> Leak | None:
         view = self.view
@@ -750,46 +769,72 @@ class _Search:
 
     def _visit(self, state: _State, position: int) -> Iterator[_State | Leak]:
         """Where a path goes on from a state, by normal flow first."""
-        view = self.view
-        block = view.blocks[state.place.block]
         known = state.known
         raised: list[_State | Leak] = []
-        for index in range(position, block.end):
+        for event in self._events(state.place.block, position):
+            match event.kind:
+                case "stop":
+                    yield from raised
+                    return
+                case "overwritten":
+                    yield Leak("overwritten", event.index, state.origin)
+                    yield from raised
+                    return
+                case "store":
+                    known = self._learn(known, event.key, event.value)
+                case "raise":
+                    yield from raised
+                    yield from self._throw(state, known, "raise", event.index)
+                    return
+                case "late":
+                    raised.append(
+                        _State(_arrive(self.view, event.late, state.place.ways, "end"), "", event.index, known)
+                    )
+                case _:
+                    raised += self._throw(state, known, event.kind, event.index)
+        yield from self._leave(state, known)
+        yield from raised
+
+    def _events(self, block: int, position: int) -> list[_Event]:
+        """What happens in a block from a node on, as far as a path cares: most of its nodes are of no concern, and a
+        function with many conditions is gone through in as many states."""
+        events = self._told.get((block, position))
+        if events is None:
+            events = self._told[(block, position)] = list(self._happenings(block, position))
+        return events
+
+    def _happenings(self, block: int, position: int) -> Iterator[_Event]:
+        view = self.view
+        for index in range(position, view.blocks[block].end):
             node = view.nodes[index]
             settled = self.settles(index)
             if settled is Settles.AT_ONCE:
-                yield from raised
+                yield _Event("stop", index)
                 return
             if isinstance(node, Store):
                 if node.id == self.name:
-                    yield Leak("overwritten", index, state.origin)
-                    yield from raised
+                    yield _Event("overwritten", index)
                     return
-                known = self._learn(known, node.id, _given(view, index))
+                yield _Event("store", index, node.id, _given(view, index))
             elif isinstance(node, StoreAttr):
-                known = self._learn(known, view.key(index), _given(view, index))
+                yield _Event("store", index, view.key(index), _given(view, index))
             elif isinstance(node, Raise):
-                yield from raised
-                if not _ends_quietly(view, node):
-                    yield from self._throw(state, known, "raise", index)
+                yield _Event("stop" if _ends_quietly(view, node) else "raise", index)
                 return
             elif never_returns(view, index):
-                yield from raised
+                yield _Event("stop", index)
                 return
             late = self._times_out(index) if settled is Settles.AFTER and isinstance(node, Call) else -1
             for kind in self._raises(index):
                 if late >= 0 and kind == "error":
                     # any other failure is that of what is waited for
-                    raised.append(_State(_arrive(view, late, state.place.ways, "end"), "", index, known))
-                    continue
+                    yield _Event("late", index, late=late)
                 # the failure of a wait is that of what is waited for: it is over
-                if settled is not Settles.AFTER or kind == "cancel" or not isinstance(node, Await):
-                    raised += self._throw(state, known, kind, index)
+                elif settled is not Settles.AFTER or kind == "cancel" or not isinstance(node, Await):
+                    yield _Event(kind, index)
             if settled is Settles.AFTER:
-                yield from raised
+                yield _Event("stop", index)
                 return
-        yield from self._leave(state, known)
-        yield from raised
 
     def _raises(self, index: int) -> tuple[str, ...]:
         """What may be raised at a node."""
@@ -830,14 +875,14 @@ class _Search:
                         return view.regions[handler.region].entry
         return -1
 
-    def _learn(self, known: frozenset[tuple[str, bool]], key: str, value: object) -> frozenset[tuple[str, bool]]:
+    def _learn(self, known: Known, key: str, value: object) -> Known:
         """What is known once a place is bound anew."""
-        kept = frozenset(item for item in known if not _mentions(item[0], key))
+        kept = frozenset(item for item in known if not _mentions(item[0], key)) if known else known
         if isinstance(value, Const) and key in self.watched:
             return kept | {(key, bool(value.value))}
         return kept
 
-    def _leave(self, state: _State, known: frozenset[tuple[str, bool]]) -> Iterator[_State | Leak]:
+    def _leave(self, state: _State, known: Known) -> Iterator[_State | Leak]:
         view = self.view
         block = view.blocks[state.place.block]
         if block.ends is BlockEnd.RETURN:
@@ -870,10 +915,14 @@ class _Search:
             flight = state.flight if view.blocks[place.block].resumes in ("", "raise") else ""
             yield _State(place, flight, state.origin, learned)
 
-    def _outcome(
-        self, value: int, known: frozenset[tuple[str, bool]], branch: bool
-    ) -> frozenset[tuple[str, bool]] | None:
+    def _outcome(self, value: int, known: Known, branch: bool) -> Known | None:
         """What is known once a test has gone one way; None where it cannot go that way."""
+        asked = (value, known, branch)
+        if asked not in self._outcomes:
+            self._outcomes[asked] = self._comes_out(value, known, branch)
+        return self._outcomes[asked]
+
+    def _comes_out(self, value: int, known: Known, branch: bool) -> Known | None:
         constant = self.view.nodes[value]
         if isinstance(constant, Const) and constant.kind in ("bool", "int", "none"):
             return known if bool(constant.value) is branch else None
@@ -891,15 +940,13 @@ class _Search:
             known |= {item for item in _implied(self.view, key, truth, value) if item[0] in self.watched}
         return known
 
-    def _throw(
-        self, state: _State, known: frozenset[tuple[str, bool]], flight: str, origin: int
-    ) -> list[_State | Leak]:
+    def _throw(self, state: _State, known: Known, flight: str, origin: int) -> list[_State | Leak]:
         target = self.view.blocks[state.place.block].on_error
         if target < 0:
             return [Leak(flight, origin)]
         return [_State(_arrive(self.view, target, state.place.ways, "raise"), flight, origin, known)]
 
-    def _dispatch(self, state: _State, known: frozenset[tuple[str, bool]]) -> Iterator[_State | Leak]:
+    def _dispatch(self, state: _State, known: Known) -> Iterator[_State | Leak]:
         """Which handlers an exception goes to."""
         view = self.view
         block = view.blocks[state.place.block]
@@ -1121,7 +1168,7 @@ def conditions(view: FunctionView, index: int, branch: bool | None = None) -> It
             yield key, True
 
 
-def _truth(view: FunctionView, index: int, known: frozenset[tuple[str, bool]]) -> bool | None:
+def _truth(view: FunctionView, index: int, known: Known) -> bool | None:
     """How a condition comes out by what is known; None where that does not say."""
     node = view.nodes[index]
     if isinstance(node, Operation) and node.op == "not":
@@ -1153,9 +1200,7 @@ def _is_plain(view: FunctionView, index: int) -> bool:
     return view.module.project.catalog.is_harmless(call.target)
 
 
-def _told(
-    view: FunctionView, index: int, outcome: bool, known: frozenset[tuple[str, bool]]
-) -> Iterator[tuple[int, bool]]:
+def _told(view: FunctionView, index: int, outcome: bool, known: Known) -> Iterator[tuple[int, bool]]:
     """The clauses of a condition whose outcome follows from that of the whole, each with its own: of an `and` that does
     not hold, the only one of which it is not known that it does."""
     node = view.nodes[index]
@@ -1192,12 +1237,13 @@ def _is_none(view: FunctionView, index: int) -> bool:
     return isinstance(node, Const) and node.kind == "none"
 
 
+@lru_cache(maxsize=8192)
 def _mentions(key: str, name: str) -> bool:
     """Whether a condition is about a place."""
     return any(part == name or part.startswith(f"{name}.") for part in _PLACE.findall(key))
 
 
-def _known_at(view: FunctionView, block: int, watched: frozenset[str]) -> frozenset[tuple[str, bool]]:
+def _known_at(view: FunctionView, block: int, watched: frozenset[str]) -> Known:
     """What holds at the beginning of a block whichever way led there: the tests of which all ways took the same side,
     where nothing has been bound anew behind them."""
     above = _dominators(view)
@@ -1403,12 +1449,12 @@ def _in_order(view: FunctionView) -> list[int]:
     return done[::-1]
 
 
-def _known_before(view: FunctionView, block: int, watched: frozenset[str]) -> list[frozenset[tuple[str, bool]]]:
+def _known_before(view: FunctionView, block: int, watched: frozenset[str]) -> list[Known]:
     """What holds at the beginning of a block by the tests that lead there: a set for each way, where an `or` leaves
     several, or branches come together. Followed back as long as the ways are few."""
-    done: list[frozenset[tuple[str, bool]]] = []
-    pending: list[tuple[int, frozenset[tuple[str, bool]], frozenset[str], int]] = [(block, frozenset(), frozenset(), 0)]
-    seen: set[tuple[int, frozenset[tuple[str, bool]], frozenset[str]]] = set()
+    done: list[Known] = []
+    pending: list[tuple[int, Known, frozenset[str], int]] = [(block, frozenset(), frozenset(), 0)]
+    seen: set[tuple[int, Known, frozenset[str]]] = set()
     while pending:
         at, known, bound, steps_back = pending.pop()
         if (at, known, bound) in seen:
@@ -1458,7 +1504,7 @@ _WAYS = 8
 """Ways that are told apart."""
 
 
-def _contradicts(known: frozenset[tuple[str, bool]]) -> bool:
+def _contradicts(known: Known) -> bool:
     return any((key, not truth) in known for key, truth in known)
 
 

@@ -11,7 +11,7 @@ from cancelcheck.link.promises.costs import behind, ended
 from cancelcheck.link.promises.known import NOTHING, number_of
 from cancelcheck.link.promises.lasting import shown
 from cancelcheck.link.promises.routes import routes_of
-from cancelcheck.link.promises.serving import may_serve, serving_of
+from cancelcheck.link.promises.serving import candidates_of, serving_of
 from cancelcheck.link.promises.sla import Promise, promise_of
 from cancelcheck.link.promises.sums import Hop, Line, Sum, awaited
 from cancelcheck.link.promises.worst import worst_of, worst_of_body, worst_of_promise
@@ -37,10 +37,11 @@ def entries_of(module: ModuleView) -> Iterator[Entry]:
     if is_script(module):
         yield Entry(("main",), module.body, f"python {module.source.path}", None)
     by_name = bool(module.project.settings.sla.functions or module.project.operations)
-    for place, function in enumerate(module.facts.functions):
-        if function.kind is not FunctionKind.DEF or not (by_name or may_serve(module, place)):
-            continue
+    places = range(len(module.facts.functions)) if by_name else sorted(candidates_of(module))
+    for place in places:
         view = module.functions[place]
+        if view.facts.kind is not FunctionKind.DEF:
+            continue
         promise = promise_of(view)
         serving = serving_of(view)
         kinds = (("sla",) if promise is not None else ()) + ((serving.role,) if serving is not None else ())

@@ -25,6 +25,10 @@ _SERVICER_PARAMS = 3
 """`self`, the request or their stream, and the context."""
 
 
+_DEF, _CLASS = FunctionKind.DEF, FunctionKind.CLASS
+"""To read a member off its class takes longer than all else that is asked of most functions."""
+
+
 class Serving(NamedTuple):
     """How a function serves: `role` is route, rpc or task; `view` and `node` where that stands, -1 for a class."""
 
@@ -40,23 +44,38 @@ def serving_of(view: FunctionView) -> Serving | None:
         return None
     kept = view.module.serving
     if view.index not in kept:
-        kept[view.index] = _serving_of(view) if may_serve(view.module, view.index) else None
+        kept[view.index] = _serving_of(view) if view.index in candidates_of(view.module) else None
     return kept[view.index]
 
 
-def may_serve(module: ModuleView, place: int) -> bool:
-    """Whether a `def` may serve, as far as its facts alone tell: it is decorated, or given to a call by its name, or
-    inherits its place from a class. Most are none of that, and nothing has to be looked up for them."""
-    function = module.facts.functions[place]
-    if function.decorators:
-        return True
-    around = module.facts.functions[function.parent]
-    is_method = around.kind is FunctionKind.CLASS
-    if is_method and (function.name in SERVING_METHODS or _is_like_servicers(function)):
-        define = module.facts.functions[around.parent].nodes[around.define]
-        if isinstance(define, Define) and define.bases:
-            return True
-    return module.is_handed(function.name, of_method=is_method)
+def candidates_of(module: ModuleView) -> frozenset[int]:
+    """The places of the functions of a module that may serve, as far as their facts alone tell: they are decorated, or
+    given to a call by their name, or inherit their part from a class. Most are none of that, and nothing has to be
+    looked up for them."""
+    known = module.candidates
+    if known is None:
+        names, attributes = module.handed_names
+        functions = module.facts.functions
+        found = []
+        for place, function in enumerate(functions):
+            if function.kind is not _DEF:
+                continue
+            around = functions[function.parent]
+            if around.kind is not _CLASS:
+                may = bool(function.decorators) or function.name in names
+            else:
+                may = bool(function.decorators) or function.name in attributes or _may_inherit(module, function, around)
+            if may:
+                found.append(place)
+        known = module.candidates = frozenset(found)
+    return known
+
+
+def _may_inherit(module: ModuleView, method: Function, owner: Function) -> bool:
+    if method.name not in SERVING_METHODS and not _is_like_servicers(method):
+        return False
+    define = module.facts.functions[owner.parent].nodes[owner.define]
+    return isinstance(define, Define) and bool(define.bases)
 
 
 def _is_like_servicers(function: Function) -> bool:
@@ -65,10 +84,7 @@ def _is_like_servicers(function: Function) -> bool:
 
 def _serving_of(view: FunctionView) -> Serving | None:
     by_decorator = _by_decorator(view) if view.facts.decorators else None
-    found = by_decorator or _by_class(view)
-    if found is None and view.module.is_handed(view.name, of_method=view.owner is not None):
-        found = _by_call(view) or _by_place(view)
-    return found
+    return by_decorator or _by_class(view) or _by_call(view) or _by_place(view)
 
 
 def _by_decorator(view: FunctionView) -> Serving | None:
