@@ -9,12 +9,12 @@ some runs.
 
 A file is checked as in a run over the whole tree. There, whatever is asked of another file, its facts among it, is
 worked out for whoever asks first, and told to all others again: to look into a package that half of the tree imports
-is not the price of the one file that happens to be checked first. So each file is checked several times in one
-project. The first time it finds out what it asks of others. The other times it begins anew, with nothing known of itself, while
-what was told of the others stands. What is asked of others again each time, because nobody keeps it, counts, and so
-does all that is worked out about the file itself. What the first check took beyond that is told beside it, so that the
-sum is all that the run takes. To read texts and facts is not counted, since it is their parse. Standard library, LibCST
-and cancelcheck only.
+is not the price of the one file that happens to be checked first. So each file is checked several times in one project.
+The first time it finds out what it asks of others; then it begins anew, with nothing known of itself, while what was
+told of the others stands. What is asked of others again each time, because nobody keeps it, counts, and so does all
+that is worked out about the file itself. What the first check took beyond that is told beside it, so that the sum is
+all that the run takes. To read texts and facts is not counted, since it is their parse. Standard library, LibCST and
+cancelcheck only.
 """
 
 from __future__ import annotations

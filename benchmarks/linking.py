@@ -3,10 +3,10 @@
     python benchmarks/linking.py FOLDER CACHE [--calls]
 
 The facts of all files are kept in CACHE first. Then a new run takes them in, module by module with what each imports,
-and finds where the program is entered: that resolves every decorator, every base of a class and whatever is given a
-function. With `--calls` also what it takes beyond that to say of every call what it calls, which no command does.
-Reading files and facts is neither linking nor parsing, and is told apart. Standard library, LibCST and cancelcheck
-only; `run.py` calls it.
+and finds where the program is entered: that resolves every decorator, the bases of all classes that have a method which
+may serve, and whatever is given a function to serve. With `--calls` also what it takes beyond that to say of every call
+what it calls, which no command does. Reading files and facts is neither linking nor parsing, and is told apart.
+Standard library, LibCST and cancelcheck only; `run.py` calls it.
 """
 
 from __future__ import annotations

@@ -49,6 +49,8 @@ from cancelcheck.model.source import uncommented
 if TYPE_CHECKING:
     from cancelcheck.link.project import ModuleView
 
+_CLASS = FunctionKind.CLASS
+
 _T = TypeVar("_T")
 _N = TypeVar("_N", bound=Node)
 
@@ -213,10 +215,17 @@ def _lacks(items: dict[str, int] | None, keywords: tuple[str, ...]) -> bool:
 class FunctionView:
     """A function, method, lambda, class body or module body."""
 
-    def __init__(self, module: ModuleView, index: int, facts: Function) -> None:
+    def __init__(self, module: ModuleView, index: int, facts: Function, parent: FunctionView | None) -> None:
         self.module = module
         self.index = index
         self.facts = facts
+        # asked of each function many times: what is worked out once here need not be called for
+        self.name = facts.name
+        """Its own name."""
+        self.parent = parent
+        """The function around it; None for a module's body."""
+        self.owner = parent if parent is not None and parent.facts.kind is _CLASS else None
+        """The class that it is a method of."""
         self.nodes: list[AnyNode] = facts.nodes
         self.blocks: list[Block] = facts.blocks
         self.regions: list[Region] = facts.regions
@@ -238,11 +247,6 @@ class FunctionView:
 
     # --- what it is
 
-    @property
-    def name(self) -> str:
-        """Its own name."""
-        return self.facts.name
-
     @Lazily
     def qualname(self) -> str:
         """Its dotted name with the module's in front: `payments.api.Client.charge`."""
@@ -258,11 +262,6 @@ class FunctionView:
         """Whether a call of it gives a coroutine: an `async def` that is no generator."""
         return self.facts.is_async and not self.facts.is_generator
 
-    @property
-    def parent(self) -> FunctionView | None:
-        """The function around it; None for a module's body."""
-        return self.module.functions[self.facts.parent] if self.facts.parent >= 0 else None
-
     @Lazily
     def is_defined(self) -> bool:
         """Whether a path leads to its definition: not under `if False:`, nor behind a `return`."""
@@ -276,12 +275,6 @@ class FunctionView:
         """The functions of this module that share its qualified name, itself included: overloads, or one for each
         branch of a condition."""
         return self.module.by_qualname[self.facts.qualname]
-
-    @property
-    def owner(self) -> FunctionView | None:
-        """The class that it is a method of."""
-        parent = self.parent
-        return parent if parent is not None and parent.facts.kind is FunctionKind.CLASS else None
 
     @Lazily
     def children(self) -> list[FunctionView]:

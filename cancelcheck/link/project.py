@@ -214,7 +214,12 @@ class ModuleView:
     @cached_property
     def functions(self) -> list[FunctionView]:
         """Its own body, and all functions and classes that it defines, at any depth."""
-        return [FunctionView(self, index, function) for index, function in enumerate(self.facts.functions)]
+        found: list[FunctionView] = []
+        for index, function in enumerate(self.facts.functions):
+            # a parent comes before its children
+            parent = found[function.parent] if function.parent >= 0 else None
+            found.append(FunctionView(self, index, function, parent))
+        return found
 
     @property
     def body(self) -> FunctionView:
