@@ -710,7 +710,7 @@ class _Event(NamedTuple):
     the block `late`), else what it may raise: error, cancel, closed."""
 
     kind: str
-    index: int
+    node: int
     key: str = ""
     value: object = None
     late: int = -1
@@ -777,21 +777,21 @@ class _Search:
                     yield from raised
                     return
                 case "overwritten":
-                    yield Leak("overwritten", event.index, state.origin)
+                    yield Leak("overwritten", event.node, state.origin)
                     yield from raised
                     return
                 case "store":
                     known = self._learn(known, event.key, event.value)
                 case "raise":
                     yield from raised
-                    yield from self._throw(state, known, "raise", event.index)
+                    yield from self._throw(state, known, "raise", event.node)
                     return
                 case "late":
                     raised.append(
-                        _State(_arrive(self.view, event.late, state.place.ways, "end"), "", event.index, known)
+                        _State(_arrive(self.view, event.late, state.place.ways, "end"), "", event.node, known)
                     )
                 case _:
-                    raised += self._throw(state, known, event.kind, event.index)
+                    raised += self._throw(state, known, event.kind, event.node)
         yield from self._leave(state, known)
         yield from raised
 
