@@ -211,7 +211,7 @@ class ModuleView:
         have to mend it elsewhere."""
         return any(part in _VENDORED for part in self.name.split(".")[:-1])
 
-    @cached_property
+    @Lazily
     def functions(self) -> list[FunctionView]:
         """Its own body, and all functions and classes that it defines, at any depth."""
         found: list[FunctionView] = []
@@ -349,7 +349,7 @@ class ModuleView:
             self._globals[name] = known
         return known
 
-    @cached_property
+    @Lazily
     def _rebinding(self) -> list[FunctionView]:
         """The functions that declare a name `global`, in order."""
         return [self.functions[at] for at, function in enumerate(self.facts.functions) if at and function.global_names]
