@@ -522,7 +522,8 @@ class Poll(_Entry, frozen=True, kw_only=True):
     With `position` or `keyword`: only where that argument is one of `values` (`"false"`, `"zero"`, `"none"`,
     `"missing"`). `raises` is what it raises for "not yet"; empty: it returns something false, or the state.
     `state`: it only reads a state (`done()`, `is_set()`). `named`: it waits by default, and asks only where a handler
-    that names `raises` says that it was made to (`recv` on a non-blocking socket).
+    that names `raises` says that it was made to (`recv` on a non-blocking socket). `elsewhere`: the state is that of
+    another process that no event loop can wait for.
     """
 
     call: Names
@@ -532,6 +533,7 @@ class Poll(_Entry, frozen=True, kw_only=True):
     raises: Names = ()
     state: bool = False
     named: bool = False
+    elsewhere: bool = False
 
 
 class Checkpoint(_Entry, frozen=True, kw_only=True):
@@ -827,11 +829,12 @@ class Undoing(_Entry, frozen=True, kw_only=True):
 
 class Callback(_Entry, frozen=True, kw_only=True):
     """A call that takes a callable at `position`, calls it later, and drops what it returns. `at_end`: it is called as
-    an object goes away."""
+    an object goes away. `interrupts`: it is called in the middle of whatever is being done then."""
 
     call: Names
     position: int
     at_end: bool = False
+    interrupts: bool = False
 
 
 class Decorator(_Entry, frozen=True, kw_only=True):

@@ -34,8 +34,11 @@ There is no fix: the other side has to tell of the change.
 A few turns without a pause (`sleep(0)`), to let the event loop settle, are left alone.
 
 What only another program or another machine changes (a file, a job's status) has to be polled: a loop that calls
-something to find out is left alone unless the call is known to read a state of this process. A sleep that grows or is
-computed is left alone too, and so are test files: a test looks from outside at what says nothing to it.
+something to find out is left alone unless the call is known to read a state of this process. The state of a process
+that no event loop can wait for (psutil's, multiprocessing's) is left alone in a coroutine. So is a flag that the file's
+own handler of signals sets, outside of coroutines: a handler may come in the middle of anything, and can do little else
+in safety. A sleep that grows or is computed is left alone too, and so are test files: a test looks from outside at what
+says nothing to it.
 """
 
 from __future__ import annotations

@@ -236,7 +236,7 @@ class _FixedSleeps:
             return -1
         for leaf in clauses(self.view, node.value):
             operands = list(self.view.operands_within(leaf))
-            if any(self._is_own(index) for index in operands):
+            if any(self._is_own(index) or _is_set_by_interrupt(self.view, index) for index in operands):
                 continue
             watched = next((index for index in operands if self._is_watched(index, leaf)), -1)
             if watched >= 0:
@@ -260,7 +260,7 @@ class _FixedSleeps:
         match node:
             case Call():
                 call = view.call_at(index)
-                return call is not None and _is_state(call)
+                return call is not None and _is_state(call) and not (view.is_async and _is_elsewhere(call))
             case Attr():
                 if isinstance(parent, Attr) or (isinstance(parent, Call) and parent.func == index):
                     return False
@@ -325,6 +325,51 @@ def _is_state(call: CallSite) -> bool:
     """Whether a call asks for a state, and does not wait."""
     entries = call.fn.module.project.catalog.polls(call.target)
     return any(not entry.raises and is_poll(call, entry) for entry in entries)
+
+
+def _is_elsewhere(call: CallSite) -> bool:
+    """Whether a call asks for the state of another process that no event loop can wait for."""
+    entries = call.fn.module.project.catalog.polls(call.target)
+    return any(entry.elsewhere and is_poll(call, entry) for entry in entries)
+
+
+def _is_set_by_interrupt(view: FunctionView, index: int) -> bool:
+    """Whether a synchronous function reads what a signal's handler of the file sets: it may come in the middle of
+    anything, and can do no more in safety than that. (An event loop takes signals itself.)"""
+    node = view.nodes[index]
+    if view.is_async or not isinstance(node, (Name, Attr)):
+        return False
+    if isinstance(node, Name):
+        scope, bound = view.bindings(node.id)
+        setters = {holder for holder, _ in bound if holder is not view}
+        setters |= {
+            inner
+            for inner in view.module.functions
+            if node.id in inner.facts.nonlocal_names and inner.bindings(node.id).scope is scope
+        }
+    else:
+        own = view.self_name
+        if view.owner is None or not own or view.key(node.value) != own:
+            return False
+        setters = {
+            method
+            for method in view.module.functions
+            if method.owner is view.owner and f"{method.self_name}.{node.attr}" in method.attributes_stored
+        }
+    return any(_interrupts(setter) for setter in setters)
+
+
+def _interrupts(view: FunctionView) -> bool:
+    """Whether the file gives a function to a call that has it called in the middle of anything."""
+    for user, at in view.module.handed(view.name, of_method=view.owner is not None):
+        use = user.use(at)
+        call = user.call_at(use.node) if use.kind == "argument" else None
+        entry = view.module.project.catalog.callback(call.target) if call is not None else None
+        if call is None or entry is None or not entry.interrupts or call.argument("", entry.position) != at:
+            continue
+        if user.definition_of(at) in (view, None):
+            return True
+    return False
 
 
 MAX_HOPS = 3
