@@ -291,7 +291,8 @@ def _judged(
             return None
         for endless in endless_calls(call):
             if endless.param == slot.keyword and not endless.given:
-                return Unforwarded(call, carrier, slot.keyword, endless.chain, True)
+                doubt = _waits_inside(endless.chain[-1]) and bool(call.fn.reads(carrier.name))
+                return Unforwarded(call, carrier, slot.keyword, endless.chain, True, doubt)
         # what has an end of its own is a matter of when, and what hands it on out of sight is not known
         ends = own and _ends(slot.callee, slot.carrier)
         lost = ends and not _is_for_subclasses(slot.callee) and _is_lost(call, carrier.name, candidates)
@@ -310,6 +311,12 @@ def _judged(
 
 _INSIDE = frozenset({schema.Kind.THREAD, schema.Kind.QUEUE, schema.Kind.TASK})
 """Kinds of waits for other parts of the same program."""
+
+
+def _waits_inside(call: CallSite) -> bool:
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and api.kind in _INSIDE
+
 
 _DURATION = "timeout"
 """The name of a length of time. It need not be passed to all that takes one: what is at stake is whether the wait ends.
