@@ -17,7 +17,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cancelcheck import files
@@ -379,6 +379,9 @@ STARS = st.lists(st.text(alphabet="ab?[]!/.\\", max_size=2), min_size=4, max_siz
 
 @settings(max_examples=300, deadline=None)
 @given(STARS, st.text(alphabet="ab./", min_size=1, max_size=12))
+@example("*/", "a/b")
+@example("***/", "/")
+@example("***/", "./a")
 def test_stars_mean_what_they_meant(line: str, path: str) -> None:
     from pathspec import GitIgnoreSpec
 

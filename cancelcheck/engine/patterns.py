@@ -40,8 +40,9 @@ class Patterns:
         if not self.lines or not path.startswith(self._prefix):
             return None
         relative = path[len(self._prefix) :].replace(os.sep, "/")
-        if self._any is not None:
-            return True if self._any.match(f"{relative}/" if is_folder else relative) else None
+        # what begins so is cut by pathspec first; no path of a file does
+        if self._any is not None and not relative.startswith(("/", "./")):
+            return True if self._any.search(f"{relative}/" if is_folder else relative) else None
         return self._spec.check_file(relative + "/" if is_folder else relative).include
 
     def without(self, path: str) -> Patterns:
