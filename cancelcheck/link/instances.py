@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cancelcheck.link import containers
-from cancelcheck.link.paths.flow import said_of
+from cancelcheck.link.paths.conditions import said_of
 from cancelcheck.model.facts import (
     Assign,
     Attr,

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from cancelcheck.link.contexts.making import Remade
     from cancelcheck.link.contexts.parameters import Carrier
     from cancelcheck.link.function import CallSite
+    from cancelcheck.link.paths.conditions import Flag
     from cancelcheck.link.paths.exceptions import Handler
-    from cancelcheck.link.paths.flow import Flag
     from cancelcheck.link.paths.reaching import Chain
     from cancelcheck.link.promises.relaying import Unrelayed
     from cancelcheck.link.promises.serving import Serving

@@ -45,7 +45,8 @@ from collections.abc import Callable, Iterator
 from cancelcheck.catalog.schema import Work
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
-from cancelcheck.link.paths.flow import ENDS, Raising, Settling, innermost, leak_of, settled_at
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.paths.leaks import ENDS, Raising, Settling, leak_of, settled_at
 from cancelcheck.link.paths.ownership import (
     TASK_OR_ENDED,
     held_in,

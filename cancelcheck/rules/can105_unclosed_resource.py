@@ -56,7 +56,7 @@ from cancelcheck.link.cleanup.bracketing import bracketing_edits
 from cancelcheck.link.cleanup.cleanup import is_left_by_cleanup
 from cancelcheck.link.cleanup.resources import closed_on_some_ways, forgotten
 from cancelcheck.link.cleanup.skipping import released_at_end, skipped_releases
-from cancelcheck.link.paths.flow import FAILURES, Leak
+from cancelcheck.link.paths.leaks import FAILURES, Leak
 from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.threads.programs import is_process

@@ -51,7 +51,8 @@ from cancelcheck.link.cleanup.locks import (
     takings,
 )
 from cancelcheck.link.layout import begins_line, indent_edits, lines_of
-from cancelcheck.link.paths.flow import ENDS, FAILURES, RAISED, Leak, Raising, innermost, leak_of, settled_at
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.paths.leaks import ENDS, FAILURES, RAISED, Leak, Raising, leak_of, settled_at
 from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.facts import FunctionKind, RegionKind

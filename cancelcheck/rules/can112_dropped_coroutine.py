@@ -39,7 +39,7 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Entering
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.paths.flow import is_of_another_type, types_told
+from cancelcheck.link.paths.conditions import is_of_another_type, types_told
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.facts import FunctionKind
 from cancelcheck.model.finding import Finding

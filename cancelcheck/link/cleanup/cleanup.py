@@ -19,7 +19,8 @@ from cancelcheck.link.paths.exceptions import (
     handlers_of,
     protected,
 )
-from cancelcheck.link.paths.flow import Leak, innermost, meets, never_returns
+from cancelcheck.link.paths.flow import innermost, meets, never_returns
+from cancelcheck.link.paths.leaks import Leak
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scope_of
 from cancelcheck.link.swallowing.cancellation import (
     is_task_root,

@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.checkpoints import may_wait
 from cancelcheck.link.paths.exceptions import is_cancellation_point
-from cancelcheck.link.paths.flow import (
-    CANCELLED,
-    Leak,
-    Raising,
-    branch_of,
-    innermost,
-    leak_of,
-    reaches,
-    settled_at,
-    start_at,
-)
+from cancelcheck.link.paths.flow import branch_of, innermost, reaches, start_at
+from cancelcheck.link.paths.leaks import CANCELLED, Leak, Raising, leak_of, settled_at
 from cancelcheck.link.paths.ownership import held_in
 from cancelcheck.model.facts import (
     Assign,

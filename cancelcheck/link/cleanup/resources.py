@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.paths.flow import CANCELLED, Leak, Raising, Settles, Settling, innermost, leak_of
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.paths.leaks import CANCELLED, Leak, Raising, Settles, Settling, leak_of
 from cancelcheck.link.paths.ownership import Fate, Stops, held_in, own_reads, read_of, settled_by
 from cancelcheck.model.facts import (
     Assign,

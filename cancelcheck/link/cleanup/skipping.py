@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.paths.exceptions import handlers_of
-from cancelcheck.link.paths.flow import Leak, Raising, innermost, leak_of, reaches_after, settled_at
+from cancelcheck.link.paths.flow import innermost, reaches_after
+from cancelcheck.link.paths.leaks import Leak, Raising, leak_of, settled_at
 from cancelcheck.link.swallowing.cancellation import places
 from cancelcheck.link.swallowing.catching import is_shielded
 from cancelcheck.link.undoing import says_undoing, undoes

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cancelcheck.link.lazily import Lazily
-from cancelcheck.link.paths.flow import conditions, start_at, steps
+from cancelcheck.link.paths.conditions import conditions
+from cancelcheck.link.paths.flow import start_at, steps
 from cancelcheck.model.facts import (
     Assign,
     Attr,

@@ -16,7 +16,8 @@ from cancelcheck.link.contexts.deriving import Derived, is_held_in, meets_later
 from cancelcheck.link.contexts.making import Remade, remade_behind
 from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one, same_kind
 from cancelcheck.link.loops.polling import is_poll
-from cancelcheck.link.paths.flow import always_raises, are_apart
+from cancelcheck.link.paths.conditions import are_apart
+from cancelcheck.link.paths.flow import always_raises
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, references, scopes_around
 from cancelcheck.link.timeouts.passing import endless_calls, matched
 from cancelcheck.link.timeouts.waits import Verdict, judge

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.loops.polling import busy_poll, may_hold_up, polls_by_loop
 from cancelcheck.link.paths.checkpoints import may_wait
+from cancelcheck.link.paths.conditions import conditions
 from cancelcheck.link.paths.exceptions import cancels_in_groups, handlers_of, is_cancellation_point
-from cancelcheck.link.paths.flow import (
-    always_leaves,
-    branch_of,
-    conditions,
-    never_returns,
-    passes,
-    round_trip,
-    turning_blocks,
-)
+from cancelcheck.link.paths.flow import always_leaves, branch_of, never_returns, passes, round_trip, turning_blocks
 from cancelcheck.model.facts import (
     Attr,
     Await,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import is_cancellation_point
-from cancelcheck.link.paths.flow import ENDS, FAILURES, Leak, Settles, Settling
+from cancelcheck.link.paths.leaks import ENDS, FAILURES, Leak, Settles, Settling
 from cancelcheck.model.facts import (
     Assign,
     Attr,

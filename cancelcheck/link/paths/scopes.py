@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.paths.flow import are_apart
+from cancelcheck.link.paths.conditions import are_apart
 from cancelcheck.link.values import Bound, bound_of, evaluate
 from cancelcheck.model.facts import (
     Assign,

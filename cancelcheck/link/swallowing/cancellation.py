@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.loops.polling import is_stop_signal
+from cancelcheck.link.paths.conditions import holding_at
 from cancelcheck.link.paths.exceptions import (
     Handler,
     caught_by,
@@ -17,7 +18,7 @@ from cancelcheck.link.paths.exceptions import (
     handlers_of,
     is_cancellation_point,
 )
-from cancelcheck.link.paths.flow import Escape, Place, holding_at, innermost, reaches, reaches_after, start_at
+from cancelcheck.link.paths.flow import Escape, Place, innermost, reaches, reaches_after, start_at
 from cancelcheck.link.paths.scopes import references, scope_of, scopes_around
 from cancelcheck.link.swallowing.catching import decides_unseen, escapes_of, is_exit, is_raised_anyway
 from cancelcheck.link.timeouts.passing import matched

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.function import CallSite, FunctionView
 from cancelcheck.link.paths.exceptions import exception_types, handler_in, is_cancellation_point, protected
-from cancelcheck.link.paths.flow import Leak, Settles, Settling, innermost, leak_of, meets
+from cancelcheck.link.paths.flow import innermost, meets
+from cancelcheck.link.paths.leaks import Leak, Settles, Settling, leak_of
 from cancelcheck.link.paths.ownership import TASK, TASK_OR_ENDED, Fate, over_by, own_reads, read_of
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.attributes import attribute_reads, own_attribute

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.instances import annotated_instance
 from cancelcheck.link.paths.exceptions import handlers_of
-from cancelcheck.link.paths.flow import leak_of, passes, settled_at
+from cancelcheck.link.paths.flow import passes
+from cancelcheck.link.paths.leaks import leak_of, settled_at
 from cancelcheck.link.paths.ownership import held_in, own_reads
 from cancelcheck.link.paths.reaching import Chain, chain_of, is_conditional
 from cancelcheck.link.tasks.groups import groups_in

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import handlers_of
-from cancelcheck.link.paths.flow import CANCELLED, Raising, Settles, innermost, leak_of
+from cancelcheck.link.paths.flow import innermost
+from cancelcheck.link.paths.leaks import CANCELLED, Raising, Settles, leak_of
 from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, read_of
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.spawning import calls_coroutine, spawner_of

@@ -10,7 +10,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.adapters import is_customised, speaks_of_timeouts
 from cancelcheck.link.arguments import mentions
-from cancelcheck.link.paths.flow import found_true
+from cancelcheck.link.paths.conditions import found_true
 from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.telling import may_be_told
 from cancelcheck.link.values import Bound, Value, bound_of, evaluate
