@@ -21,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from cancelcheck.engine.report import By, Report, Suppressed
-from cancelcheck.engine.standing import ABSENT, FOLDER, Standing, names_in, names_of, place
+from cancelcheck.engine.standing import ABSENT, FOLDER, Standing, is_told, names_in, names_of, place
 from cancelcheck.engine.store import Kind, Store, digest, state_of
 from cancelcheck.model.finding import Finding
 
@@ -146,7 +146,7 @@ class Ground:
         files += [(path, self._settled(path)) for path, there in places if there not in (ABSENT, FOLDER)]
         if not all(state for _, state in files) or not all(found for _, _, found in folders):
             return b""
-        places = [(path, there) for path, there in places if there in (ABSENT, FOLDER)]
+        places = [(path, there) for path, there in places if there == FOLDER or self._is_missing(path, there)]
         ground = Standing(files, folders, places).written()
         try:
             self._put(store, key, report, ground)
@@ -154,6 +154,11 @@ class Ground:
             # a path, or a text in a message, that is no Unicode
             return b""
         return digest(ground)
+
+    def _is_missing(self, path: str, there: str) -> bool:
+        """Whether nothing is at a place, and no folder's names tell that: each folder of a tree may have settings."""
+        folder, name = os.path.split(path)
+        return there == ABSENT and not (folder in self.folders and is_told(name))
 
     def _put(self, store: Store, key: bytes, report: Report, ground: bytes) -> None:
         graph = msgspec.msgpack.encode(self.graph) if self.graph is not None else b""

@@ -84,12 +84,17 @@ def names_in(folder: str) -> str:
 
 def names_of(entries: Iterable[os.DirEntry[str]]) -> str:
     """Stands for what is in a folder, less what is hidden or compiled."""
-    found = sorted(
-        entry.name + (FOLDER if _is_folder(entry) else "")
-        for entry in entries
-        if (not entry.name.startswith(".") or entry.name == ".gitignore") and entry.name != "__pycache__"
-    )
+    found = sorted(entry.name + (FOLDER if _is_folder(entry) else "") for entry in entries if is_told(entry.name))
     return digest("\0".join(found).encode("utf-8", "surrogateescape")).hex()
+
+
+def is_told(name: str) -> bool:
+    """Whether `names_of` tells if something of this name is in a folder."""
+    return (not name.startswith(".") or name in _TOLD) and name != "__pycache__"
+
+
+_TOLD = (".git", ".gitignore")
+"""What is hidden, and decides all the same on what is looked at."""
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -9,13 +9,23 @@ with the file or the disk is a miss, and is said once, in `problem`.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import sqlite3
 import time
 from contextlib import suppress
 
-# a run in which nothing has changed is over in 30 ms: no pathlib, no enum and no typing here
+TYPE_CHECKING = False
+# a run in which nothing has changed is over in 30 ms: no pathlib, no enum and no typing here, nor what goes with the
+# names that these two are known by: OpenSSL, and dates
+if TYPE_CHECKING:
+    import sqlite3
+    from hashlib import blake2b
+else:
+    try:
+        import _sqlite3 as sqlite3
+        from _blake2 import blake2b
+    except ImportError:
+        import sqlite3
+        from hashlib import blake2b
 
 FILE = "cancelcheck.db"
 """The name of the file in its folder."""
@@ -65,7 +75,7 @@ class Kind:
 
 def digest(*parts: bytes) -> bytes:
     """16 bytes that stand for these parts in this order."""
-    found = hashlib.blake2b(digest_size=16)
+    found = blake2b(digest_size=16)
     for part in parts:
         found.update(len(part).to_bytes(8, "little"))
         found.update(part)
@@ -334,7 +344,7 @@ class _OtherFormError(sqlite3.Error):
 
 
 def _checksum(key: bytes, value: bytes) -> bytes:
-    return hashlib.blake2b(value, digest_size=_CHECK, key=key[:64]).digest()
+    return blake2b(value, digest_size=_CHECK, key=key[:64]).digest()
 
 
 def _is_text(path: str) -> bool:

@@ -75,6 +75,16 @@ def _files(path: str) -> Iterator[str]:
     if os.path.isfile(path):
         yield path
         return
-    for folder, inner, names in os.walk(path):
-        inner[:] = sorted(name for name in inner if name != "__pycache__")
-        yield from (os.path.join(folder, name) for name in sorted(names) if name.endswith(_SUFFIXES))
+    inner: list[str] = []
+    try:
+        with os.scandir(path) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            inner += [entry.path] if entry.name != "__pycache__" else []
+        elif entry.name.endswith(_SUFFIXES):
+            yield entry.path
+    for folder in inner:
+        yield from _files(folder)

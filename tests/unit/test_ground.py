@@ -17,7 +17,8 @@ import pytest
 from cancelcheck import cli
 from cancelcheck.cli.again import Again
 from cancelcheck.engine import ground, pipeline
-from cancelcheck.engine.store import Kind
+from cancelcheck.engine.standing import Standing
+from cancelcheck.engine.store import FILE, Kind
 from tests.support.fixtures import project_cases
 
 BAD = (
@@ -69,6 +70,14 @@ class Tree:
         captured = self._capsys.readouterr()
         self.beside = captured.err
         return status, captured.out
+
+    def stood(self) -> Standing:
+        """What the run of which something is kept stood on."""
+        with closing(sqlite3.connect(self.root.parent / "cache" / FILE)) as db:
+            ((value,),) = db.execute("SELECT value FROM entries WHERE substr(key, 1, 1) = ?", (Kind.GROUND,))
+        standing = Standing.read(value[8:])
+        assert standing is not None
+        return standing
 
     def out(self) -> str:
         """What was written since the last time."""
@@ -165,6 +174,7 @@ CHANGES: dict[str, Callable[[Tree], None]] = {
     "the settings": lambda tree: tree.write("pyproject.toml", "[tool.cancelcheck]\nignore = ['CAN101']\n"),
     "nearer settings": lambda tree: tree.write("app/cancelcheck.toml", "ignore = ['CAN101']\n"),
     "what git ignores": _touch_gitignore,
+    "a repository inside": lambda tree: (tree.root / "app/.git").mkdir(),
     "a lock file": lambda tree: tree.write("uv.lock", "[[package]]\nname = 'redis'\nversion = '7.0.0'\n"),
     "a requirement": lambda tree: tree.write("requirements-dev.txt", "redis<8\n"),
     "a package that is none any more": lambda tree: (tree.root / "app/__init__.py").unlink(),
@@ -180,6 +190,14 @@ def test_any_change_is_seen(tree: Tree, change: Callable[[Tree], None]) -> None:
     after = tree.run()
     assert tree.worked
     assert after == (cli.main(["--no-cache", "app"]), tree.out())
+
+
+def test_what_a_folder_lacks_is_told_by_its_names(tree: Tree) -> None:
+    for number in range(20):
+        tree.write(f"app/sub{number}/__init__.py", GOOD)
+    tree.run()
+    places = tree.stood().places
+    assert not [path for path, _ in places if path.startswith(str(tree.root / "app") + os.sep)]
 
 
 def test_a_module_that_a_name_leads_to_is_part_of_it(tree: Tree) -> None:
@@ -377,8 +395,8 @@ def test_such_a_run_loads_neither_rules_nor_parser(tree: Tree) -> None:
     )
     again = (
         "import sys; from cancelcheck.cli.again import Again; status = Again(sys.argv[1:]).told();"
-        "sys.exit(sorted({'click', 'msgspec', 'typing', 'pathlib', 'enum', 'inspect', 'json', 'cancelcheck.config'} "
-        "& set(sys.modules)) or status)"
+        "sys.exit(sorted({'click', 'msgspec', 'typing', 'pathlib', 'enum', 'inspect', 'json', 'hashlib', 'datetime', "
+        "'cancelcheck.config'} & set(sys.modules)) or status)"
     )
     for code in (program, again):
         done = subprocess.run(
