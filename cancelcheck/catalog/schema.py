@@ -696,6 +696,7 @@ class Retry(_Entry, frozen=True, kw_only=True):
     default_seconds: float | str = "none"
     forever: tuple[Value, ...] = (Value.NONE,)
     endless: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     defers: tuple[str, ...] = ()
     strict: bool = False
     delay: Names = ()

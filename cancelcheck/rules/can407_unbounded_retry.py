@@ -56,8 +56,9 @@ There is no fix: how often to try is for the project to say.
 A loop is reported where it would end as soon as the call works and nothing else in sight ends it: no count, no clock,
 no flag, no delay that grows. A loop that goes on after a success, a supervisor, is left alone. Where a call between two
 tries is not known, or the exception only by its name, it is reported with `--strict`; so is a loop in a tool's command
-(`cli`, `__main__`), which a person waits for, and can end, and a library's policy in whose place callers may give one
-of their own (`self.retry = policy or Retry(total=None)`).
+(`cli`, `__main__`), which a person waits for, and can end, and a library's policy that tries again only where it is
+asked to (`retry_never`), or in whose place callers may give one of their own (`self.retry = policy or
+Retry(total=None)`).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ from collections.abc import Iterator
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.threads.programs import is_of_tool
 from cancelcheck.link.timeouts.connecting import is_its_own
-from cancelcheck.link.timeouts.retrying import Retry, endless_retries, is_endless, is_one_of_several
+from cancelcheck.link.timeouts.retrying import Retry, endless_retries, is_asked_for, is_endless, is_one_of_several
 from cancelcheck.model.facts import Call, Define
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -78,7 +79,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     for call in fn.told_calls:
         entry = ctx.catalog.retry(call.target)
         if entry is not None and is_endless(call, entry) and not is_its_own(call):
-            strict = entry.strict or is_one_of_several(call)
+            strict = entry.strict or is_one_of_several(call) or is_asked_for(call, entry)
             yield _of_library(fn, call.index, call.text, (*entry.attempts, *entry.seconds), ctx, strict=strict)
     for _, node in fn.all_of(Define):
         for at in node.decorators:

@@ -156,7 +156,7 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
         if point < 0 or is_for_some_errors(view, handler, undoing.node):
             continue
         cover = _cover(view, undoing, handler)
-        if cover is None:
+        if cover is None or _is_left_to_callers(view, undoing):
             continue
         doubtful = (
             cover
@@ -384,6 +384,35 @@ def _cover(view: FunctionView, undoing: Undoing, handler: Handler) -> bool | Non
                     partly |= how
         region = facts.parent
     return None if _is_deferred(view, owned) else partly
+
+
+def _is_left_to_callers(view: FunctionView, undoing: Undoing) -> bool:
+    """Whether a method of the class's own (`_step`) undoes of the instance what every caller undoes in a `finally`
+    around the call, by the same method."""
+    own, done = view.self_name, _name(view, undoing.node)
+    if not own or not done or not view.name.startswith("_") or not all(_is_within(key, own) for key in undoing.keys):
+        return False
+    callers = view.module.mentions(view.name, of_method=True)
+    return bool(callers) and all(
+        user.owner is view.owner
+        and user.self_name == own
+        and (call := user.call_at(user.nodes[index].parent)) is not None
+        and call.callee is view
+        and any(
+            found.keys == undoing.keys and _name(user, found.node) == done
+            for region in _finals_around(user, index)
+            for found in undoings(user, region)
+        )
+        for user, index in callers
+    )
+
+
+def _finals_around(view: FunctionView, index: int) -> Iterator[int]:
+    """The `finally` regions that come after a node, whichever way it is left."""
+    around = set(view.regions_around(index))
+    for at, region in enumerate(view.regions):
+        if region.kind is RegionKind.FINALLY and region.parent in around and at not in around:
+            yield at
 
 
 def _covers(view: FunctionView, outer: Undoing, inner: Undoing) -> bool | None:

@@ -68,6 +68,13 @@ def _limit(call: CallSite, entry: schema.Retry, names: tuple[str, ...], position
     return True
 
 
+def is_asked_for(call: CallSite, entry: schema.Retry) -> bool:
+    """Whether a library's retry tries again only where what it tries asks for it: it is given something that says
+    so."""
+    catalog = call.fn.module.project.catalog
+    return any(catalog.canonical(call.fn.path_of(arg.value)) in entry.asked for arg in call.node.args)
+
+
 def is_one_of_several(call: CallSite) -> bool:
     """Whether whoever calls the function may give a policy of their own in place of this one: where it goes, a
     parameter goes too (`self.retry = policy`, `policy or Retry(total=None)`)."""
@@ -141,7 +148,9 @@ def endless_retries(view: FunctionView) -> Iterator[Retry]:
             continue
         if recursion >= 0:
             sure = caught and not _may_end(view, view.nodes_in(handler.region), handler, skip=recursion)
-            yield Retry(-1, recursion, _tried(view, handler), handler, sure)
+            tried = _tried(view, handler)
+            if not _awaits_visitor(view, tried):
+                yield Retry(-1, recursion, tried, handler, sure)
         if loop < 0 or loop in seen:
             continue
         found = _in_loop(view, loop, handler, sure=caught)
