@@ -115,9 +115,20 @@ def _is_coroutine(call: CallSite, ctx: Context) -> bool:
     if not runs or not all(view.is_coroutine for view in runs):
         return False
     owner = callee.owner
-    if owner is not None and any(callee.name in cls.attribute_stores for cls in owner.ancestry[0]):
+    if owner is not None and any(callee.name in cls.attribute_stores or _is_remade(cls) for cls in owner.ancestry[0]):
         return False
     return all(ctx.catalog.decorator(name) in _KEEPS for view in runs for name, _ in view.decorators)
+
+
+def _is_remade(cls: FunctionView) -> bool:
+    """Whether a decorator of a class, a function of the project, sets attributes of it by their names: its coroutine
+    functions may be plain ones then."""
+    return any(
+        call.target == "builtins.setattr"
+        for _, at in cls.decorators
+        if cls.parent is not None and (made := cls.parent.definition_of(at)) is not None
+        for call in made.calls
+    )
 
 
 RULE = Rule(

@@ -33,9 +33,11 @@ none known
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.paths.exceptions import handlers_of, is_cancellation_point, protected
+from cancelcheck.link.paths.failing import may_fail
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.swallowing.catching import keeps
 from cancelcheck.model.facts import Call, Jump, RegionKind, Return
@@ -86,8 +88,14 @@ def _risks(fn: FunctionView, final: int) -> tuple[list[int], list[int]]:
             cancelled.append(at)
         elif is_cancellation_point(fn, at) or isinstance(fn.nodes[at], Call):
             raised.append(at)
-    # a handler for everything leaves what is awaited in the handlers
-    return cancelled, [] if any(handler.catch.broad for handler in keeping) else raised
+    # a handler for everything leaves what is awaited in the handlers; what hardly ever fails is the last to be named
+    return cancelled, [] if any(handler.catch.broad for handler in keeping) else sorted(
+        raised, key=partial(_is_mild, fn)
+    )
+
+
+def _is_mild(fn: FunctionView, index: int) -> bool:
+    return isinstance(fn.nodes[index], Call) and not may_fail(fn, index)
 
 
 RULE = Rule(

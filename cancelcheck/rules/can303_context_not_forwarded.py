@@ -40,7 +40,7 @@ With `--strict` also for waits of one thread for another, and where a call leave
 and that most other calls of the same method are given: by default where six are. So is a context that may be something
 else in the first place (a `job` that can be cancelled). A function that measures its timeout against a clock sees to it
 by itself. Cleanup has a time of its own. Where the other arm of a condition makes the same call and gives it, the
-report is left to `--strict`.
+report is left to `--strict`; so is one in a test.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             help=_help(found),
             trace=_trace(fn, found, ctx),
             fix=ctx.fix(f"pass `{found.carrier.name}`", Safety.SAFE, edit) if edit is not None else None,
-            strict=(found.doubt and not found.mirrored) or is_given_instead(found),
+            strict=(found.doubt and not found.mirrored) or is_given_instead(found) or fn.module.is_test,
         )
     for left in forgotten(fn):
         if speaks_at(left.call, doubt=True):
@@ -96,7 +96,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"`{left.call.text}(…)` is not given `{left.place}`, as {left.others} other calls of it in this class are: "
             "it takes as long as its own default says",
             help=f"Pass `{left.slot}={left.place}`.",
-            strict=not left.sure,
+            strict=not left.sure or fn.module.is_test,
         )
 
 

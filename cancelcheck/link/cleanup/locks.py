@@ -234,27 +234,34 @@ def is_released_elsewhere(view: FunctionView, key: str) -> bool:
 
 
 def _releasing_methods(view: FunctionView, key: str) -> list[FunctionView]:
-    """The other methods of a method's class that give back the lock which is at a place of the instance, by the same
-    name of the release."""
+    """The other methods of a method's class that give back the lock which is at a place of the instance, or of what a
+    parameter of both stands for, by the same name of the release."""
     owner = view.owner
-    if owner is None or not view.self_name or not key.startswith(f"{view.self_name}."):
+    holder = key.partition(".")[0]
+    if owner is None or not view.self_name or holder == key or view.param(holder) is None:
         return []
     names = {
         node.attr
         for node in view.nodes
         if isinstance(node, Attr) and view.key(node.value) == key and "release" in node.attr
     }
-    place = key.partition(".")[2]
+    place, own = key.partition(".")[2], holder == view.self_name
     return [
         method
         for method in owner.children
         if method is not view
         and method.facts.kind is FunctionKind.DEF
         and any(
-            isinstance(node, Attr) and node.attr in names and method.key(node.value) == f"{method.self_name}.{place}"
+            isinstance(node, Attr) and node.attr in names and _is_place_of(method, method.key(node.value), place, own)
             for node in method.nodes
         )
     ]
+
+
+def _is_place_of(method: FunctionView, key: str, place: str, own: bool) -> bool:
+    """Whether a key stands for a place of the instance, or of what another parameter stands for."""
+    holder, _, rest = key.partition(".")
+    return rest == place and (holder == method.self_name if own else method.param(holder) is not None)
 
 
 def _takes(method: FunctionView, key: str) -> bool:

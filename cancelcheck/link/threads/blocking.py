@@ -175,7 +175,7 @@ def _asks(fn: FunctionView, key: str, until: int, hops: int = 1) -> bool:
         if earlier.index >= until:
             break
         if earlier.receiver >= 0 and fn.key(earlier.receiver) == key:
-            if earlier.member in _PUTS or any(_tells(entry) for entry in catalog.polls(earlier.target)):
+            if earlier.member in _PUTS or any(entry.state for entry in catalog.polls(earlier.target)):
                 return True
         # the question may stand in another method of the same object
         callee = earlier.callee if hops else None
@@ -183,11 +183,6 @@ def _asks(fn: FunctionView, key: str, until: int, hops: int = 1) -> bool:
             if callee.self_name == fn.self_name and _asks(callee, key, len(callee.nodes), hops - 1):
                 return True
     return False
-
-
-def _tells(entry: schema.Poll) -> bool:
-    """Whether what a call that only asks returns says whether there is something (`pipe.poll()`)."""
-    return entry.state or not entry.raises
 
 
 _PUTS = frozenset({"put", "put_nowait", "set_result", "set"})
