@@ -103,7 +103,7 @@ class Api(_Entry, frozen=True, kw_only=True):
     keeps to bounds nothing here: it stands in the note. `until`: older releases, see `Until`. `at_once`: constants,
     or calls, that among its arguments make it return without waiting (`os.WNOHANG`). `only_if`: it waits only where
     this argument is given (the host of `ftplib.FTP`); `unless`: only where none of these is (the canned answer of
-    `litellm.completion`). `local`: it waits for this machine's disk only, whatever its kind.
+    `litellm.completion`). `local`: it waits for this machine's disk or terminal only, whatever its kind.
     `retries`: as of a `Client`, whose own it goes before.
     `form` is how a time is written where no bare number is taken, with `{}` for the number
     (`aiohttp.ClientTimeout(total={})`); empty: a fix cannot write it. `whole`: it has to be a whole number. `streams`:
@@ -434,7 +434,8 @@ class Produces(_Entry, frozen=True, kw_only=True):
     `passes`: it gives its argument at this position as it is, awaited what that gives (`asyncio.wait_for`); a `with`
     on it binds the same (`contextlib.closing`). `opens`: it gives what a `with` on that argument binds
     (`ExitStack.enter_context`). `casts`: it gives an instance of what that argument names (`typing.cast`). `items`: it
-    gives a tuple of these (`asyncio.open_connection`), "" for one of no interest.
+    gives a tuple of these (`asyncio.open_connection`), "" for one of no interest. `running`: what it gives is an event
+    loop that runs, and it fails with a RuntimeError where there is none.
     """
 
     call: Names
@@ -444,6 +445,7 @@ class Produces(_Entry, frozen=True, kw_only=True):
     opens: int = -1
     casts: int = -1
     items: tuple[str, ...] = ()
+    running: bool = False
 
 
 class Partial(_Entry, frozen=True, kw_only=True):

@@ -131,9 +131,12 @@ class Guard:
 
 
 _HARNESSES = frozenset({"test", "testing"})
+"""Packages that hold what tests share."""
+
+_HARNESS_FILES = frozenset({"testbase", "testclient", "testing", "testutils"})
+"""Files that do."""
 
 _VENDORED = frozenset({"_vendor", "_vendored", "vendored"})
-"""Packages that hold what tests share."""
 
 
 class ModuleView:
@@ -202,8 +205,12 @@ class ModuleView:
 
     @property
     def is_harness(self) -> bool:
-        """Whether it lies in a package that bears the name of tests (`shop.testing`), and so holds what these share."""
-        return any(part in _HARNESSES or part.endswith(("_test", "_testing")) for part in self.name.split(".")[:-1])
+        """Whether it bears the name of tests, or lies in a package that does (`shop.testing`), and so holds what these
+        share."""
+        *packages, own = self.name.split(".")
+        if own.strip("_") in _HARNESS_FILES:
+            return True
+        return any(part in _HARNESSES or part.endswith(("_test", "_testing")) for part in packages)
 
     @property
     def is_vendored(self) -> bool:

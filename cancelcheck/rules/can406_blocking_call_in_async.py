@@ -57,16 +57,17 @@ blocks for a moment only is left as it is.
 What can block for a moment only, a disk, a lock, a queue with much room, a wait or a request of a quarter of a second,
 the end of a process or a thread that was told to end, a program that is asked for its status, or tells of this machine
 (`nvidia-smi`) where no request is served, is reported with `--strict`; so is what stands under a condition two to four
-functions down, in an arm that a parameter keeps for synchronous callers (`if sync:`), is asked once and kept or
-flagged, is a name that is looked up as something starts, or ends the program. So is what its author knows to block, as
-a docstring or a comment above the call says. So is what nobody may wait beside: the commands of a tool (`cli`), a
-script that starts no task, thread or server, what is made for tests (`testing`), a class that is a thread or says that
-it blocks, a coroutine that is only given to a loop which another thread keeps, a module that runs its coroutines by
-itself, the frameworks themselves, a prompt in a file that starts nothing beside; a function that asks a person several
-times is told of the first. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or
-server started in it) is left alone, reported with `--strict` before the first is started; what a handler does where no
-thread can be had for it is left alone too. A function with a decorator is looked into only where the decorator is
-known to leave it what it is.
+functions down, in an arm that a parameter keeps for synchronous callers (`if sync:`), or where it was found that no
+loop runs, is asked once and kept or flagged, is a name that is looked up as something starts, or ends the program. So
+is what its author knows to block, as a docstring or a comment above the call says. So is what nobody may wait beside:
+the commands of a tool (`cli`, `repl`), a script that starts no task, thread or server, what is made for tests
+(`testing`, `create_test_harness`), a class that is a thread or says that it blocks, a coroutine that is only given to a
+loop which another thread keeps, a module that runs its coroutines by itself, the frameworks themselves, a server's
+lifespan before its `yield`, a prompt in a file that starts nothing beside; a function that asks a person several times
+is told of the first. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or server
+started in it) is left alone, reported with `--strict` before the first is started, and after what it has waited for
+(`await asyncio.gather(…)`); what a handler does where no thread can be had for it is left alone too. A function with a
+decorator is looked into only where the decorator is known to leave it what it is.
 """
 
 from __future__ import annotations
@@ -99,7 +100,15 @@ from cancelcheck.link.threads.blocking import (
     was_awaited_before,
 )
 from cancelcheck.link.threads.offloading import offload_edits, sleep_edits
-from cancelcheck.link.threads.programs import is_busy, is_last, is_whole_program, is_yet_alone, may_be_alone, starts_up
+from cancelcheck.link.threads.programs import (
+    is_busy,
+    is_last,
+    is_whole_program,
+    is_without_loop,
+    is_yet_alone,
+    may_be_alone,
+    starts_up,
+)
 from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.edit import Fix, Safety
 from cancelcheck.model.finding import Finding
@@ -163,10 +172,12 @@ _FAR = 3
 
 def _is_rare(chain: Chain) -> bool:
     """Whether what a chain leads to blocks once, seldom, or for a moment as a rule: it is kept, is not on the way that
-    asynchronous callers take, the program ends with it, a thread or a process was told to end, a name is looked up far
-    down, or as something starts."""
+    asynchronous callers take, no loop runs there, the program ends with it, a thread or a process was told to end, a
+    name is looked up far down, or as something starts."""
     last = chain[-1]
     if asks_person(last) and (_is_dialogue(last.fn) or not is_busy(chain[0].fn.module)):
+        return True
+    if any(is_without_loop(at) for at in chain):
         return True
     if asks_machine(last) and serving_of(chain[0].fn) is None:
         return True

@@ -254,6 +254,16 @@ def holding_at(view: FunctionView, index: int) -> set[str]:
     }
 
 
+def told_at(view: FunctionView, index: int) -> Iterator[tuple[int, bool]]:
+    """The clauses of conditions of which all ways to a node know the outcome, each with it, where nothing behind them
+    binds anew what they are about."""
+    above = _dominators(view)
+    for at, test, branch in _tests_above(view, view.block_of(index)):
+        for clause, outcome in clauses_told(view, test, branch, frozenset()):
+            if not any(_is_bound_below(view, key, at, above) for key, _ in conditions(view, clause)):
+                yield clause, outcome
+
+
 def are_apart(view: FunctionView, one: int, other: int) -> bool:
     """Whether two nodes lie on different sides of one test."""
     sides = {test: branch for _, test, branch in _tests_above(view, view.block_of(one))}

@@ -500,13 +500,13 @@ def says_it_blocks(chain: tuple[CallSite, ...]) -> bool:
     """Whether those who wrote a chain of calls say that it blocks, and not that this is to be changed: in the
     docstring of the function that it begins in, or in a comment above the last call."""
     first, last = chain[0], chain[-1]
-    said = (first.fn.docstring(), last.fn.comment_above(last.index))
+    said = (first.fn.docstring(), last.fn.comment_above(last.index).replace("\n#", ""))
     return any(_BLOCKS.search(text) is not None and _LATER.search(text) is None for text in said)
 
 
 _BLOCKS = re.compile(
     r"(?<!non)(?<!non[ -])(?<!not )(?<!without )(?<!avoid )(?<!avoids )(?<!instead of )(?<!never )\bblocking\b"
-    r"|\b(?:calls?|can|it|may|this|which|will) blocks?\b",
+    r"|\b(?:calls?|can|it|may|this|which|will)(?: \w+ly)? blocks?\b",
     re.IGNORECASE,
 )
 """Words that say that something blocks."""

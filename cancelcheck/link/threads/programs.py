@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.arguments import mentions
+from cancelcheck.link.paths.conditions import told_at
+from cancelcheck.link.paths.exceptions import exception_types, handler_in, protected
 from cancelcheck.link.paths.reaching import chain_of
 from cancelcheck.link.tasks.spawning import spawner_of
 from cancelcheck.link.threads.threads import thread_type
-from cancelcheck.model.facts import Attr, Await, Call, FunctionKind, Name, Operation, RegionKind
+from cancelcheck.model.facts import (
+    Attr,
+    Await,
+    Call,
+    Const,
+    FunctionKind,
+    Name,
+    Operation,
+    RegionKind,
+    Store,
+    Yield,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -100,6 +113,70 @@ def is_last(call: CallSite) -> bool:
     return False
 
 
+def is_without_loop(call: CallSite) -> bool:
+    """Whether a call stands where its function has found that no event loop runs: a handler of what asks for one, or
+    behind a test of what was asked. Nobody who is in one comes there."""
+    fn = call.fn
+    for region in fn.regions_around(call.index):
+        if fn.regions[region].kind is RegionKind.HANDLER and _finds_no_loop(fn, region):
+            return True
+    return any(
+        not outcome and _is_loop(fn, place)
+        for clause, told in told_at(fn, call.index)
+        for place, outcome in _asked_for(fn, clause, told)
+    )
+
+
+def _finds_no_loop(fn: FunctionView, region: int) -> bool:
+    """Whether a handler is run where a loop was asked for, and none runs."""
+    handler = handler_in(fn, region)
+    caught = handler.excepts(fn).caught
+    if caught < 0 or all(leaf.name != "builtins.RuntimeError" for leaf in exception_types(fn, [caught])):
+        return False
+    tried = protected(fn, handler.statement)
+    return any(_asks_for_loop(call) for call in fn.known_calls if fn.is_inside(fn.region_of(call.index), tried))
+
+
+def _asks_for_loop(call: CallSite) -> bool:
+    given = call.fn.module.project.catalog.produces(call.target)
+    return given is not None and given.running
+
+
+def _asked_for(fn: FunctionView, clause: int, outcome: bool) -> Iterator[tuple[int, bool]]:
+    """What a condition asks for, and whether it is there: `loop`, `loop is None`."""
+    node = fn.nodes[clause]
+    if isinstance(node, Operation) and node.op in ("is", "is not"):
+        against = fn.nodes[node.operands[1]]
+        if isinstance(against, Const) and against.kind == "none":
+            yield node.operands[0], outcome is (node.op == "is not")
+    else:
+        yield clause, outcome
+
+
+def _is_loop(fn: FunctionView, index: int) -> bool:
+    """Whether a value is the loop that runs, or tells of it, and is None or False only where none does."""
+    node = fn.nodes[index]
+    call = fn.call_at(index)
+    if call is not None:
+        return _asks_for_loop(call) or (call.callee is not None and _tells_of_loop(call.callee))
+    if not isinstance(node, Name) or fn.bindings(node.id).scope is not fn:
+        return False
+    values = [
+        fn.assigned_value(at) if isinstance(fn.nodes[at], Store) else None for at in fn.facts.bound[node.id] if at >= 0
+    ]
+    told = [value for value in values if value is not None and not isinstance(fn.nodes[value], Const)]
+    return (
+        len(values) == len(fn.facts.bound[node.id]) and None not in values and len(told) == 1 and _is_loop(fn, told[0])
+    )
+
+
+def _tells_of_loop(view: FunctionView) -> bool:
+    """Whether a function asks whether a loop runs, and deals with that none does."""
+    return any(
+        region.kind is RegionKind.HANDLER and _finds_no_loop(view, index) for index, region in enumerate(view.regions)
+    )
+
+
 def _ends_program(call: CallSite) -> bool:
     entry = call.fn.module.project.catalog.no_return(call.target)
     return entry is not None and (not entry.given or mentions(call, (entry.given,)))
@@ -117,7 +194,7 @@ def _tried_in(fn: FunctionView, index: int) -> Iterator[int]:
 _GONE_THROUGH = frozenset({RegionKind.TRY, RegionKind.PROTECTED, RegionKind.WITH})
 
 
-_TOOLS = frozenset({"__main__", "cli", "console", "testing"})
+_TOOLS = frozenset({"__main__", "cli", "console", "repl", "testing"})
 """Modules and packages of what is started by a person, or by a test, who waits for it."""
 
 
@@ -142,7 +219,7 @@ def may_be_alone(view: FunctionView) -> bool:
     loop."""
     module = view.module
     parts = module.name.lower().split(".")
-    if is_of_tool(module) or module.drives_coroutines or _only_runs(module):
+    if is_of_tool(module) or module.is_harness or _is_for_tests(view) or module.drives_coroutines or _only_runs(module):
         return True
     if module.project.catalog.framework(parts[0]) is not None or any("blocking" in part for part in parts):
         return True
@@ -157,6 +234,31 @@ def may_be_alone(view: FunctionView) -> bool:
             return True
         around = around.parent
     return view.has_role("fixture")
+
+
+def _is_for_tests(view: FunctionView) -> bool:
+    """Whether a function, its class, or one around it says that it is what tests are run in: `create_test_harness`."""
+    around: FunctionView | None = view
+    while around is not None:
+        if "testharness" in around.name.replace("_", "").lower():
+            return True
+        around = around.parent
+    return False
+
+
+def _is_before_serving(view: FunctionView, index: int) -> bool:
+    """Whether a node is come to before the server serves anybody: its function is the server's lifespan, by its name or
+    as whose it is given (`lifespan=`), and the node stands before its `yield`."""
+    serves = next((at for at, _ in view.all_of(Yield)), -1)
+    return index < serves and view.is_async and ("lifespan" in view.name.lower() or _is_given_as_lifespan(view))
+
+
+def _is_given_as_lifespan(view: FunctionView) -> bool:
+    for user, index in view.module.mentions(view.name, of_method=view.owner is not None):
+        call = user.call_at(user.nodes[index].parent)
+        if call is not None and call.argument("lifespan") == index:
+            return True
+    return False
 
 
 def _is_for_own_loop(view: FunctionView) -> bool:
@@ -197,6 +299,8 @@ def _alone(view: FunctionView, until: int, hops: int) -> bool:
 def _is_alone(view: FunctionView, until: int, hops: int) -> bool:
     if view.facts.kind is not FunctionKind.DEF or not view.is_async or hops <= 0:
         return False
+    if until >= 0 and _is_before_serving(view, until):
+        return True
     mentioned = False
     for user, index in view.module.mentions(view.name, of_method=view.owner is not None):
         if view.owner is None and user.definition_of(index) is not view:
@@ -239,6 +343,19 @@ def _begins_with(name: str, words: tuple[str, ...]) -> bool:
     return any(name == word or (name.startswith(word) and not name[len(word)].islower()) for word in words)
 
 
+_JOINS = ("gather",)
+"""What a library's functions are called that run several coroutines, and wait for them all."""
+
+
+def _is_joined(call: CallSite, spawner: schema.Spawner | None, runner: schema.Runner | None) -> bool:
+    """Whether what a call starts has ended once the call has been waited for."""
+    if spawner is not None:
+        return not spawner.has_owner
+    if runner is not None:
+        return runner.thread
+    return call.callee is None and call.target.rpartition(".")[2] in _JOINS
+
+
 def _starts_something(view: FunctionView, until: int) -> bool:
     """Whether a function, or a function of the project that it calls, starts something that goes on beside it, before
     it comes to a node (-1: ever); what stands behind that counts where a loop leads back."""
@@ -251,9 +368,12 @@ def _starts_something(view: FunctionView, until: int) -> bool:
         for call in current.calls:
             if current is view and 0 <= until < call.index and loops.isdisjoint(view.loops_around(call.index)):
                 continue
-            if spawner_of(call) is not None:
-                return True
+            spawner = spawner_of(call)
             runner = catalog.runner(call.target)
+            if until >= 0 and call.is_waited_on and _is_joined(call, spawner, runner):
+                continue  # what it runs has ended before the program comes further
+            if spawner is not None:
+                return True
             scope = catalog.scope(call.target)
             if (runner is not None and runner.thread) or (
                 scope is not None and scope.kind is schema.ScopeKind.TASK_GROUP
