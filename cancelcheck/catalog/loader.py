@@ -432,6 +432,11 @@ class Catalog:
         found: schema.Lookup | None = self._get("lookup", name)
         return found
 
+    def was_plain(self, name: str) -> bool:
+        """Whether a coroutine function is a plain one in an older version of its library."""
+        entry = self._get("coroutine", name)
+        return entry is not None and entry.was_plain
+
     def is_coroutine(self, name: str) -> bool:
         """Whether a call of it does nothing until it is awaited."""
         if self._get("coroutine", name) is not None:

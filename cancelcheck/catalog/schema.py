@@ -513,9 +513,14 @@ class TypeEntry(_Entry, frozen=True, kw_only=True):
 
 
 class Coroutine(_Entry, frozen=True, kw_only=True):
-    """Coroutine functions besides the `async` entries of `api`: calling one does nothing until it is awaited."""
+    """Coroutine functions besides the `async` entries of `api`: calling one does nothing until it is awaited.
+
+    `was_plain`: one of the library's older versions, still in use, has plain functions in their place; so has a package
+    that drops what they give and awaits none of them.
+    """
 
     call: Names
+    was_plain: bool = False
 
 
 class Poll(_Entry, frozen=True, kw_only=True):

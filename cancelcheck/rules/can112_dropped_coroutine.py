@@ -29,8 +29,10 @@ Safe: `await` makes the call do what it says. Offered only in an async function.
 ## Known limits
 A decorated `async def` is left alone unless its decorators are known to keep it a coroutine function, and so is a name
 that several imports bind to different things, one of which the function asks whether it is a coroutine function, and
-one on a receiver that `isinstance` says is something else, or of a class in which the method is a plain one. With
-`--strict` only: in `__enter__` and `__exit__`, where the asynchronous twin awaits the same.
+one on a receiver that `isinstance` says is something else, or of a class in which the method is a plain one, or one of
+a class whose decorator sets its attributes by name. With `--strict` only: in `__enter__` and `__exit__`, where the
+asynchronous twin awaits the same, and what was a plain function in older versions of its library, in a file that awaits
+nothing of the kind.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             f"coroutine `{call.text}(…)` is never awaited: nothing of it runs",
             help="Await it, or start it as a task and keep the task.",
             fix=fix,
-            strict=_has_twin(fn, call),
+            strict=_has_twin(fn, call) or _may_be_older(fn, call, ctx),
         )
 
 
@@ -89,6 +91,14 @@ def _has_twin(fn: FunctionView, call: CallSite) -> bool:
     name = _TWINS.get(fn.name, "")
     twin = fn.owner.inherited(name) if fn.owner is not None and name else None
     return twin is not None and any(other.text == call.text and other.is_awaited for other in twin.calls)
+
+
+def _may_be_older(fn: FunctionView, call: CallSite, ctx: Context) -> bool:
+    """Whether the file may use a version of the library in which it is a plain function: it awaits nothing that is one
+    there."""
+    return ctx.catalog.was_plain(call.target) and not any(
+        other.is_awaited and ctx.catalog.was_plain(other.target) for view in fn.module.functions for other in view.calls
+    )
 
 
 _ASKS = frozenset({"iscoroutinefunction", "iscoroutine", "isawaitable"})

@@ -56,7 +56,8 @@ There is no fix: how often to try is for the project to say.
 A loop is reported where it would end as soon as the call works and nothing else in sight ends it: no count, no clock,
 no flag, no delay that grows. A loop that goes on after a success, a supervisor, is left alone. Where a call between two
 tries is not known, or the exception only by its name, it is reported with `--strict`; so is a loop in a tool's command
-(`cli`, `__main__`), which a person waits for, and can end, and a library's policy that tries again only where it is
+(`cli`, `__main__`), which a person waits for, and can end, one that sleeps between its tries while a program starts up
+(`__init__`, `start_worker`): what it needs may come up later, and a library's policy that tries again only where it is
 asked to (`retry_never`), or in whose place callers may give one of their own (`self.retry = policy or
 Retry(total=None)`).
 """
@@ -66,9 +67,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.threads.programs import is_of_tool
+from cancelcheck.link.threads.programs import is_of_tool, starts_up
 from cancelcheck.link.timeouts.connecting import is_its_own
-from cancelcheck.link.timeouts.retrying import Retry, endless_retries, is_asked_for, is_endless, is_one_of_several
+from cancelcheck.link.timeouts.retrying import (
+    Retry,
+    endless_retries,
+    is_asked_for,
+    is_endless,
+    is_one_of_several,
+    sleeps_between,
+)
 from cancelcheck.model.facts import Call, Define
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
@@ -117,7 +125,7 @@ def _by_hand(fn: FunctionView, retry: Retry, ctx: Context) -> Finding:
             ctx.step(fn, retry.handler.node, "the failure is caught"),
             ctx.step(fn, retry.at, "and it is tried again"),
         ),
-        strict=not retry.sure or is_of_tool(fn.module),
+        strict=not retry.sure or is_of_tool(fn.module) or (starts_up(fn) and sleeps_between(fn, retry)),
     )
 
 

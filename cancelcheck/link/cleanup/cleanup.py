@@ -378,6 +378,8 @@ def _cover(view: FunctionView, undoing: Undoing, handler: Handler) -> bool | Non
                 elif other.kind is not RegionKind.FINALLY:
                     continue
                 for found in undoings(view, index):
+                    if not (found.keys & owned).issubset({view.self_name}):
+                        return None  # with what it comes from it is undone
                     how = _covers(view, found, undoing)
                     if how is None:
                         return None
@@ -478,12 +480,14 @@ def _name(view: FunctionView, index: int) -> str:
 def _owners(view: FunctionView, keys: frozenset[str]) -> set[str]:
     """Keys, and what they come from: `tx = conn.transaction()` is the connection's."""
     found = set(keys)
-    pending = [key.partition(".")[0] for key in keys]
+    pending = list(keys)
     while pending:
-        name = pending.pop()
+        key = pending.pop()
+        name = key.partition(".")[0]
         found.add(name) if name != view.self_name else None
         scope, bound = view.bindings(name)
-        for _, at in bound if scope is view else ():
+        made = [at for _, at in bound] if scope is view else []
+        for at in (*made, *view.attributes_stored.get(key, ())):
             value = view.assigned_value(at) if at >= 0 else None
             if value is None:
                 continue
@@ -500,7 +504,7 @@ def _owners(view: FunctionView, keys: frozenset[str]) -> set[str]:
             key = view.key(source) if source >= 0 else ""
             if key and key not in found:
                 found.add(key)
-                pending.append(key.partition(".")[0])
+                pending.append(key)
     return found
 
 

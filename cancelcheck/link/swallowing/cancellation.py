@@ -18,7 +18,7 @@ from cancelcheck.link.paths.exceptions import (
     handlers_of,
     is_cancellation_point,
 )
-from cancelcheck.link.paths.flow import Escape, Place, innermost, reaches, reaches_after, start_at
+from cancelcheck.link.paths.flow import Escape, Place, innermost, names_read, reaches, reaches_after, start_at
 from cancelcheck.link.paths.scopes import references, scope_of, scopes_around
 from cancelcheck.link.swallowing.catching import decides_unseen, escapes_of, is_exit, is_raised_anyway
 from cancelcheck.link.timeouts.passing import matched
@@ -65,14 +65,32 @@ def kept_cancellation(view: FunctionView, handler: Handler, escape: Escape) -> b
 
 
 def _hands_on_current(view: FunctionView, index: int) -> bool:
-    """Whether a node asks for the exception that is being handled and hands it straight on:
-    `greenlet.throw(*sys.exc_info())`, `result.error = sys.exc_info()[1]`."""
+    """Whether a node asks for the exception that is being handled and hands it on: `greenlet.throw(*sys.exc_info())`,
+    `result.error = sys.exc_info()[1]`, `error = sys.exc_info()` and a `raise` of that later."""
     call = view.call_at(index)
     if call is None or call.target not in ("sys.exc_info", "sys.exception"):
         return False
     parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
     at = call.node.parent if isinstance(parent, Subscript) and parent.value == index else index
-    return view.use(at).kind in ("argument", "returned", "yielded", "stored") and _keeps(view, at)
+    use = view.use(at)
+    if use.kind == "bound":
+        return _is_raised_behind(view, use.name, index)
+    return use.kind in ("argument", "returned", "yielded", "stored") and _keeps(view, at)
+
+
+def _is_raised_behind(view: FunctionView, name: str, index: int) -> bool:
+    """Whether a `raise` behind a node raises what a local holds, or another one that is given it (`error = caught`)."""
+    names = {name}
+    for at in range(index, len(view.nodes)):
+        node = view.nodes[at]
+        if isinstance(node, Store):
+            value = view.assigned_value(at)
+            given = view.nodes[value] if value is not None else None
+            if isinstance(given, Name) and given.id in names:
+                names.add(node.id)
+        elif isinstance(node, Raise) and node.exc >= 0 and not names.isdisjoint(names_read(view, node.exc)):
+            return True
+    return False
 
 
 def exit_hands_on(view: FunctionView) -> bool:

@@ -159,6 +159,18 @@ def endless_retries(view: FunctionView) -> Iterator[Retry]:
             yield found
 
 
+def sleeps_between(view: FunctionView, retry: Retry) -> bool:
+    """Whether a loop that tries again sleeps before it does."""
+    catalog = view.module.project.catalog
+    return any(
+        retry.loop >= 0
+        and view.is_inside(view.region_of(call.index), retry.loop)
+        and (api := catalog.api(call.target)) is not None
+        and api.kind is schema.Kind.SLEEP
+        for call in view.calls
+    )
+
+
 def _awaits_visitor(view: FunctionView, tried: int) -> bool:
     """Whether what is tried waits for others to come (`server.accept()`): a server's own loop."""
     call = view.call_at(tried)
