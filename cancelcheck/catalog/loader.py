@@ -54,6 +54,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("taking", "call"),
     ("framework", "name"),
     ("immediate", "call"),
+    ("leaving", "call"),
     ("cancellable", "type"),
     ("carrier", "type"),
     ("limit_pair", "call"),
@@ -521,6 +522,10 @@ class Catalog:
         """The coroutine method that never waits."""
         found: schema.Immediate | None = self._get("immediate", name)
         return found
+
+    def leaves(self, name: str) -> bool:
+        """Whether a coroutine method leaves the context managers that its object has entered."""
+        return self._get("leaving", name) is not None
 
     def serves(self, name: str) -> schema.Serves | None:
         """A call that is given a function which then serves requests."""

@@ -875,12 +875,19 @@ class Framework(_Entry, frozen=True, kw_only=True):
 class Immediate(_Entry, frozen=True, kw_only=True):
     """A coroutine method that never waits, unless the instance's constructor was given the argument `unless` (at
     `unless_position`) with a value other than 0. `in_steps`: it gives way to others on its way, but waits for nobody
-    and nothing."""
+    and nothing, or what it waits for goes on without it."""
 
     call: Names
     unless: str = ""
     unless_position: int = -1
     in_steps: bool = False
+
+
+class Leaving(_Entry, frozen=True, kw_only=True):
+    """A coroutine method that leaves the context managers which its object has entered, all of them, whatever becomes
+    of each (`AsyncExitStack.aclose`)."""
+
+    call: Names
 
 
 class Serves(_Entry, frozen=True, kw_only=True):
@@ -964,6 +971,7 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     taking: tuple[Taking, ...] = ()
     framework: tuple[Framework, ...] = ()
     immediate: tuple[Immediate, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
     cancellable: tuple[Cancellable, ...] = ()
     carrier: tuple[Carrier, ...] = ()
     limit_pair: tuple[LimitPair, ...] = ()

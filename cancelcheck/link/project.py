@@ -137,6 +137,7 @@ _HARNESS_FILES = frozenset({"testbase", "testclient", "testing", "testutils"})
 """Files that do."""
 
 _VENDORED = frozenset({"_vendor", "_vendored", "vendored"})
+"""Packages that hold copies of other projects."""
 
 
 class ModuleView:

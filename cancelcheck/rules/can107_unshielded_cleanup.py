@@ -49,11 +49,22 @@ There is no fix: how long the cleanup may take is for the author to say.
 The first such `await` of each cleanup is reported. A call of the project's own functions counts where one of them,
 three calls deep at most, waits without a bound; not where all that it comes to, two calls deep or more, is a callback
 or an awaitable that was handed in: nobody can tell whether that waits. An `__aexit__` counts where it has more to do
-behind the wait. The join of a task that was cancelled just before is left alone, and so is a handler that catches
-cancellations with everything else; what waits for nobody: `put` on a queue without a bound, a lock of asyncio that is
-never held over a wait, a close that is local (the cursor of psycopg), or that the library shields itself (httpx) or
-bounds (a websocket's `close`); and the `aclose()` of an asynchronous generator, whose own cleanup is looked at where it
-stands. In test files nothing is reported: nobody cancels a test twice.
+behind the wait.
+
+Left alone is what deals with a second cancellation: the join of a task that was cancelled just before, a handler that
+catches cancellations with everything else, a wait for whose cancellation the cleanup, or a function that it calls, has
+a handler; what no cancellation leads to: a handler that has asked for another type, a `finally` behind a flag that the
+handler for cancellations sets; and a coroutine that is only there to be run (a nested, private or script's one, by
+`asyncio.run`), which its runner cancels once.
+
+So is what waits for nobody: `put` on a queue without a bound, a lock of asyncio that is never held over a wait, one of
+those that a wait has found done, a close that is local (the cursor of psycopg), that has done all before its first wait
+(aiohttp), or that the library shields itself (httpx) or bounds (a websocket's `close`). And what has a cleanup of its
+own, which is looked at where it stands: the `aclose()` of an asynchronous generator, known as one or gone through as
+one (`aclosing` does the same), and context managers that are left by hand, with nothing behind it, or that an `async
+with` around leaves next.
+
+In test files, and in packages that are named for tests, nothing is reported: nobody cancels a test twice.
 """
 
 from __future__ import annotations
@@ -61,7 +72,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.cleanup.cleanup import unshielded_cleanups
+from cancelcheck.link.cleanup.unshielded import unshielded_cleanups
+from cancelcheck.link.threads.programs import is_cancelled_once
 from cancelcheck.model.facts import Enter
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Asks, Default, Family, Rule
@@ -69,9 +81,11 @@ from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports the first wait of each cleanup that neither a shield nor a timeout is around."""
-    if fn.module.is_test:
+    if fn.module.is_test or fn.module.is_harness:
         return
     for found in unshielded_cleanups(fn):
+        if is_cancelled_once(fn, found.node):
+            continue
         entered = "async with " if isinstance(fn.nodes[found.node], Enter) else ""
         yield ctx.report(
             fn,

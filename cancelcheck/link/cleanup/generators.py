@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.link.paths.checkpoints import checkpoint_in
 from cancelcheck.link.paths.flow import reaches_after
 from cancelcheck.link.paths.scopes import references, scope_of
-from cancelcheck.model.facts import Call, Const, Enter, FunctionKind, Name, RegionKind, Subscript, Yield
+from cancelcheck.model.facts import (
+    Attr,
+    Call,
+    Const,
+    Enter,
+    FunctionKind,
+    Iterate,
+    Name,
+    RegionKind,
+    Subscript,
+    Yield,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -166,5 +177,58 @@ def is_generator(view: FunctionView, index: int) -> bool:
     annotation = near.nodes[param.annotation]
     return near.path_of(annotation.value if isinstance(annotation, Subscript) else param.annotation) in _GENERATORS
 
+
+def closes_generator(call: CallSite) -> bool:
+    """Whether a call is the `aclose()` of an asynchronous generator, or of what its function goes through as of one:
+    by name, or by what `getattr` gives."""
+    view = call.fn
+    closed = _closed_by(call)
+    if closed < 0:
+        return False
+    return is_generator(view, closed) or (not call.target and call.callee is None and _is_gone_through(view, closed))
+
+
+def _closed_by(call: CallSite) -> int:
+    """The node of what a call closes by `aclose`; -1 if it does nothing of the kind."""
+    view = call.fn
+    if call.receiver >= 0:
+        return call.receiver if call.member == "aclose" else -1
+    name = view.nodes[call.node.func]
+    scope, bound = view.bindings(name.id) if isinstance(name, Name) else (None, ())
+    value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 and bound[0][1] >= 0 else None
+    looked_up = view.call_at(value) if value is not None else None
+    if looked_up is None or looked_up.target != "builtins.getattr" or len(looked_up.positional) < 2:
+        return -1
+    attr = view.nodes[looked_up.positional[1]]
+    return looked_up.positional[0] if isinstance(attr, Const) and attr.value == "aclose" else -1
+
+
+def _is_gone_through(view: FunctionView, index: int) -> bool:
+    """Whether a function goes through what stands at a place, by `async for` or by steps, or has it from `aiter`."""
+    key = view.key(index)
+    if any(_goes_on(view, at) for at in view.places_read.get(key, ())):
+        return True
+    for at in view.facts.bound.get(key, ()):
+        value = view.assigned_value(at) if at >= 0 else None
+        made = view.call_at(value) if value is not None else None
+        if made is not None and (made.target == "builtins.aiter" or made.member == "__aiter__"):
+            return True
+    return False
+
+
+def _goes_on(view: FunctionView, index: int) -> bool:
+    """Whether a node is what `async for` goes through, or what is asked for its next value."""
+    use = view.use(index)
+    user = view.nodes[use.node] if use.node >= 0 else None
+    if isinstance(user, Iterate):
+        return user.is_async
+    if isinstance(user, Attr):
+        return user.attr in _STEPS
+    call = view.call_at(use.node) if use.kind == "argument" else None
+    return call is not None and call.target == "builtins.anext"
+
+
+_STEPS = ("__anext__", "asend", "athrow")
+"""Methods by which an asynchronous generator is asked for its next value."""
 
 _GENERATORS = ("typing.AsyncGenerator", "collections.abc.AsyncGenerator", "types.AsyncGeneratorType")

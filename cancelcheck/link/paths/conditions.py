@@ -245,12 +245,17 @@ def _tests_above(view: FunctionView, block: int) -> Iterator[tuple[int, int, boo
 
 def holding_at(view: FunctionView, index: int) -> set[str]:
     """The places that tests on all ways to a node have found to hold."""
+    return {key for key, holds in said_at(view, index) if holds}
+
+
+def said_at(view: FunctionView, index: int) -> set[tuple[str, bool]]:
+    """The places of which tests on all ways to a node have found whether they hold."""
     above = _dominators(view)
     return {
-        key
+        (key, positive is branch)
         for at, test, branch in _tests_above(view, view.block_of(index))
         for key, positive in conditions(view, test, branch)
-        if positive is branch and not _is_bound_below(view, key, at, above)
+        if not _is_bound_below(view, key, at, above)
     }
 
 

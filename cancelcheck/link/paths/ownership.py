@@ -299,7 +299,7 @@ def over_by(view: FunctionView, name: str, stops: Stops) -> Callable[[int], bool
         if call is not None and call.receiver >= 0 and call.member in stops.asks_end:
             asked, outcome = view.key(call.receiver), True
         elif isinstance(node, Operation) and node.op in ("in", "not in"):
-            found = _found_by_wait(view, node.operands[1])
+            found = found_by_wait(view, node.operands[1])
             if found < 0:
                 return None
             asked, outcome = view.key(node.operands[0]), (found == 0) is (node.op == "in")
@@ -334,7 +334,7 @@ def _raced(view: FunctionView, name: str) -> dict[str, int]:
     return found
 
 
-def _found_by_wait(view: FunctionView, index: int) -> int:
+def found_by_wait(view: FunctionView, index: int) -> int:
     """Which of the two sets of a wait a local holds: 0 what is done, 1 what is pending; -1 where it is neither, or
     bound elsewhere too."""
     node = view.nodes[index]

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.arguments import mentions
+from cancelcheck.link.cleanup.unshielded import delivers_again
 from cancelcheck.link.paths.conditions import told_at
 from cancelcheck.link.paths.exceptions import exception_types, handler_in, protected
 from cancelcheck.link.paths.reaching import chain_of
+from cancelcheck.link.paths.scopes import scopes_around
+from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.spawning import spawner_of
 from cancelcheck.link.threads.threads import thread_type
 from cancelcheck.model.facts import (
@@ -55,6 +58,16 @@ def is_whole_program(view: FunctionView) -> bool:
     """Whether a coroutine function is all that its event loop runs: this module gives its coroutine to a runner
     (`asyncio.run(main())`), or only calls it from such coroutines, and no task, thread or server is started in any."""
     return _alone(view, -1, MAX_HOPS)
+
+
+def is_cancelled_once(view: FunctionView, index: int) -> bool:
+    """Whether nobody but a runner cancels a coroutine while it waits at a node: a second signal ends the run. It is
+    only there to be run: a function of a script, a private or a nested one. Not where a scope of its own stands around
+    the node, nor where a cancellation is delivered again at each wait."""
+    is_own = view.name.startswith("_") or (view.parent is not None and view.parent.facts.kind is FunctionKind.DEF)
+    if not (is_own or is_script(view.module)) or delivers_again(view) or any(scopes_around(view, index)):
+        return False
+    return is_program(view)
 
 
 def is_yet_alone(view: FunctionView, index: int) -> bool:

@@ -1,0 +1,285 @@
+"""The waits in cleanup that a second cancellation skips, and that may never end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from cancelcheck.catalog.schema import Framework, Kind, ScopeKind
+from cancelcheck.link.cleanup.generators import closes_generator
+from cancelcheck.link.cleanup.locks import is_always_free
+from cancelcheck.link.paths.checkpoints import may_wait
+from cancelcheck.link.paths.conditions import said_at
+from cancelcheck.link.paths.exceptions import (
+    cancels_with_errors,
+    handler_in,
+    handlers_of,
+)
+from cancelcheck.link.paths.flow import innermost, meets
+from cancelcheck.link.paths.ownership import found_by_wait
+from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scope_of
+from cancelcheck.link.swallowing.cancellation import (
+    joins_own_cancel,
+    waits_for_what_it_cancels,
+)
+from cancelcheck.link.swallowing.catching import (
+    is_for_some_errors,
+    is_shielded,
+    points_leaving,
+    points_reaching,
+)
+from cancelcheck.link.tasks.spawning import never_waits
+from cancelcheck.link.timeouts.waits import Verdict, judge
+from cancelcheck.link.undoing import undoes
+from cancelcheck.link.values import Bound
+from cancelcheck.model.facts import (
+    Attr,
+    Await,
+    Call,
+    Const,
+    Enter,
+    Exit,
+    Iterate,
+    Name,
+    RegionKind,
+    Store,
+    Yield,
+)
+
+if TYPE_CHECKING:
+    from cancelcheck.link.function import CallSite, FunctionView
+
+
+class Unshielded(NamedTuple):
+    """A wait in cleanup that neither a shield nor a timeout is around: the node, where it stands (`finally`, a handler
+    for cancellations, an exit), and the chain of calls that leads to what waits without a bound, where the project's
+    own functions do."""
+
+    node: int
+    where: str
+    chain: tuple[tuple[FunctionView, int], ...]
+
+
+def unshielded_cleanups(view: FunctionView) -> Iterator[Unshielded]:
+    """The waits in the cleanup of a coroutine that a second cancellation skips, and that may never end: the first one
+    of each cleanup. Not those whose cancellation the cleanup itself deals with."""
+    if not view.is_async or cancels_with_errors(view.module):
+        return
+    inside: list[int] = []
+    for where, region in _cleanups(view):
+        if any(view.is_inside(region, outer) for outer in inside):
+            continue
+        for index in points_leaving(view, region, may_wait):
+            chain = _exposed(view, index, region, MAX_CHAIN)
+            if chain is None or _is_looked_after(view, index, region) or _is_for_errors(view, index, region):
+                continue
+            if region != 0 or _has_more_to_do(view, index, region):
+                inside.append(region)
+                yield Unshielded(index, where, chain)
+                break
+
+
+MAX_CHAIN = 3
+"""Functions of the project that are followed into each other to the wait without a bound."""
+
+
+def _cleanups(view: FunctionView) -> Iterator[tuple[str, int]]:
+    """The regions of a function in which it cleans up after a cancellation, outermost first."""
+    if view.name == "__aexit__" and view.owner is not None:
+        yield f"`{view.owner.name}.__aexit__`", 0
+        return
+    for index, region in enumerate(view.regions):
+        if region.kind is RegionKind.FINALLY:
+            points = points_leaving(view, region.parent, _is_interrupted)
+            if any(not view.is_inside(view.region_of(at), index) for at in points):
+                yield "this `finally`", index
+        elif region.kind is RegionKind.HANDLER:
+            handler = handler_in(view, index)
+            if handler.catch.named and view.raises_within(index) and points_reaching(view, handler, _is_interrupted):
+                yield "this handler for cancellations", index
+
+
+def _is_looked_after(view: FunctionView, index: int, region: int) -> bool:
+    """Whether a `try` of the cleanup itself has a handler for the cancellation of a wait in it, whatever it does."""
+    inner = -1
+    for around in view.regions_around(index):
+        if around == region:
+            return False
+        if inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
+            if any(handler.catch.cancels for handler in handlers_of(view, around)):
+                return True
+        inner = around
+    return False
+
+
+def _is_for_errors(view: FunctionView, index: int, region: int) -> bool:
+    """Whether no cancellation leads to a wait in cleanup: the handler asks of which type the exception is, or a flag
+    says so that the handler for cancellations sets beside the `finally`."""
+    if view.regions[region].kind is RegionKind.HANDLER:
+        return is_for_some_errors(view, handler_in(view, region), index)
+    if view.regions[region].kind is not RegionKind.FINALLY:
+        return False
+    first = next((found for found in handlers_of(view, view.regions[region].parent) if found.catch.cancels), None)
+    return first is not None and any(
+        _is_set_to(view, name, first.region, not holds) for name, holds in said_at(view, index)
+    )
+
+
+def _is_set_to(view: FunctionView, name: str, region: int, value: bool) -> bool:
+    """Whether a region binds a local to one constant, which is as true as `value`."""
+    given = [
+        view.nodes[bound] if (bound := view.assigned_value(at)) is not None else None
+        for at in view.facts.bound.get(name, ())
+        if at >= 0 and view.is_inside(view.region_of(at), region)
+    ]
+    return bool(given) and all(isinstance(node, Const) and bool(node.value) is value for node in given)
+
+
+def _has_more_to_do(view: FunctionView, index: int, region: int) -> bool:
+    """Whether a path in a region goes on from a wait to something else that waits or undoes, and no `finally` makes
+    sure of it."""
+    around = set(view.regions_around(index))
+
+    def is_more(at: int) -> bool:
+        call = view.call_at(at)
+        if not may_wait(view, at) and (call is None or not undoes(call)):
+            return False
+        if not view.is_inside(view.region_of(at), region):
+            return False
+        final = innermost(view, at, RegionKind.FINALLY)
+        return final < 0 or final in around or view.regions[final].parent not in around
+
+    return meets(view, index, is_more, lambda at: False) >= 0
+
+
+def _is_interrupted(view: FunctionView, index: int) -> bool:
+    """Whether a cancellation, or the end of a generator, can come in at a node."""
+    return isinstance(view.nodes[index], Yield) or may_wait(view, index)
+
+
+def _exposed(view: FunctionView, index: int, region: int, depth: int) -> tuple[tuple[FunctionView, int], ...] | None:
+    """The chain of calls from a wait in a region to what has no bound; None where it is no wait, shielded, timed, or a
+    join of what was cancelled just before."""
+    node = view.nodes[index]
+    if isinstance(node, (Yield, Exit)) or not may_wait(view, index):
+        return None
+    if isinstance(node, Enter) and (scope_of(view, node.context) is not None or is_always_free(view, node.context)):
+        return None  # entering a scope waits for nothing, nor does a lock that nobody holds for long
+    if is_shielded(view, index) or _is_behind_shield(view, index) or joins_own_cancel(view, [index]):
+        return None
+    if not delivers_again(view) and is_bounded(view, index, 1):
+        return None
+    call = view.call_at(node.value) if isinstance(node, Await) else None
+    if call is None:
+        return None if isinstance(node, Await) and _is_over(view, node.value) else ()
+    catalog = view.module.project.catalog
+    name = call.target.rpartition(".")[2] or call.member
+    if (name.startswith("aclose") and _may_close_at_once(view)) or closes_generator(call):
+        return None  # what a generator waits for at its end, its own cleanup says
+    waiter = catalog.waiter(call.target)
+    if waiter is not None and waiter.timeout and call.argument(waiter.timeout, waiter.timeout_position) is not None:
+        return None
+    if never_waits(call):
+        return None
+    api = catalog.api(call.target)
+    if api is not None and (api.kind is Kind.SLEEP or judge(call, api).verdict is Verdict.TIMED):
+        return None
+    if (call.member == "__aexit__" or catalog.leaves(call.target)) and not _has_more_to_do(view, index, region):
+        return None  # what the end of an `async with` would wait for, that exit says
+    if _is_closed_around(view, call):
+        return None
+    callee = call.callee
+    if callee is None or not callee.is_coroutine:
+        return ()
+    if depth == 0 or callee.facts.is_stub or waits_for_what_it_cancels(callee):
+        return None
+    for at in points_leaving(callee, 0, may_wait):
+        chain = _exposed(callee, at, 0, depth - 1)
+        if chain is None or _is_looked_after(callee, at, 0):
+            continue
+        if chain or depth == MAX_CHAIN or not _is_anyones(callee, at):
+            return ((callee, at), *chain)
+    return None
+
+
+def _is_over(view: FunctionView, index: int) -> bool:
+    """Whether what is awaited is one of those that a wait has found done."""
+    key = view.key(index)
+    for loop in view.loops_around(index) if isinstance(view.nodes[index], Name) else ():
+        header = view.nodes[view.regions[loop].node]
+        if isinstance(header, Iterate) and view.key(header.target) == key:
+            return found_by_wait(view, header.iterable) == 0
+    return False
+
+
+def _is_closed_around(view: FunctionView, call: CallSite) -> bool:
+    """Whether an `async with` around a close has entered the same thing, and leaves it next."""
+    key = view.key(call.receiver) if call.receiver >= 0 and undoes(call) else ""
+    for region in view.regions_around(call.index) if key else ():
+        enter = view.nodes[view.regions[region].node] if view.regions[region].kind is RegionKind.WITH else None
+        if isinstance(enter, Enter) and enter.is_async and enter.target >= 0 and view.key(enter.target) == key:
+            return True
+    return False
+
+
+def _is_anyones(view: FunctionView, index: int) -> bool:
+    """Whether what an `await` waits for is not known at all, and has not even a name of its own: a function that was
+    handed in or looked up, what such a call gives, or an awaitable that was handed in."""
+    node = view.nodes[index]
+    if not isinstance(node, Await):
+        return False
+    awaited = view.nodes[node.value]
+    if isinstance(awaited, Call):
+        return _is_unresolved(view, node.value)
+    if not isinstance(awaited, Name) or view.instance(node.value) is not None:
+        return False
+    scope, bound = view.bindings(awaited.id)
+    for holder, at in bound:
+        value = holder.assigned_value(at) if at >= 0 and isinstance(holder.nodes[at], Store) else None
+        given = holder.nodes[value] if value is not None else None
+        if isinstance(given, Await) and holder.key(given.value) == awaited.id:
+            continue  # `result = await result`
+        if at >= 0 and (value is None or not _is_unresolved(holder, value)):
+            return False
+    return scope is not None
+
+
+def _is_unresolved(view: FunctionView, index: int) -> bool:
+    """Whether a node is a call of a value that is no method, and that neither the project nor a library defines."""
+    call = view.call_at(index)
+    if call is None or isinstance(view.nodes[call.node.func], Attr):
+        return False
+    return not call.target and call.callee is None
+
+
+def _is_behind_shield(view: FunctionView, index: int) -> bool:
+    """Whether an `await` waits for a shield, or with a timeout."""
+    node = view.nodes[index]
+    at = node.value if isinstance(node, Await) else -1
+    catalog = view.module.project.catalog
+    while at >= 0:
+        call = view.call_at(at)
+        scope = catalog.scope(call.target) if call is not None else None
+        if scope is None or call is None:
+            return False
+        if scope.kind is ScopeKind.SHIELD or bound_of_scope(scope, call) is not Bound.FOREVER:
+            return True
+        at = call.positional[scope.wraps] if 0 <= scope.wraps < len(call.positional) else -1
+    return False
+
+
+def _frameworks(view: FunctionView) -> list[Framework]:
+    catalog = view.module.project.catalog
+    found = (catalog.framework(library) for library in view.module.facts.libraries)
+    return [framework for framework in found if framework is not None]
+
+
+def delivers_again(view: FunctionView) -> bool:
+    """Whether a cancellation is raised again at every wait of the cleanup: a timeout alone does not help there."""
+    frameworks = _frameworks(view)
+    return bool(frameworks) and all(framework.until_left for framework in frameworks)
+
+
+def _may_close_at_once(view: FunctionView) -> bool:
+    """Whether `aclose` may be that of a framework whose streams close at once when they are cancelled."""
+    return any(framework.until_left for framework in _frameworks(view))
