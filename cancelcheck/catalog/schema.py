@@ -435,7 +435,7 @@ class Produces(_Entry, frozen=True, kw_only=True):
     on it binds the same (`contextlib.closing`). `opens`: it gives what a `with` on that argument binds
     (`ExitStack.enter_context`). `casts`: it gives an instance of what that argument names (`typing.cast`). `items`: it
     gives a tuple of these (`asyncio.open_connection`), "" for one of no interest. `running`: what it gives is an event
-    loop that runs, and it fails with a RuntimeError where there is none.
+    loop that runs, and it fails with a RuntimeError where there is none; `current`: the task that it is asked in.
     """
 
     call: Names
@@ -446,6 +446,7 @@ class Produces(_Entry, frozen=True, kw_only=True):
     casts: int = -1
     items: tuple[str, ...] = ()
     running: bool = False
+    current: bool = False
 
 
 class Partial(_Entry, frozen=True, kw_only=True):

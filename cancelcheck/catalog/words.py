@@ -1,5 +1,9 @@
 """What the catalogue speaks of, by the last part of its names: known before any of its files is read."""
 
+UNTIL_CANCELLED = frozenset({"serve_forever"})
+"""What methods are called that end by a cancellation alone, which is also what those raise who wait there while another
+closes the server."""
+
 SERVING = frozenset(
     {
         "Route",

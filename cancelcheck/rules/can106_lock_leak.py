@@ -29,8 +29,9 @@ Only a lock that the same function releases too: one that is released elsewhere,
 lock that a project has made itself is seen where one coroutine counts an attribute up, another function counts it down,
 and both are called as a pair: in front of a `try` and in its `finally`, or (with `--strict`) as the two ends of a
 `with`. What only an error out of a call that waits for nothing leads to is reported with `--strict`, unless the two
-bracket a block; likewise a lock that this function has made for itself. That making an instance fails, or a call in a
-handler, does not count there. What a test leaves taken where it fails ends with it.
+bracket a block; likewise a lock that this function has made for itself, one that ends by itself (`client.lock(name,
+timeout=30)`), and one that the `finally` which gives it back keeps under a condition. That making an instance fails, or
+a call in a handler, does not count there. What a test leaves taken where it fails ends with it.
 """
 
 from __future__ import annotations
@@ -44,10 +45,12 @@ from cancelcheck.link.cleanup.locks import (
     Taking,
     bracket,
     counted,
+    is_decided,
     is_held_around,
     is_own,
     is_released_elsewhere,
     is_spared,
+    lapses,
     takings,
 )
 from cancelcheck.link.layout import begins_line, indent_edits, lines_of
@@ -90,7 +93,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             help=f"Hold it with `{held} {taking.key}:`, or release it in a `finally`.",
             trace=ctx.steps(fn, (taking.call.index, f"`{taking.key}` is taken"), *steps_to_exit(fn, leak)),
             fix=_fix(fn, taking, held, ctx),
-            strict=strict or is_own(fn, taking.call),
+            strict=strict or is_own(fn, taking.call) or lapses(fn, taking.call) or is_decided(fn, taking, leak),
         )
 
     for count in counted(fn):

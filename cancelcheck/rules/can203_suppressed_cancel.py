@@ -29,9 +29,9 @@ There is no fix: what was to be ignored is for the author to say.
 
 ## Known limits
 With `--strict` only: at a task's root, in a `finally`, around cleanup, around waits for tasks or futures that others
-may cancel or for something shielded, and in an exit that hands the exception on as a value
-(`self.state.set_exception(exc)`). An `__exit__` is looked at only where its class also has an `__aexit__`, or this
-module enters it in an async function.
+may cancel, for something shielded, or for a server (`serve_forever()`, which its close ends with a cancellation), and
+in an exit that hands the exception on as a value (`self.state.set_exception(exc)`). An `__exit__` is looked at only
+where its class also has an `__aexit__`, or this module enters it in an async function.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ With `--strict` also for waits of one thread for another, and where a call leave
 and that most other calls of the same method are given: by default where six are. So is a context that may be something
 else in the first place (a `job` that can be cancelled). A function that measures its timeout against a clock sees to it
 by itself. Cleanup has a time of its own. Where the other arm of a condition makes the same call and gives it, the
-report is left to `--strict`; so is one in a test.
+report is left to `--strict`; so is one in a test, and of a parameter that nothing reads, as three others.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ from cancelcheck.link.contexts.forwarding import (
 from cancelcheck.link.contexts.habits import forgotten
 from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.promises.sla import promise_of
-from cancelcheck.link.promises.unused import unused
+from cancelcheck.link.promises.unused import is_of_another, unused
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Asks, Default, Family, Rule
@@ -85,7 +85,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             help=_help(found),
             trace=_trace(fn, found, ctx),
             fix=ctx.fix(f"pass `{found.carrier.name}`", Safety.SAFE, edit) if edit is not None else None,
-            strict=(found.doubt and not found.mirrored) or is_given_instead(found) or fn.module.is_test,
+            strict=(found.doubt and not found.mirrored)
+            or is_given_instead(found)
+            or fn.module.is_test
+            or is_of_another(fn, found.carrier.name),
         )
     for left in forgotten(fn):
         if speaks_at(left.call, doubt=True):

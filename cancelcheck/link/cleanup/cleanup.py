@@ -74,6 +74,8 @@ def undoings(view: FunctionView, region: int) -> Iterator[Undoing]:
         node = view.nodes[index]
         call = view.call_at(index)
         if call is not None and undoes(call):
+            if call.member.startswith("wait_"):
+                continue  # it waits for the end of what is undone by something else
             if isinstance(view.nodes[call.node.parent] if call.node.parent >= 0 else None, Raise):
                 continue
             yield Undoing(index, _undone(view, call))

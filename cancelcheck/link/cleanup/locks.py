@@ -11,6 +11,7 @@ from cancelcheck.link.paths.exceptions import is_cancellation_point
 from cancelcheck.link.paths.flow import branch_of, innermost, reaches, start_at
 from cancelcheck.link.paths.leaks import CANCELLED, Leak, Raising, leak_of, settled_at
 from cancelcheck.link.paths.ownership import held_in
+from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -226,6 +227,35 @@ def is_own(view: FunctionView, call: CallSite) -> bool:
         and all(origin.fn is view for origin in instance.origins)
         and isinstance(view.nodes[call.receiver], Name)
     )
+
+
+def lapses(view: FunctionView, call: CallSite) -> bool:
+    """Whether the lock is one of a server's that ends by itself after the time which it was made with
+    (`client.lock(name, timeout=30)`)."""
+    found = view.variable_at(call.receiver) if view.instance(call.receiver) is None else None
+    made = found[0].call_at(found[1]) if found is not None else None
+    if made is None or made.member != "lock" or made.receiver < 0:
+        return False
+    given = made.argument(_LEASES)
+    return given is not None and given >= 0 and evaluate(made.fn, given).kind is not ValueKind.NONE
+
+
+_LEASES = ("timeout", "ttl", "lease", "lease_time", "expire")
+"""What the time is called after which a server's lock ends."""
+
+
+def is_decided(view: FunctionView, taking: Taking, leak: Leak) -> bool:
+    """Whether the path goes through the `finally` that alone gives a lock back, and does so under a condition: it is
+    kept on purpose."""
+    later = [at for at in taking.released if at > taking.at]
+    for at in later:
+        if view.regions[innermost(view, at, RegionKind.FINALLY, RegionKind.BRANCH)].kind is not RegionKind.BRANCH:
+            return False
+        last = innermost(view, at, RegionKind.FINALLY)
+        nodes = [node for node in (leak.origin, leak.node) if node >= 0]
+        if last < 0 or not all(view.is_inside(view.region_of(node), view.regions[last].parent) for node in nodes):
+            return False
+    return bool(later)
 
 
 def is_released_elsewhere(view: FunctionView, key: str) -> bool:

@@ -92,7 +92,7 @@ def may_be_shared(view: FunctionView, name: str) -> bool:
     them; another class has such a method too, is a protocol in sight, or a type of a library that its own class is
     named after; its class says that it wraps another (`ScannerWrapper`), or leaves other methods to its subclasses,
     which may have one of their own."""
-    if _says_ignored(view, name) or _reads_little(view) or _is_called_by_name(view):
+    if _says_ignored(view, name) or reads_little(view) or _is_called_by_name(view):
         return True
     if view.owner is None:
         return False
@@ -161,7 +161,7 @@ def _leaves_to_subclasses(method: FunctionView) -> bool:
     )
 
 
-def _reads_little(view: FunctionView) -> bool:
+def reads_little(view: FunctionView) -> bool:
     """Whether a function leaves so many of its parameters unread that it takes what somebody else has asked for."""
     names = [param.name for param in view.facts.params if param.name != view.self_name and param.name[:1] != "_"]
     return sum(not view.reads(name) for name in names) >= MANY

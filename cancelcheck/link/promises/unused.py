@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from cancelcheck.link.cleanup.signatures import may_be_shared, signature_is_free
+from cancelcheck.link.cleanup.signatures import may_be_shared, reads_little, signature_is_free
 from cancelcheck.link.contexts.forwarding import unforwarded
 from cancelcheck.link.contexts.making import detached
 from cancelcheck.link.contexts.parameters import context_params, says_bound
@@ -43,6 +43,12 @@ def unused(view: FunctionView) -> Iterator[Unused]:
             return
         given_up = any(param.name in node.names for _, node in view.all_of(Delete))
         yield Unused(param, given_up or not says_bound(view, param) or may_be_shared(view, param.name))
+
+
+def is_of_another(view: FunctionView, name: str) -> bool:
+    """Whether nothing reads a parameter, and others are not read either: the signature is another's, whose callers they
+    are there for."""
+    return not is_read(view, name) and reads_little(view)
 
 
 def is_read(view: FunctionView, name: str) -> bool:

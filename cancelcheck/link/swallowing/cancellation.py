@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
+from cancelcheck.catalog.words import UNTIL_CANCELLED
 from cancelcheck.link.loops.polling import is_stop_signal
 from cancelcheck.link.paths.conditions import holding_at
 from cancelcheck.link.paths.exceptions import (
@@ -36,6 +37,7 @@ from cancelcheck.model.facts import (
     FunctionKind,
     Iterate,
     Name,
+    Operation,
     ParamKind,
     Raise,
     RegionKind,
@@ -601,6 +603,7 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
             or (call.callee is view and (_goes_on(user, call.node.parent) or (answers and _uses_result(user, call))))
         )
         and not _stays_clear(call, handler)
+        and not _ends_when_told(user, call, view, lost)
         for user, call in references(view)
     )
 
@@ -621,6 +624,26 @@ def _waits_to_be_told(view: FunctionView, points: list[int]) -> bool:
     return bool(points)
 
 
+def _ends_when_told(user: FunctionView, call: CallSite, view: FunctionView, lost: list[Escape]) -> bool:
+    """Whether a function says by its answer, True or False, that it was cancelled, and its caller asks for that, and
+    then waits for nothing any more."""
+    returned = [view.nodes[escape.node] for escape in lost if escape.kind == "return" and escape.node >= 0]
+    given = [view.nodes[node.value] for node in returned if isinstance(node, Return) and node.value >= 0]
+    answers = {bool(node.value) for node in given if isinstance(node, Const) and node.kind == "bool"}
+    if len(given) < len(lost) or len(answers) != 1:
+        return False
+    asked, answer = call.node.parent, answers.pop()
+    around = user.nodes[user.nodes[asked].parent] if user.nodes[asked].parent >= 0 else None
+    if isinstance(around, Operation) and around.op == "not":
+        asked, answer = user.nodes[asked].parent, not answer
+    for block in user.blocks:
+        test = user.nodes[block.end - 1] if block.end > block.start else None
+        if isinstance(test, Test) and test.value == asked and len(block.next) == 2:
+            told = start_at(user, block.next[0 if answer else 1])
+            return reaches(user, told, lambda at: _is_work(user, at)) < 0
+    return False
+
+
 def _scope_counts(view: FunctionView, handler: Handler) -> bool:
     """Whether a handler stands in a timeout or a task group of this function: it cancels what is in it, and takes what
     does not come out for the work's own end."""
@@ -630,15 +653,19 @@ def _scope_counts(view: FunctionView, handler: Handler) -> bool:
 
 def _goes_on(view: FunctionView, index: int) -> bool:
     """Whether a function waits for other work behind a node."""
-    cleanup = (RegionKind.FINALLY, RegionKind.HANDLER)
+    if innermost(view, index, *_CLEANUP) >= 0:
+        return False
+    return reaches_after(view, index, lambda at: _is_work(view, at) and innermost(view, at, *_CLEANUP) < 0) >= 0
 
-    def waits(at: int) -> bool:
-        node = view.nodes[at]
-        if isinstance(node, Exit) or not is_cancellation_point(view, at) or _gives_back(view, at):
-            return False
-        return innermost(view, at, *cleanup) < 0
 
-    return innermost(view, index, *cleanup) < 0 and reaches_after(view, index, waits) >= 0
+_CLEANUP = (RegionKind.FINALLY, RegionKind.HANDLER)
+
+
+def _is_work(view: FunctionView, index: int) -> bool:
+    """Whether a point waits for something other than that something is given back."""
+    if isinstance(view.nodes[index], Exit) or not is_cancellation_point(view, index):
+        return False
+    return not _gives_back(view, index)
 
 
 def _stays_clear(call: CallSite, handler: Handler) -> bool:
@@ -844,8 +871,10 @@ def _is_own_coroutine(view: FunctionView, index: int) -> bool:
 
 
 def _waits_forever(view: FunctionView, call: CallSite) -> bool:
-    """Whether a call waits on something that was made for it alone, so that only a cancellation ends it:
-    `Event().wait()`."""
+    """Whether only a cancellation ends what a call waits for: something that was made for it alone
+    (`Event().wait()`), or a server, which ends it so when it is closed (`server.serve_forever()`)."""
+    if call.member in UNTIL_CANCELLED:
+        return True
     made = view.call_at(call.receiver) if call.receiver >= 0 else None
     return made is not None and bool(made.target) and view.module.project.catalog.api(call.target) is not None
 

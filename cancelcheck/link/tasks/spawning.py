@@ -325,8 +325,8 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether work is such that its handle may well be dropped on purpose: a callable in a thread that sees to its own
     failures, a coroutine that does one thing after a delay and expects that to fail, or what an object starts that is
     about to go away, and has no place to keep it; a sleep of zero, too, which only wakes the loop up; the close of
-    another object, where all is being closed; and what its function waits for by other means. (A coroutine that sees to
-    its failures can vanish like any other.)"""
+    another object, where all is being closed; a coroutine that keeps its own task; and what its function waits for by
+    other means. (A coroutine that sees to its failures can vanish like any other.)"""
     if _runs_at_end(call.fn) or _is_waited_for_beside(call, entry):
         return True
     work = _work(call, entry)
@@ -339,7 +339,7 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
         callee = made.callee if made is not None else None
     if callee is None or len(callee.alternatives) > 1:
         return False
-    return _is_delayed(callee) if callee.is_async else _sees_to_its_failures(callee)
+    return (_is_delayed(callee) or _keeps_itself(callee)) if callee.is_async else _sees_to_its_failures(callee)
 
 
 def ends_by_itself(call: CallSite, entry: schema.Spawner) -> bool:
@@ -424,6 +424,20 @@ def _closes_as_well(made: CallSite) -> bool:
 def _sees_to_its_failures(view: FunctionView) -> bool:
     """Whether everything that a function calls stands in a `try` that takes every failure and goes on."""
     return bool(view.calls) and all(_is_guarded(view, call.index, broadly=True) for call in view.calls)
+
+
+def _keeps_itself(view: FunctionView) -> bool:
+    """Whether a coroutine function stores the task that it runs in on an attribute: whoever looks there holds it."""
+    catalog = view.module.project.catalog
+    return any(
+        isinstance(view.nodes[target], StoreAttr)
+        and (asked := view.call_at(node.value)) is not None
+        and (given := catalog.produces(asked.target)) is not None
+        and given.current
+        for _, node in view.all_of(Assign)
+        if node.value >= 0
+        for target in node.targets
+    )
 
 
 def _is_delayed(view: FunctionView) -> bool:
