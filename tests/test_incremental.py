@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import random
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from cancelcheck.config import Overrides, SettingsFinder
 from cancelcheck.engine import pool
 from cancelcheck.engine.contents import Contents
+from cancelcheck.engine.discover import discover
 from cancelcheck.engine.lowering import lower_module
 from cancelcheck.engine.pipeline import Engine, check
 from cancelcheck.engine.store import Store
@@ -307,6 +309,39 @@ def test_a_process_that_is_killed_costs_time_only(
     done = check((".",), SettingsFinder(overrides=Overrides(strict=True)), jobs=2)
     assert render("json", done) == alone
     assert "ended from outside" in done.notes[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is a copy")
+def test_what_is_known_is_looked_at_without_a_thread_that_forbids_copies(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    methods: list[str] = []
+    real = multiprocessing.get_context
+
+    def noted(method: str) -> object:
+        methods.append(method)
+        return real(method)
+
+    monkeypatch.setattr("multiprocessing.get_context", noted)
+    monkeypatch.setattr(pool, "PAYS_FROM", 1)
+    report(tmp_path / "cache")
+    # the code of each changed file is read here, to see that it is not known
+    for file in sorted(corpus.rglob("*.py")):
+        file.write_text(file.read_text() + "\nadded = 1\n")
+    report(tmp_path / "cache", jobs=2)
+    assert methods == ["fork"]
+
+
+def test_neighbours_go_to_one_process(root: Path) -> None:
+    sizes = [10, 10, 10, 500_000, 10, 10]
+    shares = pool._shares(sizes, 2)
+    assert shares == [[0, 1, 2], [3, 4, 5]]
+    write(root, {f"m{place}.py": "" for place in range(len(sizes))})
+    files, _ = discover((".",), SettingsFinder())
+    batches = [pool._batches(files, share, sizes) for share in shares]
+    given = [place for share in batches for batch in share for place, _, _ in batch]
+    assert given == [*range(len(sizes))]
+    assert pool._shares([0, 0, 0], 2) == [[0, 1, 2], []]
 
 
 def _die(*batch: object) -> object:

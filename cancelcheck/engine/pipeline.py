@@ -169,6 +169,8 @@ def _checked(
     if jobs > 1 and len(files) > 1 and engine.is_shareable:
         from cancelcheck.engine.pool import check_in_processes, pays
 
+        # of a process that has threads, no copy may be made, and it does nothing that could last
+        WATCH.stop()
         if pays(files):
             yield from check_in_processes(engine, files, jobs, tell)
             return
@@ -453,9 +455,13 @@ class Engine:
         lowered = self._lowered.get(absolute)
         if lowered is None:
             check_length(source.text)
-            lowered = self._lowered[absolute] = (source, self._lower(source, absolute))
-            self.weight += len(source.text)
+            return self._hold(absolute, source, self._lower(source, absolute))
         return lowered[1]
+
+    def _hold(self, absolute: str, source: SourceFile, facts: ModuleFacts) -> ModuleFacts:
+        self._lowered[absolute] = (source, facts)
+        self.weight += len(source.text)
+        return facts
 
     def _lower(self, source: SourceFile, absolute: str) -> ModuleFacts:
         if self._fact_store is None or self.contents.is_unsaved(absolute):
@@ -465,13 +471,16 @@ class Engine:
         facts = self._fact_store.get(source, content)
         # it is asked for where others lead to the file, and here its text is at hand
         self._fact_store.code(content, lambda: source.text)
-        if facts is None:
-            try:
-                facts = self._in_time(absolute, lambda: lower_module(source))
-            except ParseError as error:
-                self._fact_store.put(source, content, error)
-                raise
-            self._fact_store.put(source, content, facts)
+        return facts if facts is not None else self._lower_anew(self._fact_store, source, absolute)
+
+    def _lower_anew(self, store: FactStore, source: SourceFile, absolute: str) -> ModuleFacts:
+        content = self.contents.digest(absolute)
+        try:
+            facts = self._in_time(absolute, lambda: lower_module(source))
+        except ParseError as error:
+            store.put(source, content, error)
+            raise
+        store.put(source, content, facts)
         return facts
 
     def _in_time(self, absolute: str, work: Callable[[], _T]) -> _T:
@@ -490,8 +499,9 @@ class Engine:
         if isinstance(error, SlowError):
             self.failed.add(file.absolute)
 
-    def lower(self, file: InputFile) -> None:
-        """Have a file's facts kept. What is wrong with it is said where it is checked."""
+    def lower(self, file: InputFile, *, holds: bool) -> None:
+        """Have a file's facts kept, and held where it is soon to be checked (`holds`). What is wrong with the file is
+        said then."""
         if file.absolute not in self._shown:
             self._name(file.absolute, file.path)
         try:
@@ -499,9 +509,13 @@ class Engine:
             if file.loaded.settings.skip_generated and _is_generated(file.path, text):
                 return
             source = self._source(file.absolute, text)
-            if self._fact_store is not None and not self._fact_store.has(source, self.contents.digest(file.absolute)):
+            content = self.contents.digest(file.absolute)
+            if self._fact_store is not None and not self._fact_store.has(source, content):
                 check_length(source.text)
-                self._lower(source, file.absolute)
+                self._fact_store.code(content, lambda: source.text)
+                facts = self._lower_anew(self._fact_store, source, file.absolute)
+                if holds:
+                    self._hold(file.absolute, source, facts)
         except (OSError, DecodeError):
             return
 
@@ -636,12 +650,14 @@ class Engine:
 
     def recall(self, file: InputFile) -> list[Finding] | None:
         """The findings of a file from an earlier run, if they still hold. Raises `ConfigError`."""
-        if not self.recalls or self.contents.is_given(file.absolute) or not self.contents.digest(file.absolute):
+        if not self.recalls or self.contents.is_given(file.absolute):
+            return None
+        scope = self._scope(file.loaded, os.path.dirname(file.absolute))
+        recall = self._recall(scope.program)
+        if not recall.knows_any or not self.contents.digest(file.absolute):
             return None
         if file.absolute not in self._shown:
             self._name(file.absolute, file.path)
-        scope = self._scope(file.loaded, os.path.dirname(file.absolute))
-        recall = self._recall(scope.program)
         findings = recall.findings(file.absolute, self._how(scope, file.absolute))
         if findings is None:
             return None

@@ -1,9 +1,10 @@
 """The same findings from several processes.
 
-First all files are lowered, in batches of about the same size, and their facts kept in the store; then they are
-checked, in batches of neighbours, each with the facts of what it imports at hand. The second begins when the first is
-done, so that hardly a file is parsed twice. What comes back is put in the order of the files: nothing that is shown
-depends on which process was quicker.
+Each process has a share of the files, which are neighbours. First all files are lowered and their facts kept in the
+store; then they are checked, each process with the facts of what it lowered still at hand, and those of what its files
+import besides. The second begins when the first is done, so that hardly a file is parsed twice. Whoever has done its
+share takes from the end of another's. What comes back is put in the order of the files: nothing that is shown depends
+on which process was quicker.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cancelcheck.config import SettingsFinder
 from cancelcheck.engine.discover import InputFile
-from cancelcheck.engine.pipeline import Engine, rarely_collect
+from cancelcheck.engine.pipeline import MAX_WEIGHT, Engine, rarely_collect
 from cancelcheck.engine.recall import Asked
 from cancelcheck.engine.report import RunError
 from cancelcheck.engine.store import Folder, Store
@@ -34,10 +36,13 @@ PAYS_FROM = 400_000
 PAYS_FROM_AFRESH = 1_500_000
 """The same where it has to begin with an empty interpreter."""
 
-_BATCHES = 6
-"""Of each process, so that none is left with a long one at the end."""
 _LARGEST = 1_000_000
+_SMALLEST = 60_000
+"""Bytes of a batch. They get smaller towards the end of a share, so that all are done at the same time."""
 _TEMPORARY = "cancelcheck-"
+
+_Batch = list[tuple[int, str, str]]
+"""Files to look at: the place in the list of each, its shown path and its absolute one."""
 
 
 class Checked(NamedTuple):
@@ -84,28 +89,18 @@ def check_in_processes(
         store.flush()
         store.release()
         sizes = [_size(file) for file in files]
-        share = min(max(sum(sizes) // (jobs * _BATCHES), 1), _LARGEST)
-        if _method() == "fork":
-            # once, and not in every process
-            import cancelcheck.lower  # noqa: F401
-        pool = ProcessPoolExecutor(
-            min(jobs, len(files)),
-            mp_context=multiprocessing.get_context(_method()),
-            initializer=_begin,
-            initargs=(engine.finder, engine.names, store.folder),
-        )
+        shares = _shares(sizes, min(jobs, len(files)))
+        by_size = [sorted(share, key=lambda place: -sizes[place]) for share in shares]
+        workers = stack.enter_context(_workers(len(shares), (engine.finder, engine.names, store.folder)))
         try:
             lowered = 0
-            by_size = sorted(range(len(files)), key=lambda index: -sizes[index])
-            for answer in _done(pool.submit(_lower, _named(files, batch)) for batch in _batches(by_size, sizes, share)):
+            for answer in _answers(workers, _lower, [_batches(files, share, sizes) for share in by_size]):
                 engine.slow.update(answer.slow)
                 engine.contents.steady &= answer.steady
                 lowered += answer.size
                 tell(lowered, "read")
             slow = frozenset(engine.slow)
-            for answer in _done(
-                pool.submit(_check, _named(files, batch), slow) for batch in _batches(range(len(files)), sizes, share)
-            ):
+            for answer in _answers(workers, _check, [_batches(files, share, sizes) for share in shares], slow):
                 for absolute, digest in answer.digests.items():
                     engine.contents.agree(absolute, digest)
                 engine.contents.steady &= answer.steady
@@ -113,14 +108,11 @@ def check_in_processes(
                     engine.learn(folder, asked)
                 answers.update((checked.place, checked) for checked in answer.checked)
                 tell(len(answers), "checked")
-        except BrokenProcessPool:
+        except _EndedError:
             engine.notes.append("a worker process was ended from outside: the rest was done in one")
-        except KeyboardInterrupt:
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        for worker in workers:
+            # it has nothing left to do
+            worker.connection.close()
         for index, file in enumerate(files):
             checked = answers.get(index)
             if checked is None:
@@ -149,13 +141,79 @@ def _own_path() -> Iterator[None]:
 _SAFE_PATH = "PYTHONSAFEPATH"
 
 
-def _done(futures: Iterable[Future[Answer]]) -> Iterator[Answer]:
-    pending = set(futures)
-    while pending:
-        # a worker that dies breaks the pool, and the wait ends in its error
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)  # cancelcheck: ignore[CAN404] see above
-        for future in done:
-            yield future.result()
+class _Worker(NamedTuple):
+    """A process, and the way to it."""
+
+    process: BaseProcess
+    connection: Connection
+
+
+class _EndedError(Exception):
+    """A process has ended before it was told to."""
+
+
+@contextmanager
+def _workers(count: int, begun_with: tuple[object, ...]) -> Iterator[list[_Worker]]:
+    """Some processes, which end when there is nobody any more who could ask them, and at once when this fails."""
+    method = _method()
+    if method == "fork":
+        # once, and not in every process
+        import cancelcheck.lower  # noqa: F401
+    context: Any = multiprocessing.get_context(method)
+    workers: list[_Worker] = []
+    try:
+        for _ in range(count):
+            connection, other = context.Pipe()
+            # a copy has the ways to all of them, and would keep those open
+            inherited = [*(worker.connection for worker in workers), connection] if method == "fork" else []
+            process = context.Process(target=_serve, args=(other, inherited, *begun_with))
+            process.start()
+            other.close()
+            workers.append(_Worker(process, connection))
+        yield workers
+    except BaseException:
+        for worker in workers:
+            worker.process.terminate()
+        raise
+    finally:
+        for worker in workers:
+            worker.connection.close()
+        for worker in workers:
+            worker.process.join()  # cancelcheck: ignore[CAN404] nobody can ask it any more, or it is ended
+
+
+def _answers(
+    workers: Sequence[_Worker],
+    work: Callable[..., Answer],
+    shares: Sequence[deque[_Batch]],
+    *more: object,
+) -> Iterator[Answer]:
+    """What the processes say of all batches: each has a share of them, and helps another when it is done with it.
+    Raises `_EndedError`."""
+    busy: dict[Any, int] = {}
+
+    def give(number: int) -> None:
+        share = shares[number]
+        batch = share.popleft() if share else None
+        if batch is None and (longest := max(shares, key=len)):
+            batch = longest.pop()
+        if batch is not None:
+            connection = workers[number].connection
+            connection.send((work, batch, *more))
+            busy[connection] = number
+
+    try:
+        for number in range(len(workers)):
+            give(number)
+        while busy:
+            # the way to a process that dies is closed, and the wait ends
+            for connection in wait(list(busy)):  # cancelcheck: ignore[CAN404] see above
+                number = busy.pop(connection)
+                answer = workers[number].connection.recv()
+                give(number)
+                yield answer
+    except (EOFError, OSError):
+        raise _EndedError from None
 
 
 def _method() -> str:
@@ -170,53 +228,71 @@ def _size(file: InputFile) -> int:
         return 0
 
 
-def _batches(order: Iterable[int], sizes: Sequence[int], share: int) -> Iterator[list[int]]:
-    """Runs of `order` of about `share` bytes each."""
-    batch: list[int] = []
+def _shares(sizes: Sequence[int], count: int) -> list[list[int]]:
+    """The places of files, dealt to so many: neighbours together, about as many bytes to each."""
+    shares: list[list[int]] = [[] for _ in range(count)]
+    total = max(sum(sizes), 1)
+    before = 0
+    for place, size in enumerate(sizes):
+        shares[min((before + size // 2) * count // total, count - 1)].append(place)
+        before += size
+    return shares
+
+
+def _batches(files: Sequence[InputFile], share: Sequence[int], sizes: Sequence[int]) -> deque[_Batch]:
+    """A share in runs, each a part of what is left by then."""
+    batches: deque[_Batch] = deque()
+    left = sum(sizes[place] for place in share)
+    batch: _Batch = []
     weight = 0
-    for index in order:
-        batch.append(index)
-        weight += sizes[index]
-        if weight >= share:
-            yield batch
+    for place in share:
+        batch.append((place, files[place].path, files[place].absolute))
+        weight += sizes[place]
+        if weight >= min(max((left + weight) // 4, _SMALLEST), _LARGEST):
+            batches.append(batch)
             batch, weight = [], 0
+        left -= sizes[place]
     if batch:
-        yield batch
-
-
-def _named(files: Sequence[InputFile], batch: Iterable[int]) -> list[tuple[int, str, str]]:
-    return [(index, files[index].path, files[index].absolute) for index in batch]
+        batches.append(batch)
+    return batches
 
 
 # --- in the other process --------------------------------------------------------------------------------------------
 
-_engines: list[Engine] = []
-"""The one of this process, once it has begun."""
 
-
-def _begin(finder: SettingsFinder, shown: Sequence[tuple[str, str]], folder: Folder) -> None:
+def _serve(
+    connection: Connection,
+    inherited: Sequence[Connection],
+    finder: SettingsFinder,
+    shown: Sequence[tuple[str, str]],
+    folder: Folder,
+) -> None:
+    """Do what is asked for, until there is nobody who could."""
     # Ctrl-C ends the process that asked; it ends this one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in inherited:
+        other.close()
     rarely_collect()
     engine = Engine(finder, store=Store(folder))
     engine.call(shown)
-    _engines.append(engine)
+    with suppress(EOFError, OSError):
+        while True:
+            work, *arguments = connection.recv()
+            connection.send(work(engine, *arguments))
 
 
 def _file(engine: Engine, path: str, absolute: str) -> InputFile:
     return InputFile(path, absolute, engine.finder.for_folder(os.path.dirname(absolute)))
 
 
-def _lower(batch: Sequence[tuple[int, str, str]]) -> Answer:
-    engine = _engines[-1]
+def _lower(engine: Engine, batch: _Batch) -> Answer:
     for _, path, absolute in batch:
-        engine.lower(_file(engine, path, absolute))
+        engine.lower(_file(engine, path, absolute), holds=engine.weight < MAX_WEIGHT // 2)
     engine.close()
     return Answer([], {}, [], engine.contents.steady, frozenset(engine.slow), len(batch))
 
 
-def _check(batch: Sequence[tuple[int, str, str]], slow: frozenset[str]) -> Answer:
-    engine = _engines[-1]
+def _check(engine: Engine, batch: _Batch, slow: frozenset[str]) -> Answer:
     engine.slow.update(slow)
     checked: list[Checked] = []
     asked: list[tuple[str, Asked]] = []

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
@@ -63,6 +64,9 @@ class Seen(NamedTuple):
     code: bytes
     content: bytes
 
+
+_ANY = b"any"
+"""Stands in the key for all files."""
 
 READ = "#"
 """Stands among the modules that a file asked for, and says that more was asked of the file itself than its code."""
@@ -228,6 +232,11 @@ class Recall:
         self.learnt: set[str] = set()
         """The files from which any module was looked for in this run."""
 
+    @cached_property
+    def knows_any(self) -> bool:
+        """Whether findings of any file are known. Where none are, no file needs to be read to know that."""
+        return self._store.get(Kind.FINDINGS, digest(self._context, _ANY)) is not None
+
     def findings(self, absolute: str, how: bytes) -> tuple[Finding, ...] | None:
         """The findings of a file, if what is known of it still holds. `how` is a digest of all else that they depend
         on: which rules report."""
@@ -280,6 +289,8 @@ class Recall:
                 self._deep.clear()
         # where nothing was known of a file, there is no digest of those that reach it
         self._deep = {path: known for path, known in self._deep.items() if known is not None}
+        if self._kept and not self.knows_any:
+            self._store.put(Kind.FINDINGS, digest(self._context, _ANY), b"")
         for kept in self._kept:
             deep = self._settled(kept.absolute)
             if deep != kept.deep:
