@@ -56,10 +56,14 @@ READ = ROOT / "tools" / "mutants.toml"
 @dataclass(frozen=True)
 class Mutant:
     """One change: in the function `name` of `file`, what stands from `start` to `end` becomes `text`. It is come to
-    where one of the lines `first` to `last` is."""
+    where one of the lines `first` to `last` is. `head` is what the function, from `begin` to `finish`, is compiled
+    behind."""
 
     file: str
     name: str
+    head: str
+    begin: int
+    finish: int
     line: int
     start: int
     end: int
@@ -213,21 +217,28 @@ def mutants_of(text: str, file: str = "") -> list[Mutant]:
     found: list[Mutant] = []
     tree = ast.parse(text)
     words = words_in(tree)
-    for name, function in functions_in(tree):
+    for classes, function in functions_in(tree):
+        name = ".".join((*(around.name for around in classes), function.name))
         headers = headers_in(function)
+        first_line = min(node.lineno for node in (function, *function.decorator_list))
+        behind = head(classes, first_line)
+        begin, finish = starts[first_line - 1], place(function)[1]
         for node in inner_nodes(function, words):
             for start, end, new, what in changes(node, text, place):
                 first, last = headers[node.lineno]
-                found.append(Mutant(file, name, node.lineno, start, end, new, what, first, last))
+                found.append(Mutant(file, name, behind, begin, finish, node.lineno, start, end, new, what, first, last))
     return sorted(
-        {mutant for mutant in found if code_of(changed_text(text, mutant), "", mutant.name) is not None},
+        {mutant for mutant in found if code_of(text, mutant, "") is not None},
         key=lambda mutant: (mutant.start, mutant.end, mutant.text),
     )
 
 
-def changed_text(text: str, mutant: Mutant) -> str:
-    """A module's text with the change in it."""
-    return text[: mutant.start] + mutant.text + text[mutant.end :]
+def head(classes: Sequence[ast.ClassDef], line: int) -> str:
+    """Stands before a function that is compiled without the rest of its module: the classes it is in, and lines that
+    are left empty, so that its own keep their numbers."""
+    said = {1: "from __future__ import annotations"}
+    said |= {around.lineno: f"{' ' * around.col_offset}class {around.name}:" for around in classes}
+    return "".join(said.get(number, "") + "\n" for number in range(1, line))
 
 
 def headers_in(function: ast.FunctionDef) -> dict[int, tuple[int, int]]:
@@ -248,13 +259,15 @@ def headers_in(function: ast.FunctionDef) -> dict[int, tuple[int, int]]:
     return found
 
 
-def functions_in(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
-    """The outermost functions, and methods, by qualified name."""
+def functions_in(
+    tree: ast.AST, classes: tuple[ast.ClassDef, ...] = ()
+) -> Iterator[tuple[tuple[ast.ClassDef, ...], ast.FunctionDef]]:
+    """The outermost functions, and methods, with the classes they are in."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef):
-            yield prefix + node.name, node
+            yield classes, node
         elif isinstance(node, ast.ClassDef):
-            yield from functions_in(node, f"{prefix}{node.name}.")
+            yield from functions_in(node, (*classes, node))
 
 
 def inner_nodes(function: ast.FunctionDef, words: Container[ast.AST]) -> Iterator[Any]:
@@ -431,7 +444,7 @@ def tried(file: Changed, cases: Sequence[Case], read: set[tuple[str, ...]]) -> I
     killers: dict[str, list[int]] = {}
     for mutant in file.mutants:
         function = function_of(file.module, mutant.name)
-        code = code_of(changed_text(file.text, mutant), str(file.path), mutant.name)
+        code = code_of(file.text, mutant, str(file.path))
         assert function is not None
         assert code is not None
         reaching = {number: 0 for line in range(mutant.first, mutant.last + 1) for number in file.reached.get(line, ())}
@@ -512,17 +525,18 @@ def budget_holds(case: Path) -> bool:
     return not budget_problems(case)
 
 
-def code_of(text: str, file: str, name: str) -> CodeType | None:
-    """The code of a function in a changed text; None where the change makes no program."""
+def code_of(text: str, mutant: Mutant, file: str) -> CodeType | None:
+    """The code of the function with the change in it; None where that is no program."""
+    changed = text[mutant.begin : mutant.start] + mutant.text + text[mutant.end : mutant.finish]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)
         try:
-            pending = [compile(text, file, "exec", dont_inherit=True)]
+            pending = [compile(mutant.head + changed, file, "exec", dont_inherit=True)]
         except SyntaxError:
             return None
     while pending:
         code = pending.pop()
-        if code.co_qualname == name:
+        if code.co_qualname == mutant.name:
             return code
         pending += [const for const in code.co_consts if isinstance(const, CodeType)]
     return None
