@@ -6,13 +6,15 @@
     python tools/mutate.py FILE --line 57                                    those of one line
 
 A comparison is turned round, `and` becomes `or`, a `not` is dropped, a condition is always true or never, a constant is
-another one, a `return` gives nothing, a statement is left out. The fixtures are run in this one process with the
-changed function in the place of the right one: the files of all rules, all projects, and the budgets, of these those
-that come to the changed statement, which is written down for each of them first. What a rule says (messages, helps,
-traces) is left as it is: fixtures tell places. What no fixture notices is shown with its line; it is a fixture that is
-missing, code that nobody needs, or the same in other words. What has been read and is the same in other words stands
-in `tools/mutants.toml` with its reason, and is counted by itself. Ends in 1 when fewer than `--least` in 100 of the
-others are noticed. Needs the `dev` extra.
+another one, a `return` gives nothing, a statement is left out. A node that is not there is -1, and is asked for by
+`>= 0` and `< 0`: that is turned round, its numbers are left, for no other would be told from them.
+
+The fixtures are run in this one process with the changed function in the place of the right one: the files of all
+rules, all projects, and the budgets, of these those that come to the changed statement, which is written down for each
+of them first. What a rule says (messages, helps, traces) is left as it is: fixtures tell places. What no fixture
+notices is shown with its line; it is a fixture that is missing, code that nobody needs, or the same in other words.
+What has been read and is the same in other words stands in `tools/mutants.toml` with its reason, and is counted by
+itself. Ends in 1 when fewer than `--least` in 100 of the others are noticed. Needs the `dev` extra.
 """
 
 from __future__ import annotations
@@ -216,7 +218,7 @@ def mutants_of(text: str, file: str = "") -> list[Mutant]:
 
     found: list[Mutant] = []
     tree = ast.parse(text)
-    words = words_in(tree)
+    words = words_in(tree) | set(absences_in(tree))
     for classes, function in functions_in(tree):
         name = ".".join((*(around.name for around in classes), function.name))
         headers = headers_in(function)
@@ -285,6 +287,16 @@ def inner_nodes(function: ast.FunctionDef, words: Container[ast.AST]) -> Iterato
             pending += ast.iter_child_nodes(node)
         if hasattr(node, "lineno"):
             yield node
+
+
+def absences_in(tree: ast.Module) -> Iterator[ast.AST]:
+    """The numbers by which a node is told from none: the 1 of `-1`, the 0 of `>= 0` and `< 0`."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=1) as number):
+                yield number
+            case ast.Compare(ops=[ast.Lt() | ast.GtE()], comparators=[ast.Constant(value=0) as number]):
+                yield number
 
 
 def words_in(tree: ast.Module) -> set[ast.AST]:
