@@ -301,7 +301,7 @@ def absences_in(tree: ast.Module) -> Iterator[ast.AST]:
 
 def words_in(tree: ast.Module) -> set[ast.AST]:
     """What only makes words: the message, the help and the trace of a report, the locals and the functions of which
-    nothing else is made, and what gives the steps of a trace."""
+    nothing else is made, the conditions that choose between such, and what gives the steps of a trace."""
     words: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "report":
@@ -316,8 +316,13 @@ def words_in(tree: ast.Module) -> set[ast.AST]:
         more: set[ast.AST] = {function for function in tree.body if is_only_in(said, tree, function)}
         for function in functions:
             for node in ast.walk(function):
-                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                    if is_only_in(said, function, node.targets[0]):
+                match node:
+                    case ast.Assign(targets=[ast.Name() as name]) if is_only_in(said, function, name):
+                        more.add(node)
+                    case ast.Assign(targets=[ast.Tuple(elts=names)]):
+                        if all(is_only_in(said, function, name) for name in names):
+                            more.add(node)
+                    case ast.If(body=body, orelse=others) if words.issuperset([*body, *others]):
                         more.add(node)
         if more <= words:
             return words

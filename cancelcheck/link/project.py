@@ -500,10 +500,7 @@ class Project:
         for count in range(1, len(parts) + 1):
             inner = self.module(".".join(parts[:count]), near)
             if inner is None:
-                # the first part, or a folder below a package, may be a namespace package, which no file stands for
-                if count > 1 and found[0] is None:
-                    break
-                continue
+                continue  # it may be a folder, which no file stands for
             found = (inner, parts[count:])
             if (
                 count < len(parts)
@@ -531,7 +528,7 @@ class Project:
                 star = view.nodes[node]
                 if isinstance(star, Import):
                     source = self.module(star.names[0][1], module)
-                    if source is not None and source is not module and source.globals(name):
+                    if source is not None and source.globals(name):
                         return ".".join((star.names[0][1], *parts))
             return None
         imported = self.imported(bindings, name)

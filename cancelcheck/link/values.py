@@ -31,7 +31,6 @@ from cancelcheck.model.facts import (
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
-    from cancelcheck.link.instances import Instance
 
 
 class ValueKind(enum.StrEnum):
@@ -325,7 +324,7 @@ def _attribute_of(view: FunctionView, index: int) -> Value | None:
     if instance.origins and instance.complete:
         if any(_is_set(view, instance.view, node.attr, origin) for origin in instance.origins):
             return None
-        return _same([_of_made(instance, origin, node.attr) for origin in instance.origins])
+        return _same([_of_made(instance.view, origin, node.attr) for origin in instance.origins])
     if _is_set(view, instance.view, node.attr):
         return None
     found = _of_class(instance.view, node.attr)
@@ -414,11 +413,10 @@ def _of_self(cls: FunctionView, name: str) -> Value | None:
     return found if name.startswith("_") and cls.ancestry[2] else _as_default(found)
 
 
-def _of_made(instance: Instance, origin: CallSite, name: str) -> Value:
+def _of_made(cls: FunctionView, origin: CallSite, name: str) -> Value:
     """An attribute of an object by the call that made it: what a constructor was given for it, or the default."""
     unknown = Value(ValueKind.UNKNOWN, origin.fn, origin.index)
-    cls = instance.view
-    if cls is None or _is_set(origin.fn, cls, name, origin):
+    if _is_set(origin.fn, cls, name, origin):
         return unknown
     stores = [store for holder in cls.ancestry[0] for store in holder.attribute_stores.get(name, ())]
     if len(stores) > 1:

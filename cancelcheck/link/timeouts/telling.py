@@ -98,7 +98,7 @@ def _may_tell(view: FunctionView, at: int, api: schema.Api) -> bool:
     use = view.use(at)
     if use.kind == "receiver":
         method = view.call_at(view.nodes[use.node].parent)
-        return method is not None and bool(api.set_by_options) and mentions(method, api.set_by_options)
+        return method is not None and mentions(method, api.set_by_options)
     if use.kind == "argument":
         taker = view.call_at(use.node)
         assert taker is not None
