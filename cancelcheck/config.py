@@ -135,7 +135,7 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
     ] = msgspec.field(default_factory=dict)
     test_files: Annotated[
         tuple[str, ...], About("test files: families 4 and 5 are silent there unless a rule is selected by name")
-    ] = ("**/tests/**", "**/test/**", "test_*.py", "*_test.py", "conftest.py")
+    ] = ("**/tests/**", "**/test/**", "test_*.py", "*_test.py", "*_tests.py", "tests.py", "conftest.py")
     skip_generated: Annotated[bool, About("generated files (`@generated`, `_pb2.py`) have no findings")] = True
     baseline: Annotated[
         str | None,

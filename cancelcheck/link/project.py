@@ -217,7 +217,8 @@ class ModuleView:
     def is_vendored(self) -> bool:
         """Whether it is a copy of another project's code, in a folder that says so (`pip._vendor`): who ships it would
         have to mend it elsewhere."""
-        return any(part in _VENDORED for part in self.name.split(".")[:-1])
+        folders = (*self.name.split(".")[:-1], *self.source.path.split("/")[:-1])
+        return any(part in _VENDORED for part in folders)
 
     @Lazily
     def functions(self) -> list[FunctionView]:

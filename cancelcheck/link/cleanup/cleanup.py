@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.paths.checkpoints import may_wait
+from cancelcheck.link.paths.conditions import tests_before
 from cancelcheck.link.paths.exceptions import (
     Handler,
     cancels_with_errors,
@@ -15,7 +16,7 @@ from cancelcheck.link.paths.exceptions import (
     handlers_of,
     protected,
 )
-from cancelcheck.link.paths.flow import innermost, meets, never_returns
+from cancelcheck.link.paths.flow import innermost, meets, names_read, never_returns
 from cancelcheck.link.paths.leaks import Leak
 from cancelcheck.link.swallowing.cancellation import (
     is_task_root,
@@ -141,7 +142,7 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
         point = next(
             (at for at in points if _is_held(view, undoing, handler, at) and not _ends_with(view, undoing, at)), -1
         )
-        if point < 0 or is_for_some_errors(view, handler, undoing.node):
+        if point < 0 or is_for_some_errors(view, handler, undoing.node) or _asks_error(view, handler, undoing.node):
             continue
         cover = _cover(view, undoing, handler)
         if cover is None or _is_left_to_callers(view, undoing):
@@ -155,6 +156,23 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
         if found is None or (found.doubtful and not doubtful):
             found = Missed(undoing.node, point, doubtful)
     return found if found is not None and not cancels_with_errors(view.module) else None
+
+
+def _asks_error(view: FunctionView, handler: Handler, index: int) -> bool:
+    """Whether a handler comes to a node only where the error that it caught says so (`if is_expired(error):`). Its type
+    is another matter."""
+    name = handler.excepts(view).name
+    return bool(name) and any(
+        test > handler.node
+        and name in names_read(view, test)
+        and not any(_asks_type(view, at) for at in view.operands_within(test))
+        for test in tests_before(view, index)
+    )
+
+
+def _asks_type(view: FunctionView, index: int) -> bool:
+    call = view.call_at(index)
+    return call is not None and call.target == "builtins.isinstance"
 
 
 def _may_take_cancellations(view: FunctionView, handler: Handler) -> bool:

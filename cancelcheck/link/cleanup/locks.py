@@ -206,11 +206,19 @@ def _loops_over_the_same(view: FunctionView, call: CallSite, released: tuple[int
 
 
 def _collections_around(view: FunctionView, index: int) -> Iterator[tuple[str, int]]:
-    """The collections that the loops around a node go through, as places, and the loops' headers."""
+    """The collections that the loops around a node go through, or the numbers that they count to, as places, and the
+    loops' headers."""
     for loop in view.loops_around(index):
         header = view.nodes[view.regions[loop].node]
-        if isinstance(header, Iterate) and view.key(header.iterable):
-            yield view.key(header.iterable), view.regions[loop].node
+        if not isinstance(header, Iterate):
+            continue
+        counted = view.call_at(header.iterable)
+        if counted is not None and counted.target == "builtins.range" and len(counted.positional) == 1:
+            key = view.key(counted.positional[0])  # as often as the other loop
+        else:
+            key = view.key(header.iterable)
+        if key:
+            yield key, view.regions[loop].node
 
 
 def _is_shared_with_nested(view: FunctionView, key: str) -> bool:
@@ -301,10 +309,14 @@ def _takes(method: FunctionView, key: str) -> bool:
 
 
 def is_spared(view: FunctionView, index: int) -> bool:
-    """Whether an error out of a call is not what a lock is given back for: it makes an instance, which fails on its
-    author's mistake only, or stands in a handler, which is there because something has failed."""
+    """Whether an error out of a call is not what a lock is given back for: it takes a lock of a thread, or makes an
+    instance, which fails on its author's mistake only, or stands in a handler, which is there because something has
+    failed."""
     call = view.call_at(index)
     assert call is not None
+    entry = _entry(view, call) if call.called_on is not None else None
+    if entry is not None and call.member in entry.acquire and not entry.awaited:
+        return True
     cls = call.callee
     if cls.facts.kind is FunctionKind.CLASS if cls is not None else call.member[:1].isupper():
         return True

@@ -141,7 +141,12 @@ def deadlines(view: FunctionView) -> list[Deadline]:
         parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
         if isinstance(parent, Operation) and parent.op == "+":
             found.append(_absolute(view, call.node.parent))
-        elif isinstance(parent, Operation) and parent.op == "-" and parent.operands[0] == call.index:
+        elif (
+            isinstance(parent, Operation)
+            and parent.op == "-"
+            and parent.operands[1:]
+            and parent.operands[0] == call.index
+        ):
             found.append(_since_attribute(view, call.node.parent))
         elif isinstance(parent, Assign) and len(parent.targets) == 1:
             found += _elapsed(view, call, parent)

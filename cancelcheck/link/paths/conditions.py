@@ -243,6 +243,12 @@ def _tests_above(view: FunctionView, block: int) -> Iterator[tuple[int, int, boo
         at = before
 
 
+def tests_before(view: FunctionView, index: int) -> Iterator[int]:
+    """What is asked on all ways to a node, with one answer, from below."""
+    for _, test, _ in _tests_above(view, view.block_of(index)):
+        yield test
+
+
 def holding_at(view: FunctionView, index: int) -> set[str]:
     """The places that tests on all ways to a node have found to hold."""
     return {key for key, holds in said_at(view, index) if holds}
@@ -282,6 +288,19 @@ def found_true(view: FunctionView, index: int, place: int) -> Iterator[CallSite]
     for call, outcome in _asked_about(view, index, key):
         if outcome and call.receiver >= 0 and view.key(call.receiver) == key:
             yield call
+
+
+def found_equal(view: FunctionView, index: int, attribute: str) -> Iterator[tuple[int, int]]:
+    """What all ways to a node have found an attribute of this name to be equal to (`parsed.scheme == "data"`): the node
+    of which it is an attribute, and the node of what it is equal to."""
+    for _, test, branch in _tests_above(view, view.block_of(index)):
+        for clause, outcome in clauses_told(view, test, branch, frozenset()):
+            node = view.nodes[clause]
+            if not outcome or not isinstance(node, Operation) or node.op != "==":
+                continue
+            left = view.nodes[node.operands[0]]
+            if isinstance(left, Attr) and left.attr == attribute:
+                yield left.value, node.operands[1]
 
 
 def said_of(view: FunctionView, index: int) -> Iterator[CallSite]:

@@ -51,6 +51,8 @@ def hold_of(call: CallSite) -> Hold | None:
     api = catalog.api(call.target)
     if api is None or api.mode is not schema.Mode.SYNC or call.is_waited_on or _only_asks(call, api):
         return None
+    if _is_awaited_later(call):
+        return None  # it is another one, of the same name
     if (
         api.kind in _SHORT_KINDS
         or api.local
@@ -74,6 +76,14 @@ def hold_of(call: CallSite) -> Hold | None:
         case schema.Kind.SUBPROCESS if was_ended_before(call) or _is_brief_program(call):
             return Hold.SHORT
     return Hold.LONG
+
+
+def _is_awaited_later(call: CallSite) -> bool:
+    """Whether what a call returns is kept in a local that is awaited: no call that blocks gives such a thing."""
+    fn, use = call.fn, call.use
+    return use.kind == "bound" and any(
+        reader is fn and fn.use(at).kind == "awaited" for reader, at in fn.reads(use.name)
+    )
 
 
 def _only_asks(call: CallSite, api: schema.Api) -> bool:

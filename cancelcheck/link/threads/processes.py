@@ -14,7 +14,7 @@ from cancelcheck.link.swallowing.cancellation import says_only
 from cancelcheck.link.tasks.attributes import attribute_reads, called_method, is_called, own_attribute
 from cancelcheck.link.timeouts.limits import limit_of
 from cancelcheck.link.timeouts.waits import Verdict, given
-from cancelcheck.model.facts import Attr, BlockEnd, Enter, Exit, Name, Raise, RegionKind
+from cancelcheck.model.facts import Attr, BlockEnd, Enter, Exit, Name, Operation, Raise, RegionKind
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 class Outliving(NamedTuple):
     """A process that outlives the timeout of a wait for it: the wait, what the catalogue says of it, who takes the
-    timeout, and whether it is only worth a look: the process was asked to end before, or an object keeps it whose
-    caller says how long to wait."""
+    timeout, and whether it is only worth a look: the process was asked to end before, or is asked later whether it has,
+    or an object keeps it whose caller says how long to wait."""
 
     call: CallSite
     entry: schema.Outlived
@@ -60,7 +60,7 @@ def outliving_processes(view: FunctionView) -> Iterator[Outliving]:
             continue
         doubt = _doubt(view, call, place, entry)
         if doubt is not None:
-            yield Outliving(call, entry, caught, doubt)
+            yield Outliving(call, entry, caught, doubt or _is_asked_later(view, caught, place))
 
 
 def _timed_from(view: FunctionView, call: CallSite, entry: schema.Outlived) -> int:
@@ -202,6 +202,17 @@ def _is_asked_for(view: FunctionView, call: CallSite) -> bool:
         for argument in call.node.args
         for at in view.operands_within(argument.value)
     )
+
+
+def _is_asked_later(view: FunctionView, caught: Caught, place: str) -> bool:
+    """Whether it is asked behind the timeout whether the process has ended (`process.returncode is None`): it is known
+    to run on."""
+    for index, node in enumerate(view.nodes[caught.node :], caught.node):
+        if isinstance(node, Attr) and view.key(node.value) == place:
+            asks = view.nodes[node.parent] if node.parent >= 0 else None
+            if isinstance(asks, Operation) and asks.op in ("is", "is not") and asks.operands[0] == index:
+                return True
+    return False
 
 
 def _is_handed_on(view: FunctionView, index: int) -> bool:

@@ -222,7 +222,7 @@ def starts_up(view: FunctionView) -> bool:
 
 def is_of_tool(module: ModuleView) -> bool:
     """Whether a module is a part of what a person, or a test, starts and waits for, who can end it."""
-    return not _TOOLS.isdisjoint(module.name.lower().split("."))
+    return any(part in _TOOLS or part.strip("_") in _TOOLS for part in module.name.lower().split("."))
 
 
 def may_be_alone(view: FunctionView) -> bool:

@@ -88,7 +88,9 @@ def _endless(call: CallSite, callee: FunctionView) -> list[Endless]:
         if param.name in reaching:
             chain, api = reaching[param.name]
             value = _value(call, callee, param, argument)
-            if value is not None and _is_endless(value, api) and not _is_scoped(call, api, chain):
+            if value is None or not _is_endless(value, api) or _is_scoped(call, api, chain):
+                continue
+            if not _only_asks(call, callee, chain):
                 found.append(Endless(param.name, value, argument is not None, chain, api))
     hidden = _hidden(callee, MAX_HOPS)
     if hidden is not None:
@@ -98,6 +100,23 @@ def _endless(call: CallSite, callee: FunctionView) -> list[Endless]:
         if (argument is None or (value is not None and _is_endless(value, api))) and not _is_scoped(call, api):
             found.append(Endless(names[0], value, argument is not None, chain, api))
     return found
+
+
+def _only_asks(call: CallSite, callee: FunctionView, chain: tuple[CallSite, ...]) -> bool:
+    """Whether a call makes a function only ask, and not wait: it gives what the function hands on to the library as
+    such (`lock(blocking=False)`)."""
+    last = chain[-1]
+    if last.fn is not callee:
+        return False
+    for poll in callee.module.project.catalog.polls(last.target):
+        argument = last.argument(poll.keyword, poll.position) if poll.keyword or poll.position >= 0 else None
+        handed = callee.nodes[argument] if argument is not None and argument >= 0 else None
+        for param, given in matched(call, callee) if isinstance(handed, Name) else ():
+            if isinstance(handed, Name) and param.name == handed.id and given is not None and given >= 0:
+                value = evaluate(call.fn, given)
+                if value.kind is ValueKind.BOOL and not value.number and "false" in poll.values:
+                    return True
+    return False
 
 
 def _may_bound(callee: FunctionView) -> bool:

@@ -10,14 +10,14 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.adapters import is_customised, speaks_of_timeouts
 from cancelcheck.link.arguments import mentions
-from cancelcheck.link.paths.conditions import found_true
+from cancelcheck.link.paths.conditions import found_equal, found_true
 from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.telling import may_be_told
 from cancelcheck.link.values import Bound, Value, bound_of, evaluate
 from cancelcheck.model.facts import Const
 
 if TYPE_CHECKING:
-    from cancelcheck.link.function import CallSite
+    from cancelcheck.link.function import CallSite, FunctionView
     from cancelcheck.link.instances import Instance
     from cancelcheck.link.project import ModuleView
 
@@ -140,8 +140,24 @@ def _is_local(call: CallSite, schemes: tuple[str, ...]) -> bool:
         told = call.fn.nodes[asked.positional[0]] if asked.member == "startswith" and asked.positional else None
         if isinstance(told, Const) and str(told.value).partition(":")[0] in schemes and ":" in str(told.value):
             return True
+    if is_of_scheme(call.fn, call.index, call.positional[0], schemes):
+        return True
     names = f"{call.fn.text(call.positional[0])} {call.fn.name}".lower()
     return re.search(rf"(?<![a-z])(?:{'|'.join(schemes)})_?ur[il]", names) is not None
+
+
+def is_of_scheme(view: FunctionView, index: int, place: int, schemes: tuple[str, ...]) -> bool:
+    """Whether all ways to a node have found that what was parsed out of a place is of one of these schemes
+    (`urlparse(url).scheme == "data"`)."""
+    key = view.key(place)
+    for attribute, value in found_equal(view, index, "scheme"):
+        told = view.nodes[value]
+        holder, at = view.variable_at(attribute) or (view, attribute)
+        parsed = holder.call_at(at)
+        if isinstance(told, Const) and told.value in schemes and parsed is not None and parsed.positional:
+            if bool(key) and holder.key(parsed.positional[0]) == key:
+                return True
+    return False
 
 
 def _of_client(call: CallSite, instance: Instance | None) -> Wait:
