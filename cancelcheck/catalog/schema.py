@@ -808,11 +808,13 @@ class Cancellable(_Entry, frozen=True, kw_only=True):
 class Carrier(_Entry, frozen=True, kw_only=True):
     """A type whose instances carry a cancellation or a deadline into what they are given to (`grpc.ServicerContext`).
 
-    `named`: only where the parameter's name says that it is told to stop by it (an event).
+    `named`: only where the parameter's name says that it is told to stop by it (an event). `handed`: a framework hands
+    one to each function that serves a request, whether or not that has a use for it.
     """
 
     type: Names
     named: bool = False
+    handed: bool = False
 
 
 class Taking(_Entry, frozen=True, kw_only=True):

@@ -90,11 +90,6 @@ def carriers(view: FunctionView) -> tuple[Carrier, ...]:
     return known
 
 
-def context_params(view: FunctionView) -> list[Param]:
-    """The parameters of a function that carry cancellation."""
-    return [carrier.param for carrier in carriers(view)]
-
-
 def says_bound(view: FunctionView, param: Param) -> bool:
     """Whether a context parameter says by its name that it carries a bound or a cancellation, and not by its type alone
     (a `job` that can be cancelled)."""

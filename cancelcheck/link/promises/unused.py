@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.link.cleanup.signatures import may_be_shared, reads_little, signature_is_free
 from cancelcheck.link.contexts.forwarding import unforwarded
 from cancelcheck.link.contexts.making import detached
-from cancelcheck.link.contexts.parameters import context_params, says_bound
+from cancelcheck.link.contexts.parameters import carriers, says_bound
 from cancelcheck.link.paths.flow import meets
 from cancelcheck.link.promises.relaying import unrelayed
 from cancelcheck.link.tasks.detaching import strays
-from cancelcheck.model.facts import Delete, Store
+from cancelcheck.model.facts import Await, Delete, Store
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -36,19 +36,28 @@ def unused(view: FunctionView) -> Iterator[Unused]:
         return
     if unrelayed(view) or strays(view):
         return
-    for param in context_params(view):
+    for carrier in carriers(view):
+        param = carrier.param
         if param.name.startswith("_") or view.uses_locals or is_read(view, param.name):
             continue
         if not signature_is_free(view, param.name):
             return
         given_up = any(param.name in node.names for _, node in view.all_of(Delete))
-        yield Unused(param, given_up or not says_bound(view, param) or may_be_shared(view, param.name))
+        entry = view.module.project.catalog.carrier(carrier.type)
+        handed = entry is not None and entry.handed and not _waits(view)
+        yield Unused(param, given_up or handed or not says_bound(view, param) or may_be_shared(view, param.name))
 
 
 def is_of_another(view: FunctionView, name: str) -> bool:
     """Whether nothing reads a parameter, and others are not read either: the signature is another's, whose callers they
     are there for."""
     return not is_read(view, name) and reads_little(view)
+
+
+def _waits(view: FunctionView) -> bool:
+    """Whether a function waits for anything, as far as is known: it awaits, or calls what the catalogue says does."""
+    catalog = view.module.project.catalog
+    return bool(view.all_of(Await)) or any(catalog.api(call.target) is not None for call in view.told_calls)
 
 
 def is_read(view: FunctionView, name: str) -> bool:

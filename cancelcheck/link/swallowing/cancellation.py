@@ -156,16 +156,21 @@ def _decides(view: FunctionView, index: int) -> bool:
 
 
 def _cancels_current(view: FunctionView, receiver: int) -> bool:
-    """Whether `x.cancel()` is about the current task: the cancellation is delivered again."""
-    instance = view.call_at(receiver)
-    if instance is None and receiver >= 0 and isinstance(view.nodes[receiver], Name):
-        node = view.nodes[receiver]
-        assert isinstance(node, Name)
-        _, bound = view.bindings(node.id)
-        if len(bound) == 1 and bound[0][1] >= 0:
-            value = view.assigned_value(bound[0][1]) if bound[0][0] is view else None
-            instance = view.call_at(value) if value is not None else None
-    return instance is not None and "current_task" in (instance.member, instance.target.rpartition(".")[2])
+    """Whether `x.cancel()` is about the current task, by whichever binding of its name: the cancellation is delivered
+    again."""
+    node = view.nodes[receiver] if receiver >= 0 else None
+    if not isinstance(node, Name):
+        return _gives_current(view, receiver)
+    scope, bound = view.bindings(node.id)
+    if scope is not view or not bound:
+        return False
+    values = [view.assigned_value(at) if at >= 0 else None for _, at in bound]
+    return all(value is not None and _gives_current(view, value) for value in values)
+
+
+def _gives_current(view: FunctionView, index: int) -> bool:
+    call = view.call_at(index) if index >= 0 else None
+    return call is not None and "current_task" in (call.member, call.target.rpartition(".")[2])
 
 
 def _keeps(view: FunctionView, index: int) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class Outliving(NamedTuple):
     """A process that outlives the timeout of a wait for it: the wait, what the catalogue says of it, who takes the
-    timeout, and whether it is only worth a look: the process was asked to end before, or is asked later whether it has,
+    timeout, and whether it is only worth a look: the process was asked to end before, or is known to run on,
     or an object keeps it whose caller says how long to wait."""
 
     call: CallSite
@@ -60,7 +60,7 @@ def outliving_processes(view: FunctionView) -> Iterator[Outliving]:
             continue
         doubt = _doubt(view, call, place, entry)
         if doubt is not None:
-            yield Outliving(call, entry, caught, doubt or _is_asked_later(view, caught, place))
+            yield Outliving(call, entry, caught, doubt or _goes_on(view, call, caught, place))
 
 
 def _timed_from(view: FunctionView, call: CallSite, entry: schema.Outlived) -> int:
@@ -204,9 +204,14 @@ def _is_asked_for(view: FunctionView, call: CallSite) -> bool:
     )
 
 
-def _is_asked_later(view: FunctionView, caught: Caught, place: str) -> bool:
-    """Whether it is asked behind the timeout whether the process has ended (`process.returncode is None`): it is known
-    to run on."""
+def _goes_on(view: FunctionView, call: CallSite, caught: Caught, place: str) -> bool:
+    """Whether the process is known to run on: the handler says what the wait has not (`code = process.wait(1)`, and
+    `code = 0`), or it is asked behind it whether the process has ended (`process.returncode is None`)."""
+    use = call.use
+    if caught.handler is not None and use.kind == "bound":
+        told = view.facts.bound.get(use.name, ())
+        if any(at >= 0 and view.is_inside(view.region_of(at), caught.handler.region) for at in told):
+            return True
     for index, node in enumerate(view.nodes[caught.node :], caught.node):
         if isinstance(node, Attr) and view.key(node.value) == place:
             asks = view.nodes[node.parent] if node.parent >= 0 else None
