@@ -38,7 +38,7 @@ by one or two functions below it; with `--strict` anywhere, but for a worker's l
 itself, and a future that calls back when it is done. A
 thread that was told to end by an event (`stopped.set()`) or a flag (`self.alive = False`) before it is joined is
 reported in functions that serve, with `--strict`; so is what a function waits for that ends something by its name
-(`stop_workers`), where one that serves calls it.
+(`stop_workers`), where one that serves calls it, and what serves in a tool that a person starts (`cli`, `scripts`).
 The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A wait for
 a thread in an async function blocks the event loop, and is CAN406's. A `with` on a lock is not looked at, nor is a lock
 that the same function gives back.
@@ -64,7 +64,7 @@ from cancelcheck.link.threads.blocking import (
     was_ended_before,
     was_told_before,
 )
-from cancelcheck.link.threads.programs import is_whole_program
+from cancelcheck.link.threads.programs import is_of_tool, is_whole_program
 from cancelcheck.link.timeouts.passing import endless_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.undoing import says_undoing
@@ -96,7 +96,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 call.index,
                 f"`{call.text}(…)` waits without a timeout{told}: if what it waits for died, it waits forever",
                 help="Give it a timeout, and say what then.",
-                strict=not told or was_told_before(call),
+                strict=not told or was_told_before(call) or is_of_tool(fn.module),
             )
             continue
         found = next((at for at in endless_calls(call) if at.api.kind in _KINDS and not at.given), None)
@@ -128,7 +128,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                     ctx.step(at.fn, at.index, f"`{at.text}(…)` {'waits' if at is chain[-1] else 'is called'}")
                     for at in chain
                 ),
-                strict=len(chain) > _FAR or was_told_before(chain[-1]) or says_undoing(chain[-1].fn.name),
+                strict=len(chain) > _FAR
+                or was_told_before(chain[-1])
+                or says_undoing(chain[-1].fn.name)
+                or is_of_tool(fn.module),
             )
 
 

@@ -32,6 +32,7 @@ from cancelcheck.model.facts import (
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.link.instances import Instance
 
 
 class Taking(NamedTuple):
@@ -470,7 +471,22 @@ def wait_under_lock(view: FunctionView, index: int) -> WaitUnderLock | None:
 def _thread_lock(view: FunctionView, index: int) -> schema.Lock | None:
     instance = view.instance(index)
     entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None
-    return entry if entry is not None and entry.thread else None
+    if instance is None or entry is None or not entry.thread or _never_waits(instance):
+        return None
+    return entry
+
+
+def _never_waits(instance: Instance) -> bool:
+    """Whether a lock is made to fail at once where it is not free (`FileLock(path, timeout=0)`)."""
+    client = instance.origins[0].fn.module.project.catalog.client(instance.catalog_type()) if instance.origins else None
+    if client is None:
+        return False
+    given = [origin.argument(client.timeout, client.timeout_position) for origin in instance.origins]
+    values = [
+        evaluate(origin.fn, argument) if argument is not None and argument >= 0 else None
+        for origin, argument in zip(instance.origins, given, strict=True)
+    ]
+    return all(value is not None and value.kind is ValueKind.NUMBER and value.number == 0 for value in values)
 
 
 def _taken_by_manager(view: FunctionView, index: int) -> tuple[FunctionView, int] | None:

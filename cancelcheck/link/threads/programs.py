@@ -207,7 +207,7 @@ def _tried_in(fn: FunctionView, index: int) -> Iterator[int]:
 _GONE_THROUGH = frozenset({RegionKind.TRY, RegionKind.PROTECTED, RegionKind.WITH})
 
 
-_TOOLS = frozenset({"__main__", "cli", "console", "repl", "testing"})
+_TOOLS = frozenset({"__main__", "cli", "console", "repl", "scripts", "testing"})
 """Modules and packages of what is started by a person, or by a test, who waits for it."""
 
 
