@@ -50,6 +50,7 @@ from cancelcheck.link.cleanup.locks import (
     is_own,
     is_released_elsewhere,
     is_spared,
+    is_taken_back,
     lapses,
     takings,
 )
@@ -71,7 +72,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         # what only a handler gives back is meant to be held when the function has done its work
         if all(at < taking.at or innermost(fn, at, RegionKind.HANDLER) >= 0 for at in taking.released):
             continue
-        if is_held_around(fn, taking.call, taking.key):
+        if is_held_around(fn, taking.call, taking.key) or is_taken_back(fn, taking):
             continue
         if is_released_elsewhere(fn, taking.key) and _leak(fn, taking, Raising.NONE, ENDS) is not None:
             # the lock outlives this function by design; whoever is told that it failed may not know that it is held

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.checkpoints import may_wait
 from cancelcheck.link.paths.exceptions import is_cancellation_point
-from cancelcheck.link.paths.flow import branch_of, innermost, reaches, start_at
+from cancelcheck.link.paths.flow import branch_of, innermost, meets, reaches, start_at
 from cancelcheck.link.paths.leaks import CANCELLED, Leak, Raising, leak_of, settled_at
 from cancelcheck.link.paths.ownership import held_in
 from cancelcheck.link.values import ValueKind, evaluate
@@ -195,6 +195,12 @@ def is_held_around(view: FunctionView, call: CallSite, key: str) -> bool:
         if isinstance(enter, Enter) and view.key(enter.context) == key:
             return True
     return False
+
+
+def is_taken_back(view: FunctionView, taking: Taking) -> bool:
+    """Whether all ways to where a lock is taken give it back first: it is the caller's, given up for a while."""
+    released = frozenset(taking.released)
+    return meets(view, -1, lambda at: at == taking.call.index, lambda at: at in released, errors=True) < 0
 
 
 def _loops_over_the_same(view: FunctionView, call: CallSite, released: tuple[int, ...]) -> tuple[int, ...]:
