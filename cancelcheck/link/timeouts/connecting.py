@@ -92,7 +92,10 @@ def is_its_own(call: CallSite) -> bool:
     return own and library not in sys.stdlib_module_names
 
 
-_THIS_MACHINE = re.compile(r"(?:^|//|@|host=)(?:localhost|127\.0\.0\.1|\[?::1\]?)(?=$|[:/,\s])")
+_THIS_MACHINE = re.compile(r"(?:^|//|@|host=)(?:localhost|127\.0\.0\.1|\[?::1\]?)(?=$|[:/,\s])|^unix:")
+
+_PUT_TOGETHER = re.compile(r"[fr]+[\"']+", re.IGNORECASE)
+"""How an f-string begins."""
 
 
 def is_on_this_machine(call: CallSite) -> bool:
@@ -100,9 +103,30 @@ def is_on_this_machine(call: CallSite) -> bool:
     connection at once, or refuses it."""
     if any(_says_so(call, argument.value) for argument in call.node.args):
         return True
+    texts = [call.fn.text(argument.value) for argument in call.node.args]
+    begun = [text[found.end() :] for text in texts if (found := _PUT_TOGETHER.match(text)) is not None]
+    if any(_THIS_MACHINE.search(text) is not None for text in begun):
+        return True
     values = [evaluate(call.fn, argument.value) for argument in call.node.args if not argument.star]
     addresses = [item for value in values for item in (value, *value.items[:1])]  # a socket's is a pair
     return any(value.kind is ValueKind.TEXT and _THIS_MACHINE.search(value.text) is not None for value in addresses)
+
+
+def asks_this_machine(call: CallSite) -> bool:
+    """Whether what is asked is on this very machine, as what the client was made with says, or what that was made with
+    (the channel of a stub): all of it that may be meant is seen."""
+    instance = call.fn.instance(call.receiver) if call.receiver >= 0 else None
+    if instance is None or not instance.complete or not instance.origins:
+        return False
+    return all(is_on_this_machine(origin) or _is_made_with_local(origin) for origin in instance.origins)
+
+
+def _is_made_with_local(origin: CallSite) -> bool:
+    for argument in origin.node.args:
+        given = origin.fn.instance(argument.value)
+        if given is not None and given.complete and given.origins and all(map(is_on_this_machine, given.origins)):
+            return True
+    return False
 
 
 _NAMED = re.compile(r"local_?host|loop_?back", re.IGNORECASE)
