@@ -133,7 +133,7 @@ class Guard:
 _HARNESSES = frozenset({"test", "testing"})
 """Packages that hold what tests share."""
 
-_HARNESS_FILES = frozenset({"test", "testbase", "testclient", "testing", "testutils"})
+_HARNESS_FILES = frozenset({"testbase", "testclient", "testing", "testutils"})
 """Files that do."""
 
 _VENDORED = frozenset({"_vendor", "_vendored", "vendored"})

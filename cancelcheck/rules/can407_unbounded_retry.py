@@ -57,9 +57,9 @@ A loop is reported where it would end as soon as the call works and nothing else
 no flag, no delay that grows. A loop that goes on after a success, a supervisor, is left alone. Where a call between two
 tries is not known, or the exception only by its name, it is reported with `--strict`; so is a loop in a tool's command
 (`cli`, `__main__`), which a person waits for, and can end, one that sleeps between its tries while a program starts up
-(`__init__`, `start_worker`): what it needs may come up later, and a library's policy that tries again only where it is
-asked to (`retry_never`), or in whose place callers may give one of their own (`self.retry = policy or
-Retry(total=None)`).
+(`__init__`, `start_worker`): what it needs may come up later; what says that it waits for something (`wait_for_pod`, a
+log "Waiting for …"), and a library's policy that tries again only where it is asked to (`retry_never`), or in whose
+place callers may give one of their own (`self.retry = policy or Retry(total=None)`).
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ from cancelcheck.link.timeouts.retrying import (
     is_asked_for,
     is_endless,
     is_one_of_several,
+    says_it_waits,
     sleeps_between,
+    waits_for_it,
 )
 from cancelcheck.model.facts import Call, Define
 from cancelcheck.model.finding import Finding
@@ -88,6 +90,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         entry = ctx.catalog.retry(call.target)
         if entry is not None and is_endless(call, entry) and not is_its_own(call):
             strict = entry.strict or is_one_of_several(call) or is_asked_for(call, entry)
+            strict = strict or any(waits_for_it(view) for view in _decorated(fn, call.index))
             yield _of_library(fn, call.index, call.text, (*entry.attempts, *entry.seconds), ctx, strict=strict)
     for _, node in fn.all_of(Define):
         for at in node.decorators:
@@ -96,6 +99,11 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 yield _of_library(fn, at, fn.text(at), (*entry.attempts, *entry.seconds), ctx, strict=entry.strict)
     for retry in endless_retries(fn):
         yield _by_hand(fn, retry, ctx)
+
+
+def _decorated(fn: FunctionView, index: int) -> list[FunctionView]:
+    """The function that a call is a decorator of."""
+    return [fn.module.functions[node.function] for _, node in fn.all_of(Define) if index in node.decorators]
 
 
 def _of_library(
@@ -125,7 +133,9 @@ def _by_hand(fn: FunctionView, retry: Retry, ctx: Context) -> Finding:
             ctx.step(fn, retry.handler.node, "the failure is caught"),
             ctx.step(fn, retry.at, "and it is tried again"),
         ),
-        strict=not retry.sure or is_of_tool(fn.module) or (starts_up(fn) and sleeps_between(fn, retry)),
+        strict=not retry.sure
+        or is_of_tool(fn.module)
+        or (sleeps_between(fn, retry) and (starts_up(fn) or waits_for_it(fn) or says_it_waits(fn, retry))),
     )
 
 

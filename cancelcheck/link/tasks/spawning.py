@@ -356,13 +356,17 @@ def is_sent_over(call: CallSite, entry: schema.Spawner) -> bool:
 
 
 def _runs_at_end(view: FunctionView) -> bool:
-    """Whether a function is called as an object goes away: `__del__`, or what the file gives to a finalizer."""
+    """Whether a function is called as an object goes away: `__del__`, what the file gives to a finalizer, or what such
+    a function defines."""
     if view.name == "__del__" and view.owner is not None:
         return True
     if view.facts.kind is FunctionKind.LAMBDA and view.parent is not None:
         return _is_given_to_end(view.parent, view.facts.define)
     handed = view.module.handed(view.name, of_method=view.owner is not None)
-    return any(_is_given_to_end(user, at) and user.definition_of(at) in (view, None) for user, at in handed)
+    if any(_is_given_to_end(user, at) and user.definition_of(at) in (view, None) for user, at in handed):
+        return True
+    around = view.parent
+    return around is not None and around.facts.kind is FunctionKind.DEF and _runs_at_end(around)
 
 
 def _is_given_to_end(view: FunctionView, index: int) -> bool:

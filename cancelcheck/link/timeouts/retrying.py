@@ -171,6 +171,21 @@ def sleeps_between(view: FunctionView, retry: Retry) -> bool:
     )
 
 
+def waits_for_it(view: FunctionView) -> bool:
+    """Whether a function's name says that it waits for something: what is not there yet is asked for again."""
+    return view.name.strip("_").partition("_")[0] in ("await", "wait")
+
+
+def says_it_waits(view: FunctionView, retry: Retry) -> bool:
+    """Whether what is logged or printed in a loop that tries again says that it waits for something."""
+    for call in view.calls if retry.loop >= 0 else ():
+        said = view.nodes[call.positional[0]] if call.positional else None
+        if isinstance(said, Const) and str(said.value).lower().startswith("waiting "):
+            if call.use.kind == "dropped" and view.is_inside(view.region_of(call.index), retry.loop):
+                return True
+    return False
+
+
 def _awaits_visitor(view: FunctionView, tried: int) -> bool:
     """Whether what is tried waits for others to come (`server.accept()`): a server's own loop."""
     call = view.call_at(tried)
