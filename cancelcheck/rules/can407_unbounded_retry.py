@@ -57,9 +57,9 @@ A loop is reported where it would end as soon as the call works and nothing else
 no flag, no delay that grows. A loop that goes on after a success, a supervisor, is left alone. Where a call between two
 tries is not known, or the exception only by its name, it is reported with `--strict`; so is a loop in a tool's command
 (`cli`, `__main__`), which a person waits for, and can end, one that sleeps between its tries while a program starts up
-(`__init__`, `start_worker`): what it needs may come up later; what says that it waits for something (`wait_for_pod`, a
-log "Waiting for …"), and a library's policy that tries again only where it is asked to (`retry_never`), or in whose
-place callers may give one of their own (`self.retry = policy or Retry(total=None)`).
+(`__init__`, `start_worker`): what it needs may come up later; what says that it waits for something (a policy of
+`wait_for_pod`, a log "Waiting for …"), and a library's policy that tries again only where it is asked to
+(`retry_never`), or in whose place callers may give one of their own (`self.retry = policy or Retry(total=None)`).
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _by_hand(fn: FunctionView, retry: Retry, ctx: Context) -> Finding:
         ),
         strict=not retry.sure
         or is_of_tool(fn.module)
-        or (sleeps_between(fn, retry) and (starts_up(fn) or waits_for_it(fn) or says_it_waits(fn, retry))),
+        or (sleeps_between(fn, retry) and (starts_up(fn) or says_it_waits(fn, retry))),
     )
 
 
