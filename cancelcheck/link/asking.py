@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.link.tasks.spawning import spawns
+from cancelcheck.link.timeouts.passing import timed_calls
 from cancelcheck.model.facts import Await, Call, Enter, FunctionKind, Iterate, Node, RegionKind, Yield
 from cancelcheck.model.rule import Asks
 
@@ -41,6 +42,10 @@ def _knows(view: FunctionView) -> bool:
     return bool(view.known_calls)
 
 
+def _times(view: FunctionView) -> bool:
+    return bool(timed_calls(view))
+
+
 def _spawns(view: FunctionView) -> bool:
     return bool(spawns(view))
 
@@ -48,6 +53,7 @@ def _spawns(view: FunctionView) -> bool:
 _LINKED: tuple[tuple[int, Callable[[FunctionView], bool]], ...] = (
     (Asks.TOLD.value, _tells),
     (Asks.KNOWN.value, _knows),
+    (Asks.TIMED.value, _times),
     (Asks.SPAWN.value, _spawns),
     (Asks.PROMISE.value, _promises),
 )

@@ -150,6 +150,8 @@ class ModuleView:
         self.raising: dict[int, bool] = {}
         self.failing: dict[int, bool] = {}
         self.givings: dict[int, dict[str, list[tuple[CallSite, list[int]]]]] = {}
+        self.timed: dict[int, list[CallSite]] = {}
+        self.lets: dict[int, bool] = {}
         self.left_endless: dict[tuple[int, int], list[Endless]] = {}
         self.dominators: dict[int, list[int]] = {}
         self.watched: dict[int, frozenset[str]] = {}

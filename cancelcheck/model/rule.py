@@ -60,6 +60,9 @@ class Asks(enum.IntFlag):
     """A call of which the catalogue tells something."""
     KNOWN = enum.auto()
     """The same, or one that runs a function of the project."""
+    TIMED = enum.auto()
+    """A call of which the catalogue tells something, or one that leaves a timeout endless which a function of the
+    project hands on."""
     SPAWN = enum.auto()
     """A call that starts work."""
     PROMISE = enum.auto()

@@ -42,7 +42,7 @@ from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.connecting import is_its_own
 from cancelcheck.link.timeouts.giving import passed
-from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.passing import endless_calls, timed_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge, judge_client
 from cancelcheck.link.timeouts.wrappers import left_endless
 from cancelcheck.model.edit import Safety
@@ -52,7 +52,7 @@ from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each HTTP call that nothing bounds, and each client that no call through it can bound."""
-    for call in fn.known_calls:
+    for call in timed_calls(fn):
         if speaks_at(call):
             continue  # the caller's own timeout is not passed: that is said there
         entry = _untimed(call, ctx)
@@ -96,5 +96,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
-    asks=Asks.KNOWN,
+    asks=Asks.TIMED,
 )

@@ -49,7 +49,7 @@ from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.promises.relaying import is_unrelayed
 from cancelcheck.link.timeouts.advice import constant_in_reach, library_of, spelled
 from cancelcheck.link.timeouts.giving import PLAIN, replaced
-from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.passing import endless_calls, timed_calls
 from cancelcheck.link.timeouts.waits import NETWORK, Verdict, client_of, every_call_timed, given, judge
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, bound_of_answer, evaluate
 from cancelcheck.model.edit import Fix, Safety
@@ -60,7 +60,7 @@ from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each timeout that disables itself, once where it is written."""
-    for call in fn.known_calls:
+    for call in timed_calls(fn):
         if is_unrelayed(call):
             continue  # the caller's time is not handed on: that is said there
         if _connects_only(call, ctx):
@@ -243,5 +243,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
-    asks=Asks.KNOWN,
+    asks=Asks.TIMED,
 )

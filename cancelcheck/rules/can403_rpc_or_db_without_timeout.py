@@ -44,7 +44,7 @@ from cancelcheck.link.promises.relaying import is_unrelayed
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.connecting import asks_this_machine, is_on_this_machine, is_one_of_many, open_wait
 from cancelcheck.link.timeouts.giving import passed
-from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.passing import endless_calls, timed_calls
 from cancelcheck.link.timeouts.wrappers import left_endless
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding
@@ -58,7 +58,7 @@ _ASKS = frozenset({Kind.DB, Kind.CACHE, Kind.BROKER})
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each client, and each call that only itself can bound, that can wait forever."""
-    for call in fn.known_calls:
+    for call in timed_calls(fn):
         if speaks_at(call) or is_unrelayed(call):
             continue  # the caller's own timeout is not passed: that is said there
         found = open_wait(call)
@@ -96,5 +96,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
-    asks=Asks.KNOWN,
+    asks=Asks.TIMED,
 )

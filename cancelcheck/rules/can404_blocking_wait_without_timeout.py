@@ -65,7 +65,7 @@ from cancelcheck.link.threads.blocking import (
     was_told_before,
 )
 from cancelcheck.link.threads.programs import is_of_tool, is_whole_program
-from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.passing import endless_calls, timed_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.finding import Finding
@@ -78,8 +78,10 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each endless wait for a thread, a queue or a task, and in a function that serves each call that leads to
     one for a thread."""
     serves = serving_of(fn) is not None or promise_of(fn) is not None
+    if not serves and not timed_calls(fn):
+        return
     brief = set() if serves else {taking.call.index for taking in takings(fn)}
-    for call in fn.known_calls:
+    for call in fn.known_calls if serves else timed_calls(fn):
         if speaks_at(call, doubt=not serves):
             continue  # the caller's own timeout is not passed: that is said there
         if call.index in brief or (not serves and not _is_serious(call) and call.callee is None):

@@ -44,7 +44,7 @@ from cancelcheck.link.threads.blocking import (
     was_ended_before,
     was_waited_for_before,
 )
-from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.passing import endless_calls, timed_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Asks, Default, Family, Rule
@@ -52,7 +52,7 @@ from cancelcheck.model.rule import Asks, Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each wait for a process that nothing bounds."""
-    for call in fn.known_calls:
+    for call in timed_calls(fn):
         if speaks_at(call):
             continue  # the caller's own timeout is not passed: that is said there
         api = ctx.catalog.api(call.target)
@@ -95,5 +95,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
-    asks=Asks.KNOWN,
+    asks=Asks.TIMED,
 )

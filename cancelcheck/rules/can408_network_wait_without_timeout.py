@@ -47,7 +47,7 @@ from cancelcheck.link.promises.serving import handles_connection
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
 from cancelcheck.link.timeouts.connecting import is_on_this_machine, open_wait
 from cancelcheck.link.timeouts.giving import passed
-from cancelcheck.link.timeouts.passing import endless_calls
+from cancelcheck.link.timeouts.passing import endless_calls, timed_calls
 from cancelcheck.link.timeouts.telling import earlier_waits
 from cancelcheck.link.timeouts.wrappers import left_endless
 from cancelcheck.model.edit import Safety
@@ -63,7 +63,7 @@ _CONNECTS = frozenset({"connect", "open", "login", "start_client"})
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each errand without an end, and each wait on a stream that nothing bounds."""
-    for call in fn.known_calls:
+    for call in timed_calls(fn):
         if speaks_at(call):
             continue  # the caller's own timeout is not passed: that is said there
         found = open_wait(call)
@@ -125,5 +125,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
-    asks=Asks.KNOWN,
+    asks=Asks.TIMED,
 )

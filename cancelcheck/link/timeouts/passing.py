@@ -70,15 +70,52 @@ def endless_calls(call: CallSite) -> list[Endless]:
     return known
 
 
+def timed_calls(view: FunctionView) -> list[CallSite]:
+    """The calls of a function of which the catalogue tells, and those that leave a timeout endless, or set it so, in
+    order: who asks how long a call waits need ask of no other. Looked up once."""
+    kept = view.module.timed
+    known = kept.get(view.index)
+    if known is None:
+        told = set(view.told_calls)
+        known = [call for call in view.known_calls if call in told or endless_calls(call)]
+        if view.module.project.guard.is_settled:
+            kept[view.index] = known
+    return known
+
+
+def _lets(callee: FunctionView) -> bool:
+    """Whether a call of a function, or class, may leave a timeout endless at all; looked up once."""
+    kept = callee.module.lets
+    known = kept.get(callee.index)
+    if known is None:
+        known = _hands_timeouts_on(callee)
+        if callee.module.project.guard.is_settled:
+            kept[callee.index] = known
+    return known
+
+
+def _hands_timeouts_on(callee: FunctionView) -> bool:
+    if len(callee.alternatives) > 1 or _may_bound(callee):
+        return False
+    if callee.facts.kind is FunctionKind.CLASS:
+        init = callee.inherited("__init__")
+        return bool(_reaching_attributes(callee)) or (init is not None and _hands_on(init))
+    return callee.facts.kind is FunctionKind.DEF and _hands_on(callee)
+
+
+def _hands_on(view: FunctionView) -> bool:
+    return bool(_reaching(view)) or _hidden(view, MAX_HOPS) is not None
+
+
 def _endless_calls(call: CallSite) -> list[Endless]:
     callee = call.callee
-    if callee is None or len(callee.alternatives) > 1 or _may_bound(callee):
+    if callee is None or not _lets(callee):
         return []
     if callee.facts.kind is FunctionKind.CLASS:
         found = _endless_objects(call, callee)
         init = callee.inherited("__init__")
         return found if init is None else [*found, *_endless(call, init)]
-    return _endless(call, callee) if callee.facts.kind is FunctionKind.DEF else []
+    return _endless(call, callee)
 
 
 def _endless(call: CallSite, callee: FunctionView) -> list[Endless]:
@@ -355,8 +392,8 @@ def _read_attributes(methods: list[FunctionView]) -> list[str]:
     found: dict[str, None] = {}
     for method in methods:
         own = method.self_name
-        for node in method.nodes:
-            if isinstance(node, Attr) and _is_name(method, node.value, own):
+        for _, node in method.all_of(Attr):
+            if _is_name(method, node.value, own):
                 parent = method.nodes[node.parent] if node.parent >= 0 else None
                 if isinstance(parent, (Call, Display, Operation)):
                     found[node.attr] = None
@@ -368,8 +405,7 @@ def _tested_attributes(methods: list[FunctionView]) -> set[str]:
     return {
         inner.attr
         for method in methods
-        for node in method.nodes
-        if isinstance(node, Test)
+        for _, node in method.all_of(Test)
         for inner in (method.nodes[at] for at in method.operands_within(node.value))
         if isinstance(inner, Attr) and _is_name(method, inner.value, method.self_name)
     }
