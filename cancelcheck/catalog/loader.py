@@ -140,7 +140,7 @@ class Catalog:
         self._prefix: dict[str, list[tuple[str, str]]] = {}
         self._canonical: dict[str, str] = {}
         self._one: dict[str, dict[str, Any]] = {table: {} for table, _ in _TABLES}
-        self._many: dict[str, dict[str, list[Any]]] = {table: {} for table in _MANY}
+        self._by_name: dict[str, dict[str, Any]] = {}
         self._bases: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, dict[str, Any]] = {}
         self._spoken: set[str] = set()
@@ -183,7 +183,7 @@ class Catalog:
                 raise CatalogError(f"api: {error}") from error
             for name in names_of(api.call):
                 self._load(name.partition(".")[0])
-                self._one["api"][name] = api
+                self._one["api"][name] = self._of_name(name)["api"] = api
                 self._spoken.add(name.partition(".")[0])
                 # its class, so that an instance is followed to its constructor
                 self._bases.setdefault(name.rpartition(".")[0], ())
@@ -227,14 +227,14 @@ class Catalog:
             for newest in getattr(data, table):
                 entry = _as_of(newest, version) if version else newest
                 for name in names_of(getattr(entry, field)):
-                    self._one[table].setdefault(name, entry)
+                    self._of_name(name).setdefault(table, self._one[table].setdefault(name, entry))
                     self._spoken.add(name.partition(".")[0])
         for table in _MANY:
             for entry in getattr(data, table):
                 if not _is_of(entry, version):
                     continue
                 for name in names_of(entry.call):
-                    self._many[table].setdefault(name, []).append(entry)
+                    self._of_name(name).setdefault(table, []).append(entry)
                     self._spoken.add(name.partition(".")[0])
         typed: tuple[schema.Client | schema.TypeEntry | schema.ExceptionEntry, ...] = (
             *data.client,
@@ -244,11 +244,16 @@ class Catalog:
         for made in data.client:
             if made.makes:
                 for name in names_of(made.type):
-                    self._one["produces"].setdefault(name, schema.Produces(call=name, returns=made.makes))
+                    produced = schema.Produces(call=name, returns=made.makes)
+                    self._of_name(name).setdefault("produces", self._one["produces"].setdefault(name, produced))
         for entry in typed:
             if not getattr(entry, "makes", ""):
                 for name in names_of(entry.type):
                     self._bases[name] = entry.bases
+
+    def _of_name(self, name: str) -> dict[str, Any]:
+        """What the tables say of a name, by table, to be added to."""
+        return self._by_name.setdefault(name, {})
 
     def _version_of(self, data: schema.LibraryFile) -> tuple[int, ...]:
         """The release in use, where it is known."""
@@ -354,12 +359,9 @@ class Catalog:
         if owner in self._bases:
             spellings = [f"{base}.{member}" for base in self.bases(owner)]
         found: dict[str, Any] = {}
-        for tables in (self._one, self._many):
-            for table, entries in tables.items():
-                for spelling in spellings:
-                    if spelling in entries:
-                        found[table] = entries[spelling]
-                        break
+        for spelling in spellings:
+            for table, entry in self._by_name.get(spelling, {}).items():
+                found.setdefault(table, entry)
         return found
 
     def _answers(self, table: str, kind: type[_T]) -> Callable[[str], _T | None]:

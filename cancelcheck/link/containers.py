@@ -25,7 +25,6 @@ from cancelcheck.model.facts import (
     Operation,
     Return,
     Starred,
-    StoreItem,
     Subscript,
     Unpack,
 )
@@ -135,7 +134,8 @@ def _of_global(nodes: list[Value], name: str, part: Part) -> Instance | None:
         if annotation >= 0:
             return _annotated(holder, annotation, part)
     scope = nodes[0][0]
-    users = [user for user in scope.module.functions if list(user.bindings(name).nodes) == nodes]
+    bound = tuple(nodes)
+    users = [user for user in scope.module.functions if name in user.names_read and user.bindings(name).nodes == bound]
     return _put_in(nodes, [(user, name) for user in users], part)
 
 
@@ -204,14 +204,7 @@ def _put_in(stores: list[Value], places: list[tuple[FunctionView, str]], part: P
         if not spelled:
             continue
         if part & Part.VALUE:
-            values += (
-                value
-                for node in view.nodes
-                if isinstance(node, Assign) and not node.op and node.value >= 0
-                for target in (view.nodes[at] for at in node.targets)
-                if isinstance(target, StoreItem) and view.key(target.value) == spelled
-                for value in _not_taken(view, node.value)
-            )
+            values += (value for at in view.items_stored.get(spelled, ()) for value in _not_taken(view, at))
         for call in view.calls_on.get(spelled, ()):
             at = _ADDS.get(call.member, -1) if part & Part.ELEMENT else -1
             at = 1 if call.member == "setdefault" and part & Part.VALUE else at

@@ -235,6 +235,7 @@ class FunctionView:
         self.instances_of_names: dict[str, Instance | None] = {}
         self._targets: dict[int, str] = {}
         self.places_told: dict[str | tuple[str, ...], tuple[FunctionView, int]] = {}
+        self._told: dict[int, tuple[FunctionView, int]] = {}
         self._bindings: dict[str, Binding] = {}
         self._definitions: dict[int, FunctionView | None] = {}
         self._partials: dict[int, list[CallSite]] = {}
@@ -624,6 +625,19 @@ class FunctionView:
         return found
 
     @Lazily
+    def items_stored(self) -> dict[str, list[int]]:
+        """The values that it stores as items of plain places, by the `key` of these, in order."""
+        found: dict[str, list[int]] = {}
+        for _, node in self.all_of(Assign):
+            if node.op or node.value < 0:
+                continue
+            for at in node.targets:
+                target = self.nodes[at]
+                if isinstance(target, StoreItem) and (key := self.key(target.value)):
+                    found.setdefault(key, []).append(node.value)
+        return found
+
+    @Lazily
     def asserted_types(self) -> dict[str, int]:
         """The locals of which an `assert isinstance(name, X)` says what they are, each with the node of X."""
         found: dict[str, int] = {}
@@ -692,22 +706,33 @@ class FunctionView:
         known = scope.paths_of_names.get(name)
         if known is not None:
             return known
+        if len(nodes) == 1 and not self._is_alias(*nodes[0]):
+            # nothing has to be followed
+            path = scope.paths_of_names[name] = self._path_bound(name, nodes)
+            return path
         guard = self.module.project.guard
         mark = (self.module.source.path, self.index, index, "path")
-        if mark in guard.paths:
+        if not guard.is_settled and mark in guard.paths:
             return guard.paths[mark]
         if not guard.enter(mark):
             return ""
         try:
             path = self._path_bound(name, nodes)
+            is_same = guard.is_settled
         finally:
             guard.leave(mark)
-        if not guard.was_cut:
+        if is_same:
             # wherever in its scope it is read, it is the same
             scope.paths_of_names[name] = path
         elif not guard.is_settled:
             guard.paths[mark] = path
         return path
+
+    @staticmethod
+    def _is_alias(view: FunctionView, index: int) -> bool:
+        """Whether the value that binds a name is another name."""
+        value = view.assigned_value(index) if index >= 0 else None
+        return value is not None and isinstance(view.nodes[value], (Name, Attr))
 
     def _path_bound(self, name: str, nodes: tuple[tuple[FunctionView, int], ...]) -> str:
         """The dotted path of a name that these nodes bind."""
@@ -746,14 +771,13 @@ class FunctionView:
                 self._partials[index] = known
             return known
         guard = self.module.project.guard
-        mark = (self.module.source.path, self.index, index)
-        if mark in guard.partials:
+        if not guard.is_settled and (mark := (self.module.source.path, self.index, index)) in guard.partials:
             return guard.partials[mark]
         known = self._partials_of(index)
         if guard.is_settled:
             self._partials[index] = known
         else:
-            guard.partials[mark] = known
+            guard.partials[self.module.source.path, self.index, index] = known
         return known
 
     def _partials_of(self, index: int) -> list[CallSite]:
@@ -763,12 +787,15 @@ class FunctionView:
         path = self.path_of(index)
         if path.startswith("builtins.") or (path and self.module.project.catalog.has(path)):
             return []
+        found = self.variable_at(index)
+        if found is None and (path or not isinstance(node, Attr)):
+            return []  # an import or a definition, or a name that nothing is known of
         guard = self.module.project.guard
         mark = (self.module.source.path, self.index, index, "partial")
         if not guard.enter(mark):
             return []
         try:
-            found = self.variable_at(index) or (self.attribute_value(node) if isinstance(node, Attr) else None)
+            found = found or (self.attribute_value(node) if isinstance(node, Attr) else None)
             call = found[0].call_at(found[1]) if found is not None else None
             if found is None or call is None or not call.positional:
                 return []
@@ -833,18 +860,19 @@ class FunctionView:
         """Where what a node stands for was asked for first, of all the nodes in the scope of a name that spell the same
         place (`self.client.get`): one answer is all of theirs. The node itself, where it is no such place, or a test
         may tell more of it here than elsewhere."""
+        told = self._told.get(index)
+        if told is not None:
+            return told
         node = self.nodes[index]
         parts: list[str] = []
         while node.__class__ is Attr:
             parts.append(node.attr)
             node = self.nodes[node.value]
-        if not isinstance(node, Name) or (parts and "isinstance" in self.names_read):
-            return self, index
-        scope = self.bindings(node.id).scope or self.module.body
-        place = (node.id, *parts) if parts else node.id
-        told = scope.places_told.get(place)
-        if told is None:
-            told = scope.places_told[place] = (self, index)
+        told = (self, index)
+        if isinstance(node, Name) and not (parts and "isinstance" in self.names_read):
+            scope = self.bindings(node.id).scope or self.module.body
+            told = scope.places_told.setdefault((node.id, *parts) if parts else node.id, told)
+        self._told[index] = told
         return told
 
     def target_of(self, index: int) -> str:
@@ -860,14 +888,13 @@ class FunctionView:
                 self._targets[index] = found
             return found
         guard = self.module.project.guard
-        mark = (self.module.source.path, self.index, index)
-        if mark in guard.targets:
+        if not guard.is_settled and (mark := (self.module.source.path, self.index, index)) in guard.targets:
             return guard.targets[mark]
         known = self._target_of(index)
         if guard.is_settled:
             self._targets[index] = known
         else:
-            guard.targets[mark] = known
+            guard.targets[self.module.source.path, self.index, index] = known
         return known
 
     def _target_of(self, index: int) -> str:
@@ -941,14 +968,13 @@ class FunctionView:
                 self._definitions[index] = found
             return found
         guard = self.module.project.guard
-        mark = (self.module.source.path, self.index, index)
-        if mark in guard.definitions:
+        if not guard.is_settled and (mark := (self.module.source.path, self.index, index)) in guard.definitions:
             return guard.definitions[mark]
         found = self._definition_of(index)
         if guard.is_settled:
             self._definitions[index] = found
         else:
-            guard.definitions[mark] = found
+            guard.definitions[self.module.source.path, self.index, index] = found
         return found
 
     def _definition_of(self, index: int) -> FunctionView | None:

@@ -130,15 +130,16 @@ def _followed(view: FunctionView, index: int) -> Instance | None:
             return scope.instances_of_names[node.id]
     guard = view.module.project.guard
     mark = (view.module.source.path, *key)
-    if mark in guard.instances:
+    if not guard.is_settled and mark in guard.instances:
         return guard.instances[mark]
     if not guard.enter(mark):
         return None
     try:
         found = _instance_of(view, index)
+        is_same = guard.is_settled
     finally:
         guard.leave(mark)
-    if scope is not None and isinstance(node, Name) and not guard.was_cut:
+    if scope is not None and isinstance(node, Name) and is_same:
         # wherever in its scope it is read, it is the same
         scope.instances_of_names[node.id] = found
     elif guard.is_settled:

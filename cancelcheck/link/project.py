@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from cancelcheck.link.threads.outlasting import Span
     from cancelcheck.link.timeouts.advice import Constant
     from cancelcheck.link.timeouts.passing import Endless, Hidden, Reached
+    from cancelcheck.link.timeouts.units import Length
     from cancelcheck.link.values import Value
     from cancelcheck.model.contract import Operation
 
@@ -94,14 +95,16 @@ class Guard:
         self.targets: dict[tuple[str | int, ...], str] = {}
         self.definitions: dict[tuple[str | int, ...], FunctionView | None] = {}
         self.partials: dict[tuple[str | int, ...], list[CallSite]] = {}
+        self.is_settled = True
+        """Whether an answer just found may be kept: no cycle was cut on the way to it, by any look-up that is not over
+        yet."""
         self._open: set[tuple[str | int, ...]] = set()
-        self._cut = False
 
     def enter(self, key: tuple[str | int, ...]) -> bool:
         """True, unless this very look-up is under way already, or too many are. Where it is true, `leave` has to
         follow."""
         if key in self._open or len(self._open) > MAX_DEPTH:
-            self._cut = True
+            self.is_settled = False
             return False
         self._open.add(key)
         return True
@@ -109,25 +112,15 @@ class Guard:
     def leave(self, key: tuple[str | int, ...]) -> None:
         """The look-up is over."""
         self._open.discard(key)
-
-    @property
-    def was_cut(self) -> bool:
-        """Whether something that is being looked up has come back to itself: what is found may depend on where the
-        look-up began."""
-        return self._cut
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether an answer just found may be kept: no cycle was cut on the way, or it is the outermost one's."""
-        if self._cut and not self._open:
-            self._cut = False
+        if not self.is_settled and not self._open:
+            # what the outermost one has found does not depend on where another began
+            self.is_settled = True
             self.instances.clear()
             self.paths.clear()
             self.values.clear()
             self.targets.clear()
             self.definitions.clear()
             self.partials.clear()
-        return not self._cut
 
 
 _HARNESSES = frozenset({"test", "testing"})
@@ -150,6 +143,7 @@ class ModuleView:
         self.raising: dict[int, bool] = {}
         self.failing: dict[int, bool] = {}
         self.givings: dict[int, dict[str, list[tuple[CallSite, list[int]]]]] = {}
+        self.lengths: dict[int, dict[str, Length]] = {}
         self.timed: dict[int, list[CallSite]] = {}
         self.lets: dict[int, bool] = {}
         self.left_endless: dict[tuple[int, int], list[Endless]] = {}

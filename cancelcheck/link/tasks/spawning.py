@@ -94,13 +94,13 @@ class Started(NamedTuple):
 def started_in(call: CallSite) -> Started | None:
     """What the project function that is called starts, and hands out without keeping it."""
     callee = call.callee
-    if callee is None or not _may_hand_out(callee):
+    if callee is None:
         return None
     kept = callee.module.starting
     if callee.index in kept:
         return kept[callee.index]
     kept[callee.index] = None  # one that calls itself is not followed
-    found = _started(callee)
+    found = _started(callee) if _may_hand_out(callee) else None
     if callee.module.project.guard.is_settled:
         kept[callee.index] = found
     else:
@@ -125,10 +125,10 @@ _KEEPING_ROLES = ("staticmethod", "classmethod")
 def _started(view: FunctionView) -> Started | None:
     """The one call that starts what a function returns, where it returns nothing else (`None` apart)."""
     starts: set[int] = set()
-    for node in view.nodes:
-        if not isinstance(node, Return) or node.value < 0 or _is_none(view, node.value):
+    for _, returned in view.all_of(Return):
+        if returned.value < 0 or _is_none(view, returned.value):
             continue
-        found = _handed_out(view, node.value)
+        found = _handed_out(view, returned.value)
         if found < 0:
             return None
         starts.add(found)

@@ -134,10 +134,20 @@ def sinks_of(call: CallSite) -> Iterator[Sink]:
     callee = call.callee
     if callee is None or len(callee.alternatives) > 1:
         return
-    for param, argument in matched(call, callee):
-        said = length_of_name(param.name)
+    lengths = _lengths(callee)
+    for param, argument in matched(call, callee) if lengths else ():
+        said = lengths.get(param.name)
         if said is not None and argument is not None and argument >= 0 and argument not in seen:
             yield Sink(argument, said, f"`{param.name}` of `{call.text}`")
+
+
+def _lengths(view: FunctionView) -> dict[str, Length]:
+    """The parameters of a function whose names say a unit; looked up once."""
+    known = view.module.lengths.get(view.index)
+    if known is None:
+        said = ((param.name, length_of_name(param.name)) for param in view.facts.params)
+        known = view.module.lengths[view.index] = {name: length for name, length in said if length is not None}
+    return known
 
 
 def _parameters(call: CallSite) -> Iterator[tuple[str, int, Length]]:
