@@ -27,6 +27,9 @@ class Modules:
         self._roots: dict[str, tuple[str, ...]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
         self._inside: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self._places: dict[str, str] = {}
+        self._homes: dict[str, tuple[str, ...]] = {}
+        self._prefixes: dict[tuple[str, int], list[tuple[str, ...]]] = {}
         self._answers: dict[str, dict[str, str | None]] = {}
         self._packages: set[str] = set()
 
@@ -35,13 +38,21 @@ class Modules:
         folder, file = os.path.split(absolute)
         stem = shown_name(file.partition(".")[0])
         is_package = stem == "__init__"
-        own_root = self._own_root(folder)
-        self._packages.update(_src_roots(loaded))
-        for root in (*_naming_roots(loaded), own_root if own_root != folder else "", str(loaded.root)):
-            parts = _parts_below(root, folder) if root else None
-            if parts is not None and (parts or not is_package):
+        for parts in self._parts_of(folder, loaded):
+            if parts or not is_package:
                 return ".".join(parts if is_package else (*parts, stem)), is_package
         return (shown_name(os.path.basename(folder)) if is_package else stem), is_package
+
+    def _parts_of(self, folder: str, loaded: LoadedSettings) -> list[tuple[str, ...]]:
+        """The names of the folders down to one, from each place at which a module's name may begin."""
+        known = self._prefixes.get((folder, id(loaded)))
+        if known is None:
+            own_root = self._own_root(folder)
+            self._packages.update(_src_roots(loaded))
+            roots = (*_naming_roots(loaded), own_root if own_root != folder else "", str(loaded.root))
+            below = (_parts_below(root, folder) for root in roots if root)
+            known = self._prefixes[folder, id(loaded)] = [parts for parts in below if parts is not None]
+        return known
 
     def find(self, name: str, near: str) -> str | None:
         """The absolute path of the file that `name` stands for in the file at the absolute path `near`."""
@@ -65,9 +76,14 @@ class Modules:
 
     def _is_inside(self, path: str, folder: str) -> bool:
         """Whether what is found for a file in `folder` lies in its project, whatever links lead to it."""
-        folders = (*self._roots_for(folder), str(self._finder.for_folder(folder).root))
-        # what is no link itself lies where its folder does
-        place = path if os.path.islink(path) else os.path.dirname(path)
+        folders = self._homes.get(folder)
+        if folders is None:
+            root = str(self._finder.for_folder(folder).root)
+            folders = self._homes[folder] = (*self._roots_for(folder), root)
+        place = self._places.get(path)
+        if place is None:
+            # what is no link itself lies where its folder does
+            place = self._places[path] = path if os.path.islink(path) else os.path.dirname(path)
         known = self._inside.get((place, folders))
         if known is None:
             known = self._inside[(place, folders)] = leads_into(path, folders)

@@ -184,11 +184,14 @@ class Suppressions:
         joined: list[tuple[int, int]] = []
         comments: list[tuple[int, int, str]] = []
         for match in _SCAN.finditer(source.text):
-            line, column = source.position(match.start())
+            found = match[0]
             if match.lastgroup == "comment":
-                if _WORDS.search(match[0]):
-                    comments.append((line, column, match[0]))
+                if _WORDS.search(found):
+                    comments.append((*source.position(match.start()), found))
                 continue
+            if "\n" not in found and "\r" not in found:
+                continue
+            line = source.position(match.start())[0]
             last = source.position(match.end())[0]
             if last > line:
                 if joined and line <= joined[-1][1]:

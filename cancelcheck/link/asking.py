@@ -70,7 +70,7 @@ class Asking:
 
     def of(self, asks: Asks) -> Sequence[FunctionView]:
         """The functions that have all of this, in order."""
-        return self._of(asks.value)
+        return self._of(int(asks))
 
     def _of(self, need: int) -> Sequence[FunctionView]:
         known = self._by_need.get(need)

@@ -608,6 +608,17 @@ class FunctionView:
         return found
 
     @Lazily
+    def types_asked(self) -> frozenset[str]:
+        """The plain places of which it asks what they are, by `isinstance`."""
+        found: set[str] = set()
+        for index in self.names_read.get("isinstance", ()):
+            call = self.call_at(self.nodes[index].parent)
+            if call is not None and call.node.func == index and call.positional:
+                found.add(self.key(call.positional[0]))
+        found.discard("")
+        return frozenset(found)
+
+    @Lazily
     def places_read(self) -> dict[str, list[int]]:
         """Where it reads plain places, by their `key`, each with its nodes in order."""
         found: dict[str, list[int]] = {}
@@ -674,8 +685,12 @@ class FunctionView:
                 if facts.kind is not FunctionKind.CLASS or view is self:
                     return Binding(view, tuple((view, node) for node in facts.bound[name]))
             view = view.parent
-        found = self.module.globals(name)
-        return Binding(self.module.body, tuple(found)) if found else Binding(None, ())
+        kept = self.module.global_bindings
+        known = kept.get(name)
+        if known is None:
+            found = self.module.globals(name)
+            known = kept[name] = Binding(self.module.body, tuple(found)) if found else Binding(None, ())
+        return known
 
     def path_of(self, index: int) -> str:
         """The dotted path of a name or attribute chain through imports, aliases and definitions; "" where there is
@@ -869,11 +884,18 @@ class FunctionView:
             parts.append(node.attr)
             node = self.nodes[node.value]
         told = (self, index)
-        if isinstance(node, Name) and not (parts and "isinstance" in self.names_read):
+        if isinstance(node, Name) and not (parts and self._is_type_asked(node.id, parts)):
             scope = self.bindings(node.id).scope or self.module.body
             told = scope.places_told.setdefault((node.id, *parts) if parts else node.id, told)
         self._told[index] = told
         return told
+
+    def _is_type_asked(self, name: str, parts: list[str]) -> bool:
+        """Whether the function asks what a place is, or what it is a part of: the last attribute comes first."""
+        asked = self.types_asked
+        return bool(asked) and any(
+            ".".join((name, *parts[: at - len(parts) - 1 : -1])) in asked for at in range(len(parts) + 1)
+        )
 
     def target_of(self, index: int) -> str:
         """The qualified name of what a node stands for, methods of instances included (`httpx.AsyncClient.get`), in the

@@ -106,7 +106,7 @@ class Instance:
 def instance_of(view: FunctionView, index: int) -> Instance | None:
     """The instance that the value of a node is; None where it is not known."""
     found = _followed(view, index)
-    if found is None and "isinstance" in view.names_read and isinstance(view.nodes[index], (Name, Attr)):
+    if found is None and isinstance(view.nodes[index], (Name, Attr)) and view.key(index) in view.types_asked:
         return _told_type(view, index)
     return found
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cancelcheck.link.contexts.habits import Habit
     from cancelcheck.link.contexts.making import Remade
     from cancelcheck.link.contexts.parameters import Carrier
-    from cancelcheck.link.function import CallSite
+    from cancelcheck.link.function import Binding, CallSite
     from cancelcheck.link.paths.conditions import Flag
     from cancelcheck.link.paths.exceptions import Handler
     from cancelcheck.link.paths.reaching import Chain
@@ -140,6 +140,10 @@ class ModuleView:
         self.project = project
         self.source = source
         self.facts = facts
+        self.name = facts.module
+        """The dotted name under which other files import it."""
+        self.folder = source.path.rpartition("/")[0] if self.name else source.path
+        """Where it looks for other modules: all files of a folder that have a name find the same."""
         self.raising: dict[int, bool] = {}
         self.failing: dict[int, bool] = {}
         self.givings: dict[int, dict[str, list[tuple[CallSite, list[int]]]]] = {}
@@ -183,16 +187,12 @@ class ModuleView:
         self.default_timeout: bool | None = None
         self.first_commands: dict[tuple[int, str, Kind], tuple[int, int]] | None = None
         self.only_runs: bool | None = None
+        self.global_bindings: dict[str, Binding] = {}
         self.values: dict[tuple[int, int], Value | None] = {}
         self.told_types: dict[tuple[int, int], Instance | None] = {}
         self.instance_cache: dict[tuple[int, int], Instance | None] = {}
         self.found: dict[str, tuple[str, FunctionView | Variable | ModuleView | None]] = {}
         self._globals: dict[str, list[tuple[FunctionView, int]]] = {}
-
-    @property
-    def name(self) -> str:
-        """The dotted name under which other files import it."""
-        return self.facts.module
 
     def is_read(self) -> str:
         """The text, to be asked for more than its code: for comments, or on which lines things stand. Whatever is found
@@ -226,7 +226,7 @@ class ModuleView:
             found.append(FunctionView(self, index, function, parent))
         return found
 
-    @property
+    @Lazily
     def body(self) -> FunctionView:
         """The module's own body."""
         return self.functions[0]
@@ -451,7 +451,7 @@ class Project:
         """The module of this dotted name, as the file `near` would import it; None if it is not the project's."""
         if name == near.name and name:
             return near
-        key = (name, near.source.path if not near.name else near.source.path.rpartition("/")[0])
+        key = (name, near.folder)
         if key in self._found:
             return self._found[key]
         loaded = self._load(name, near.source.path)
@@ -494,8 +494,10 @@ class Project:
         """The longest prefix of a path that is a module of the project, and the parts after it."""
         parts = path.split(".")
         found: tuple[ModuleView | None, list[str]] = (None, parts)
-        for count in range(1, len(parts) + 1):
-            inner = self.module(".".join(parts[:count]), near)
+        prefix = ""
+        for count, part in enumerate(parts, 1):
+            prefix = f"{prefix}.{part}" if count > 1 else part
+            inner = self.module(prefix, near)
             if inner is None:
                 continue  # it may be a folder, which no file stands for
             found = (inner, parts[count:])

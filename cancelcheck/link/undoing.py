@@ -4,6 +4,7 @@ resolved, else by a method's name."""
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ _EXITS = frozenset({"__exit__", "__aexit__"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
+@lru_cache(maxsize=8192)
 def says_undoing(name: str) -> bool:
     """Whether a function's name says that it undoes something: its verb does (`close`, `_abort_upload`,
     `force_close`). A question (`is_closed`) or a hook (`on_close`) does not."""

@@ -14,7 +14,7 @@ import ast
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -108,10 +108,12 @@ class Places:
     def __init__(self, text: str) -> None:
         self.text = text
         self.names_differ = not text.isascii()
-        self._lines = _LINE.findall(text)
-        self._starts = [0, *accumulate(map(len, self._lines), initial=0)]
-        self._columns: dict[int, list[int]] = {}
         self.has_returns = "\r" in text
+        # one pattern for each line takes ten times as long as to split at all line ends of one kind
+        self._lines = _LINE.findall(text) if self.has_returns else text.split("\n")
+        width = 0 if self.has_returns else 1
+        self._starts = [0, *accumulate((len(line) + width for line in self._lines), initial=0)]
+        self._columns: dict[int, list[int]] = {}
         starts = self._starts
         if not self.names_differ:
 
@@ -328,9 +330,9 @@ class Places:
             given.sort(key=lambda arg: (arg.lineno, arg.col_offset))
         return given
 
-    def parameters(self, node: ast.arguments) -> Iterator[tuple[ast.arg, ParamKind, ast.expr | None]]:
+    def parameters(self, node: ast.arguments) -> Iterable[tuple[ast.arg, ParamKind, ast.expr | None]]:
         """The parameters of a function, each with its default."""
-        yield from parameters_of(node)
+        return parameters_of(node)
 
     # --- statements
 

@@ -78,10 +78,8 @@ def _context(view: FunctionView) -> str:
     for carrier in carriers(view):
         if carrier.is_known and carrier.type.endswith("ServicerContext"):
             return carrier.name
-    serving = serving_of(view)
-    if serving is not None and serving.role == "rpc" and len(view.facts.params) == 3:
-        return view.facts.params[2].name
-    return ""
+    serving = serving_of(view) if len(view.facts.params) == 3 else None
+    return view.facts.params[2].name if serving is not None and serving.role == "rpc" else ""
 
 
 def _is_remote(call: CallSite) -> bool:

@@ -42,12 +42,13 @@ def is_stray(call: CallSite) -> bool:
 
 
 def _strays(view: FunctionView) -> list[Stray]:
-    groups = groups_in(view)
-    params = _group_params(view)
+    started = spawns(view)
+    groups = groups_in(view) if started else []
+    params = _group_params(view) if started else []
     if not groups and not params:
         return []
     found = []
-    for call, spawner in spawns(view):
+    for call, spawner in started:
         if spawner.has_owner or spawner.work is not schema.Work.COROUTINE or spawner.strict:
             continue
         if not _is_lost(view, call):

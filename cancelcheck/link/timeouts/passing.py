@@ -243,6 +243,9 @@ def _look_up(view: FunctionView, name: str, hops: int) -> Reached | None:
         return None
     if name not in view.names_read:
         return None
+    parents = {view.nodes[index].parent for index in view.names_read[name]}
+    if not any(isinstance(view.nodes[parent], (Call, Display)) for parent in parents if parent >= 0):
+        return None
     if _is_tested(view, name):
         return None
     return _handed_on(view, name, hops)
@@ -301,12 +304,16 @@ def _givings(view: FunctionView) -> dict[str, list[tuple[CallSite, list[int]]]]:
         for call in view.calls:
             given: dict[str, list[int]] = {}
             for arg in call.node.args:
-                if not arg.star:
+                if not arg.star and isinstance(view.nodes[arg.value], _CARRYING):
                     for key in dict.fromkeys(_carried(view, arg.value)):
                         given.setdefault(key, []).append(arg.value)
             for key, passed in given.items():
                 known.setdefault(key, []).append((call, passed))
     return known
+
+
+_CARRYING = (Name, Attr, Call, Display)
+"""What a place can be, or be carried in."""
 
 
 def _carried(view: FunctionView, index: int) -> Iterator[str]:
