@@ -55,6 +55,7 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("framework", "name"),
     ("immediate", "call"),
     ("leaving", "call"),
+    ("asking", "call"),
     ("cancellable", "type"),
     ("carrier", "type"),
     ("limit_pair", "call"),
@@ -524,6 +525,10 @@ class Catalog:
         """The coroutine method that never waits."""
         found: schema.Immediate | None = self._get("immediate", name)
         return found
+
+    def asks(self, name: str) -> bool:
+        """Whether a function says whether what it is given is to be awaited."""
+        return self._get("asking", name) is not None
 
     def leaves(self, name: str) -> bool:
         """Whether a coroutine method leaves the context managers that its object has entered."""

@@ -886,6 +886,13 @@ class Immediate(_Entry, frozen=True, kw_only=True):
     in_steps: bool = False
 
 
+class Asking(_Entry, frozen=True, kw_only=True):
+    """A function that says whether what it is given is to be awaited, or what it gives when it is called
+    (`inspect.isawaitable`)."""
+
+    call: Names
+
+
 class Leaving(_Entry, frozen=True, kw_only=True):
     """A coroutine method that leaves the context managers which its object has entered, all of them, whatever becomes
     of each (`AsyncExitStack.aclose`)."""
@@ -975,6 +982,7 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     framework: tuple[Framework, ...] = ()
     immediate: tuple[Immediate, ...] = ()
     leaving: tuple[Leaving, ...] = ()
+    asking: tuple[Asking, ...] = ()
     cancellable: tuple[Cancellable, ...] = ()
     carrier: tuple[Carrier, ...] = ()
     limit_pair: tuple[LimitPair, ...] = ()

@@ -48,8 +48,8 @@ There is no fix: how long the cleanup may take is for the author to say.
 ## Known limits
 The first such `await` of each cleanup is reported. A call of the project's own functions counts where one of them,
 three calls deep at most, waits without a bound; not where all that it comes to, two calls deep or more, is a callback
-or an awaitable that was handed in: nobody can tell whether that waits. An `__aexit__` counts where it has more to do
-behind the wait.
+or an awaitable that was handed in, nor one call deep where it is asked first whether there is anything to be awaited:
+nobody can tell whether that waits. An `__aexit__` counts where it has more to do behind the wait.
 
 Left alone is what deals with a second cancellation: the join of a task that was cancelled just before, a handler that
 catches cancellations with everything else, a wait for whose cancellation the cleanup, or a function that it calls, has
@@ -58,8 +58,8 @@ handler for cancellations sets; and a coroutine that is only there to be run (a 
 `asyncio.run`), which its runner cancels once.
 
 So is what waits for nobody: `put` on a queue without a bound, a lock of asyncio that is never held over a wait, one of
-those that a wait has found done, a close that is local (the cursor of psycopg), that has done all before its first wait
-(aiohttp), or that the library shields itself (httpx) or bounds (a websocket's `close`). And what has a cleanup of its
+those that a wait has found done, a close that is local (psycopg), that has done all before its first wait (aiohttp), or
+that the library shields itself (httpx) or bounds (a websocket's `close`). And what has a cleanup of its
 own, which is looked at where it stands: the `aclose()` of an asynchronous generator, known as one or gone through as
 one (`aclosing` does the same), and context managers that are left by hand, with nothing behind it, or that an `async
 with` around leaves next.

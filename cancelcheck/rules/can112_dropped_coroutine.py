@@ -101,14 +101,10 @@ def _may_be_older(fn: FunctionView, call: CallSite, ctx: Context) -> bool:
     )
 
 
-_ASKS = frozenset({"iscoroutinefunction", "iscoroutine", "isawaitable"})
-"""Last names of functions, Python's own and others', that tell whether something is to be awaited."""
-
-
 def _is_asked(fn: FunctionView, call: CallSite) -> bool:
     """Whether the function asks whether the same thing is to be awaited: it knows of versions in which it is not."""
     return any(
-        other.target.rpartition(".")[2] in _ASKS and [fn.text(at) for at in other.positional] == [call.text]
+        fn.module.project.catalog.asks(other.target) and [fn.text(at) for at in other.positional] == [call.text]
         for other in fn.calls
     )
 

@@ -9,13 +9,13 @@ from cancelcheck.catalog.schema import Framework, Kind, ScopeKind
 from cancelcheck.link.cleanup.generators import closes_generator
 from cancelcheck.link.cleanup.locks import is_always_free
 from cancelcheck.link.paths.checkpoints import may_wait
-from cancelcheck.link.paths.conditions import said_at
+from cancelcheck.link.paths.conditions import said_at, told_at
 from cancelcheck.link.paths.exceptions import (
     cancels_with_errors,
     handler_in,
     handlers_of,
 )
-from cancelcheck.link.paths.flow import innermost, meets
+from cancelcheck.link.paths.flow import innermost, meets, reaches, start_at
 from cancelcheck.link.paths.ownership import found_by_wait
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scope_of
 from cancelcheck.link.swallowing.cancellation import (
@@ -39,6 +39,7 @@ from cancelcheck.model.facts import (
     Const,
     Enter,
     Exit,
+    FunctionKind,
     Iterate,
     Name,
     RegionKind,
@@ -169,7 +170,10 @@ def _exposed(view: FunctionView, index: int, region: int, depth: int) -> tuple[t
         return None
     if not delivers_again(view) and is_bounded(view, index, 1):
         return None
-    call = view.call_at(node.value) if isinstance(node, Await) else None
+    if isinstance(node, Enter):
+        entering = _entering(view, node)
+        return () if entering is None else _inside(entering, depth)
+    call = view.call_at(_made(view, node.value)) if isinstance(node, Await) else None
     if call is None:
         return None if isinstance(node, Await) and _is_over(view, node.value) else ()
     catalog = view.module.project.catalog
@@ -189,17 +193,57 @@ def _exposed(view: FunctionView, index: int, region: int, depth: int) -> tuple[t
     if _is_closed_around(view, call):
         return None
     callee = call.callee
-    if callee is None or not callee.is_coroutine:
-        return ()
-    if depth == 0 or callee.facts.is_stub or waits_for_what_it_cancels(callee):
+    return _inside(callee, depth) if callee is not None and callee.is_coroutine else ()
+
+
+def _inside(view: FunctionView, depth: int) -> tuple[tuple[FunctionView, int], ...] | None:
+    """The chain from a function of the project to what has no bound, of a context manager until it yields; None where
+    there is nothing of the kind."""
+    if depth == 0 or view.facts.is_stub or waits_for_what_it_cancels(view):
         return None
-    for at in points_leaving(callee, 0, may_wait):
-        chain = _exposed(callee, at, 0, depth - 1)
-        if chain is None or _is_looked_after(callee, at, 0):
+    yields = frozenset(at for at, _ in view.all_of(Yield))
+    for at in points_leaving(view, 0, may_wait):
+        chain = _exposed(view, at, 0, depth - 1)
+        if chain is None or _is_looked_after(view, at, 0):
             continue
-        if chain or depth == MAX_CHAIN or not _is_anyones(callee, at):
-            return ((callee, at), *chain)
+        if yields and reaches(view, start_at(view, 0), at.__eq__, yields.__contains__) < 0:
+            continue
+        if chain or not _is_anyones(view, at) or (depth == MAX_CHAIN and not _may_be_nothing(view, at)):
+            return ((view, at), *chain)
     return None
+
+
+def _may_be_nothing(view: FunctionView, index: int) -> bool:
+    """Whether a test on all ways to an `await` asks whether there is anything to be awaited (`isawaitable`)."""
+    node = view.nodes[index]
+    awaited = view.key(node.value) if isinstance(node, Await) else ""
+    if not awaited:
+        return False
+    for clause, holds in told_at(view, index):
+        call = view.call_at(clause)
+        if holds and call is not None and view.module.project.catalog.asks(call.target):
+            return any(view.key(at) == awaited for at in call.positional)
+    return False
+
+
+def _entering(view: FunctionView, node: Enter) -> FunctionView | None:
+    """The function of the project that runs where an `async with` enters what a call makes; None where that is not
+    known."""
+    call = view.call_at(node.context)
+    callee = call.callee if call is not None else None
+    if callee is None or len(callee.alternatives) != 1:
+        return None
+    if callee.facts.kind is FunctionKind.CLASS:
+        return callee.inherited("__aenter__")
+    return callee if callee.facts.is_async and callee.has_role("contextmanager") else None
+
+
+def _made(view: FunctionView, index: int) -> int:
+    """The node of what is awaited, through a local that is bound to it once."""
+    node = view.nodes[index]
+    scope, bound = view.bindings(node.id) if isinstance(node, Name) else (None, ())
+    value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 and bound[0][1] >= 0 else None
+    return value if value is not None and isinstance(view.nodes[value], Call) else index
 
 
 def _is_over(view: FunctionView, index: int) -> bool:
@@ -255,7 +299,7 @@ def _is_unresolved(view: FunctionView, index: int) -> bool:
 def _is_behind_shield(view: FunctionView, index: int) -> bool:
     """Whether an `await` waits for a shield, or with a timeout."""
     node = view.nodes[index]
-    at = node.value if isinstance(node, Await) else -1
+    at = _made(view, node.value) if isinstance(node, Await) else -1
     catalog = view.module.project.catalog
     while at >= 0:
         call = view.call_at(at)
