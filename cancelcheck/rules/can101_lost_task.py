@@ -44,15 +44,18 @@ Unsafe: a set of the module keeps the task until it is done, so that it cannot v
 its failure, is for the author to say. Not offered where the report is made with `--strict` only.
 
 ## Known limits
-A local that is read once, only to log it or to add a callback, counts as kept. With `--strict` only: a task that only a
-callback is told of, which nobody keeps until then; `executor.submit`, for many jobs are meant to be forgotten, and the
-pool's shutdown waits for them; a coroutine that never waits, for it is done in one step (`put` on a queue that is made
-without a bound); one that does one thing after a delay, and expects that to fail; a sleep of zero; a callable in a
-thread that sees to its own failures; what `__del__` starts, or a function that is given to `weakref.finalize`; what
-only closes another object, where a function closes (`close`, `__exit__`); what is sent to another thread's loop, where
-the function then waits for a thread to end, or for an event of its own that it gives to the work; what a function
-hands out that only tells how something ends that runs anyway, or what it has given to a thread; none of these in a
-test. `# noqa: RUF006` counts.
+A local that is read once, only to log it or to add a callback, counts as kept. Left alone is what loses nothing with
+its handle: a coroutine of a library that never waits, for it is done in one step (`put` on a queue that is made without
+a bound); a callable in a thread that sees to its own failures; and the close of an object that its own `__del__`
+starts, for nobody is left to keep it.
+
+With `--strict` only: a task that only a callback is told of, which nobody keeps until then; `executor.submit`, for many
+jobs are meant to be forgotten, and the pool's shutdown waits for them; a coroutine of the project that never waits; one
+that does one thing after a delay, and expects that to fail; a sleep of zero; what else `__del__` starts, or a function
+that is given to `weakref.finalize`; what only closes another object, where a function closes (`close`, `__exit__`);
+what is sent to another thread's loop, where the function then waits for a thread to end, or for an event of its own
+that it gives to the work; what a function hands out that only tells how something ends that runs anyway, or what it has
+given to a thread; none of these in a test. `# noqa: RUF006` counts.
 """
 
 from __future__ import annotations
@@ -64,6 +67,7 @@ from cancelcheck.link import CallSite, Context, FunctionView
 from cancelcheck.link.tasks.detaching import is_stray
 from cancelcheck.link.tasks.keeping import keeping_edits
 from cancelcheck.link.tasks.spawning import (
+    cannot_be_lost,
     is_only_told_of,
     loss_of,
     may_be_forgotten,
@@ -94,6 +98,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if not loss:
             continue
         started = started_in(call)
+        if started is None and cannot_be_lost(call, spawner):
+            continue
         at_once = spawner.work is Work.COROUTINE and runs_in_one_step(call, spawner)
         if at_once:
             what, then = "task", "its failure is never seen, and nothing can wait for it"

@@ -208,8 +208,8 @@ class Unjoined(NamedTuple):
 
 def unjoined(view: FunctionView) -> Iterator[Unjoined]:
     """The tasks that a coroutine cancels and owns, and does not wait for on some path out. Not in what a runner is
-    given, which waits for all of them, nor in a test, with which they are over."""
-    if not view.is_async or is_program(view) or view.module.is_test:
+    given, which waits for all of them, nor in a test, or what tests share, with which they are over."""
+    if not view.is_async or is_program(view) or view.module.is_test or view.module.is_harness:
         return
     for cancel in _single(view):
         if not cancel.entry.joined or not cancel.made or (all(_has_nothing_to_clean(call) for call in cancel.made)):

@@ -342,6 +342,26 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
     return (_is_delayed(callee) or _keeps_itself(callee)) if callee.is_async else _sees_to_its_failures(callee)
 
 
+def cannot_be_lost(call: CallSite, entry: schema.Spawner) -> bool:
+    """Whether nothing is lost with the handle of work: it closes an object in the object's own finalizer, where nobody
+    is left to keep it; it is a method of a library that never waits (`put` on a queue without a bound); or it is a
+    function for a thread that sees to all its failures."""
+    work = _work(call, entry)
+    if work < 0:
+        return False
+    if entry.work is schema.Work.CALLABLE:
+        callee = call.fn.definition_of(work)
+        if callee is None or callee.is_async or len(callee.alternatives) > 1:
+            return False
+        return _sees_to_its_failures(callee)
+    made = call.fn.call_at(work)
+    if made is None:
+        return False
+    if call.fn.name == "__del__" and call.fn.owner is not None:
+        return undoes(made)
+    return made.callee is None and _is_done_at_once(made, 1)
+
+
 def ends_by_itself(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether the work is a mere sleep, which ends by itself and leaves nothing behind."""
     work = _work(call, entry)
