@@ -51,7 +51,8 @@ It is offered where the handler raises the same exception again; one that raises
 ## Known limits
 What undoes something is told by the catalogue, and by a method's name (`close`, `_abort_upload`, `rollback`). Handlers
 for anything narrower than `Exception` are left alone, and so is what they do for some types of it only: what they undo
-may be that error's own. So is a method of the class's own (`_step`) whose callers all do the same in a `finally`.
+may be that error's own. So is what is done to the error itself, and a method of the class's own (`_step`) whose callers
+all do the same in a `finally`.
 """
 
 from __future__ import annotations

@@ -145,8 +145,8 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
         if point < 0 or is_for_some_errors(view, handler, undoing.node) or _asks_error(view, handler, undoing.node):
             continue
         cover = _cover(view, undoing, handler)
-        if cover is None or _is_left_to_callers(view, undoing):
-            continue
+        if cover is None or _is_left_to_callers(view, undoing) or undoing.keys == {handler.excepts(view).name}:
+            continue  # somebody else sees to it, or it is of the error itself
         doubtful = (
             cover
             or _answers(view, undoing.node, handler)
