@@ -58,16 +58,17 @@ What can block for a moment only, a disk, a lock, a queue with much room, a wait
 the end of a process or a thread that was told to end, a program that is asked for its status, or tells of this machine
 (`nvidia-smi`) where no request is served, is reported with `--strict`; so is what stands under a condition two to four
 functions down, in an arm that a parameter keeps for synchronous callers (`if sync:`), or where it was found that no
-loop runs, is asked once and kept or flagged, is a name that is looked up as something starts, or ends the program. So
-is what its author knows to block, as a docstring or a comment above the call says. So is what nobody may wait beside:
-the commands of a tool (`cli`, `repl`), a script that starts no task, thread or server, what is made for tests
-(`testing`, `create_test_harness`), a class that is a thread or says that it blocks, a coroutine that is only given to a
-loop which another thread keeps, a module that runs its coroutines by itself, the frameworks themselves, a server's
-lifespan before its `yield`, a prompt in a file that starts nothing beside; a function that asks a person several times
-is told of the first. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or server
-started in it) is left alone, reported with `--strict` before the first is started, and after what it has waited for
-(`await asyncio.gather(…)`); what a handler does where no thread can be had for it is left alone too. A function with a
-decorator is looked into only where the decorator is known to leave it what it is.
+loop runs, is asked once and kept or flagged, is a name that is looked up as something starts, connects to this very
+machine, or ends the program. So is what its author knows to block, as a docstring or a comment above the call says. So
+is what nobody may wait beside: the commands of a tool (`cli`, `repl`), a script that starts no task, thread or server,
+what is made for tests (`testing`, `create_test_harness`), a class that is a thread or says that it blocks, a coroutine
+that is only given to a loop which another thread keeps, a module that runs its coroutines by itself, the frameworks
+themselves, a server's lifespan before its `yield`, a prompt in a file that starts nothing beside; a function that asks
+a person several times is told of the first, and with `--strict` of what else blocks in it. A coroutine that is all that
+its loop runs (`asyncio.run(main())`, with no task, thread or server started in it) is left alone, reported with
+`--strict` before the first is started, and after what it has waited for (`await asyncio.gather(…)`); what a handler
+does where no thread can be had for it is left alone too. A function with a decorator is looked into only where the
+decorator is known to leave it what it is.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ from cancelcheck.link.threads.blocking import (
     asks_person,
     asks_resolver,
     awaits_end,
+    connects_here,
     hold_of,
     says_it_blocks,
     stands_still,
@@ -177,9 +179,11 @@ def _is_rare(chain: Chain) -> bool:
     last = chain[-1]
     if asks_person(last) and (_is_dialogue(last.fn) or not is_busy(chain[0].fn.module)):
         return True
+    if not asks_person(last) and _prompts(chain[0].fn):
+        return True  # whoever waits beside it waits for a person
     if any(is_without_loop(at) for at in chain):
         return True
-    if asks_machine(last) and serving_of(chain[0].fn) is None:
+    if connects_here(last) or (asks_machine(last) and serving_of(chain[0].fn) is None):
         return True
     if stands_still(last) or was_awaited_before(chain[0]) or any(is_for_sync(at) for at in chain):
         return True

@@ -198,9 +198,12 @@ def is_held_around(view: FunctionView, call: CallSite, key: str) -> bool:
 
 
 def is_taken_back(view: FunctionView, taking: Taking) -> bool:
-    """Whether all ways to where a lock is taken give it back first: it is the caller's, given up for a while."""
+    """Whether all ways to where a lock is taken, or was taken before, give it back first: it is the caller's, given up
+    for a while."""
     released = frozenset(taking.released)
-    return meets(view, -1, lambda at: at == taking.call.index, lambda at: at in released, errors=True) < 0
+    member = taking.call.member
+    taken = {call.index for call in view.calls_on.get(taking.key, ()) if call.member == member}
+    return meets(view, -1, taken.__contains__, released.__contains__, errors=True) < 0
 
 
 def _loops_over_the_same(view: FunctionView, call: CallSite, released: tuple[int, ...]) -> tuple[int, ...]:

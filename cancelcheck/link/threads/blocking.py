@@ -10,6 +10,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.words import PROBES
 from cancelcheck.link.loops.polling import is_poll, not_yet_handler
 from cancelcheck.link.paths.exceptions import exception_types, handlers, protected
+from cancelcheck.link.timeouts.connecting import is_on_this_machine
 from cancelcheck.link.timeouts.waits import asks_nobody
 from cancelcheck.link.values import Value, ValueKind, evaluate
 from cancelcheck.model.facts import Assign, Attr, Await, Const, Display, Name, Operation, StoreAttr, Yield
@@ -498,6 +499,15 @@ def waits_for_thread(call: CallSite) -> bool:
     """Whether a call waits for another thread or process of this program, not for anything outside."""
     api = call.fn.module.project.catalog.api(call.target)
     return api is not None and api.kind is schema.Kind.THREAD
+
+
+def connects_here(call: CallSite) -> bool:
+    """Whether a call opens a connection to this very machine, which takes it at once, or refuses it."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and api.kind in _CONNECTING and is_on_this_machine(call)
+
+
+_CONNECTING = frozenset({schema.Kind.SOCKET, schema.Kind.REMOTE})
 
 
 def asks_resolver(call: CallSite) -> bool:
