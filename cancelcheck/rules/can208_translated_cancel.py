@@ -31,9 +31,9 @@ There is no fix: what the other exception was to say is for the author to put el
 ## Known limits
 A handler that raises the cancellation on one of its ways is taken to decide rightly. A handler that catches it by a
 base class, an exception whose own name says that something was cancelled, tests, which do it to see what comes of it,
-waits for a task that others may cancel, and files that use a framework which cancels a handler to tell of a peer that
-is gone (Quart's websockets) are reported with `--strict` only. What an exception is has to be seen: one that a
-function makes is left alone.
+waits for a task that others may cancel, a task's root, whose failure is for those who wait for the task, and files that
+use a framework which cancels a handler to tell of a peer that is gone (Quart's websockets) are reported with `--strict`
+only. What an exception is has to be seen: one that a function makes is left alone.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.paths.exceptions import cancels_when_gone, handlers
-from cancelcheck.link.swallowing.cancellation import waits_for_others
+from cancelcheck.link.swallowing.cancellation import is_task_root, waits_for_others
 from cancelcheck.link.swallowing.catching import points_reaching
 from cancelcheck.link.swallowing.translating import Raised, translations
 from cancelcheck.model.facts import Call, Raise
@@ -81,7 +81,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 or raised is Raised.NAMED_CANCELLED
                 or fn.module.is_test
                 or cancels_when_gone(fn)
-                or waits_for_others(fn, points),
+                or waits_for_others(fn, points)
+                or is_task_root(fn),
             )
 
 
