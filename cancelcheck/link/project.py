@@ -202,10 +202,10 @@ class ModuleView:
 
     @property
     def is_harness(self) -> bool:
-        """Whether it bears the name of tests, or lies in a package that does (`shop.testing`), and so holds what these
-        share."""
+        """Whether it bears the name of tests or of benchmarks, or lies in a package that does (`shop.testing`), and so
+        holds what these share."""
         *packages, own = self.name.split(".")
-        if own.strip("_") in _HARNESS_FILES:
+        if own.strip("_") in _HARNESS_FILES or "testing" in own.split("_") or "benchmark" in self.name:
             return True
         return any(part in _HARNESSES or part.endswith(("_test", "_testing")) for part in packages)
 

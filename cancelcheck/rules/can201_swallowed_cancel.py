@@ -51,11 +51,11 @@ others, where a loop goes round again or other work follows (also behind a call 
 a caller in this module keeps or hands on what is then returned, inside a timeout or a task group of the function, and
 under trio and anyio, whose scopes count on each cancellation to come out. With `--strict` only: where the function
 ends with nothing but cleanup; where the handler raises on another way, or sets a flag; where its answer, True or False,
-tells a caller who then waits for nothing more; where what was awaited is a task or future that others may cancel, or
-shielded, a server (`serve_forever()`, which its close ends with a cancellation), or an event that tells to stop. At a
-task's root only a loop that goes on counts; a function that loops until it is cancelled, and that its own module does
-not await, is taken for one. The join idiom is told by the place that is cancelled and awaited; a task that a helper
-cancels is not seen unless the helper's name says so.
+tells a caller who then waits for nothing more, or is for a client that is gone, as it says; where what was awaited is a
+task or future that others may cancel, or shielded, a server (`serve_forever()`, which its close ends with a
+cancellation), or an event that tells to stop. At a task's root only a loop that goes on counts; a function that loops
+until it is cancelled, and that its own module does not await, is taken for one. The join idiom is told by the place
+that is cancelled and awaited; a task that a helper cancels is not seen unless the helper's name says so.
 """
 
 from __future__ import annotations

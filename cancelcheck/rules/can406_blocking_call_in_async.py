@@ -55,17 +55,18 @@ blocks for a moment only is left as it is.
 
 ## Known limits
 What can block for a moment only, a disk, a lock, a queue with much room, a wait or a request of a quarter of a second,
-the end of a process or a thread that was told to end, a program that is asked for its status, or tells of this machine
-(`nvidia-smi`) where no request is served, is reported with `--strict`; so is what stands under a condition two to four
-functions down, in an arm that a parameter keeps for synchronous callers (`if sync:`), or where it was found that no
-loop runs, is asked once and kept or flagged, is a name that is looked up as something starts, connects to this very
-machine, or ends the program. So is what its author knows to block, as a docstring or a comment above the call says. So
-is what nobody may wait beside: the commands of a tool (`cli`, `repl`), a script that starts no task, thread or server,
-what is made for tests (`testing`, `create_test_harness`), a class that is a thread or says that it blocks, a coroutine
-that is only given to a loop which another thread keeps, a module that runs its coroutines by itself, the frameworks
-themselves, a server's lifespan before its `yield`, a prompt in a file that starts nothing beside; a function that asks
-a person several times is told of the first, and with `--strict` of what else blocks in it. A coroutine that is all that
-its loop runs (`asyncio.run(main())`, with no task, thread or server started in it) is left alone, reported with
+the end of a process or a thread that was told to end, or is over as the function's name says, a program that is asked
+for its status, or tells of this machine (`nvidia-smi`) where no request is served, is reported with `--strict`; so is
+what stands under a condition two to four functions down, in an arm that a parameter keeps for synchronous callers (`if
+sync:`), or that is for tests, or where it was found that no loop runs, is asked once and kept or flagged, is a name
+that is looked up as something starts, connects to this very machine, or ends the program. So is what its author knows
+to block, as a docstring or a comment above the call says. So is what nobody may wait beside: the commands of a tool
+(`cli`, `repl`), a script that starts no task, thread or server, what is made for tests or benchmarks (`testing`,
+`create_test_harness`), a class that is a thread or says that it blocks, a coroutine that is only given to a loop which
+another thread keeps, a module that runs its coroutines by itself, the frameworks themselves, a server's lifespan before
+its `yield`, a prompt in a file that starts nothing beside; a function that asks a person several times is told of the
+first, and with `--strict` of what else blocks in it. A coroutine that is all that its loop runs (`asyncio.run(main())`,
+with no task, thread or server started in it) is left alone, reported with
 `--strict` before the first is started, and after what it has waited for (`await asyncio.gather(…)`); what a handler
 does where no thread can be had for it is left alone too. A function with a decorator is looked into only where the
 decorator is known to leave it what it is.
@@ -83,6 +84,7 @@ from cancelcheck.link.paths.reaching import (
     is_dead,
     is_for_both,
     is_for_sync,
+    is_for_tests,
     is_last_resort,
     is_once,
 )
@@ -97,6 +99,7 @@ from cancelcheck.link.threads.blocking import (
     connects_here,
     hold_of,
     says_it_blocks,
+    says_it_is_over,
     stands_still,
     waits_for_thread,
     was_awaited_before,
@@ -181,7 +184,7 @@ def _is_rare(chain: Chain) -> bool:
         return True
     if not asks_person(last) and _prompts(chain[0].fn):
         return True  # whoever waits beside it waits for a person
-    if any(is_without_loop(at) for at in chain):
+    if any(is_without_loop(at) or is_for_tests(at) for at in chain) or says_it_is_over(last):
         return True
     if connects_here(last) or (asks_machine(last) and serving_of(chain[0].fn) is None):
         return True

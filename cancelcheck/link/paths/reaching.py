@@ -272,6 +272,12 @@ def is_for_sync(call: CallSite) -> bool:
     return False
 
 
+def is_for_tests(call: CallSite) -> bool:
+    """Whether a call stands in an arm that is for tests, as what is asked says (`if SLEEP_FOR_TESTING:`)."""
+    fn = call.fn
+    return any(arm and "testing" in fn.text(test).lower() for test, arm in _arms_around(call))
+
+
 _SYNC = frozenset({"sync", "synchronous", "synchronously", "blocking"})
 _ASYNC = frozenset({"async", "asynchronous", "asynchronously"})
 

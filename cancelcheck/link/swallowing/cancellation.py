@@ -3,6 +3,7 @@ cancellation that is kept and raised later."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import partial
@@ -588,7 +589,7 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
     unless the handler says how to go on, or what was waited for may have been cancelled itself."""
     if innermost(view, handler.node, RegionKind.FINALLY) < 0 and _is_always_raised(view, handler):
         return False
-    if _has_decided(view, handler, lost) or _waits_to_be_told(view, points):
+    if _has_decided(view, handler, lost) or _waits_to_be_told(view, points) or _answers_nobody(view, lost):
         return True
     if waits_for_others(view, points):
         return True
@@ -616,6 +617,21 @@ def may_be_meant(view: FunctionView, handler: Handler, points: list[int], lost: 
 def _has_decided(view: FunctionView, handler: Handler, lost: list[Escape]) -> bool:
     """Whether a handler says itself how to go on: it raises on another way, leaves by more than one, or sets a flag."""
     return decides_by_state(view, handler) or len({way.kind for way in lost}) > 1 or _sets_flag(view, handler)
+
+
+def _answers_nobody(view: FunctionView, lost: list[Escape]) -> bool:
+    """Whether what a handler returns is for a client that is gone, as it says: `error("Client disconnected")`."""
+    for escape in lost:
+        node = view.nodes[escape.node] if escape.kind == "return" and escape.node >= 0 else None
+        within = view.operands_within(node.value) if isinstance(node, Return) and node.value >= 0 else ()
+        texts = [view.nodes[at] for at in within]
+        if not any(isinstance(text, Const) and _GONE.search(str(text.value)) is not None for text in texts):
+            return False
+    return bool(lost)
+
+
+_GONE = re.compile(r"disconnect|client (?:is )?(?:closed|gone)", re.IGNORECASE)
+"""What says of a text that it tells of a client that is gone."""
 
 
 def _waits_to_be_told(view: FunctionView, points: list[int]) -> bool:

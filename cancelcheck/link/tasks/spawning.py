@@ -399,7 +399,7 @@ def _is_given_to_end(view: FunctionView, index: int) -> bool:
 
 def _is_waited_for_beside(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether the function that sends work to the loop of another thread comes to no end, and does not go round again,
-    before it has waited for a thread, or for an event of its own that it gives to the work."""
+    before it has waited for a thread, or for an event or a queue of its own that it gives to the work."""
     if not is_sent_over(call, entry):
         return False
     view = call.fn
@@ -416,11 +416,11 @@ def _is_waited_for_beside(call: CallSite, entry: schema.Spawner) -> bool:
 
 
 def _waits_for_thread(call: CallSite, given: set[str]) -> bool:
-    """Whether a call waits for a thread to end, or for one of the places in `given` that this function has made."""
+    """Whether a call waits for a thread to end, or on one of the places in `given` that this function has made."""
     view = call.fn
     catalog = view.module.project.catalog
     api = catalog.api(call.target)
-    if api is None or api.kind is not schema.Kind.THREAD:
+    if api is None or not (api.kind is schema.Kind.THREAD or (api.kind is schema.Kind.QUEUE and call.member == "get")):
         return False
     instance = view.instance(call.receiver)
     if instance is not None and catalog.thread(instance.catalog_type()) is not None:

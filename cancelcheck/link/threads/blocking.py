@@ -510,6 +510,15 @@ def connects_here(call: CallSite) -> bool:
 _CONNECTING = frozenset({schema.Kind.SOCKET, schema.Kind.REMOTE})
 
 
+def says_it_is_over(call: CallSite) -> bool:
+    """Whether a call waits for another thread or process whose work is over, as the name of its function says:
+    `_process_finished_validation`."""
+    return waits_for_thread(call) and _OVER.search(call.fn.name) is not None
+
+
+_OVER = re.compile(r"(?<!until)(?<!wait_for)(?:^|_)(?:finished|completed)_")
+
+
 def asks_resolver(call: CallSite) -> bool:
     """Whether a call asks a name server: a moment for most names, and long for some."""
     api = call.fn.module.project.catalog.api(call.target)
