@@ -361,6 +361,10 @@ def places(view: FunctionView, index: int, seen: set[int] | None = None) -> set[
         if call.target in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.filter", "builtins.reversed"):
             for arg in call.node.args:
                 keys |= places(view, arg.value, seen)
+        produced = view.module.project.catalog.produces(call.target)
+        if produced is not None and produced.casts >= 0:
+            for given in call.positional[1:2]:
+                keys |= places(view, given, seen)
         return keys
     key = view.key(index)
     if not key:
