@@ -204,16 +204,20 @@ def _operation(view: FunctionView, index: int, node: Operation, steps: int) -> V
             return unknown
         if math.isnan(number):
             return unknown
-        is_duration = (left.is_duration or right.is_duration) and not (left.is_duration and "/" in node.op)
         return Value(
             ValueKind.NUMBER,
             view,
             index,
             number=number,
-            is_duration=is_duration or (left.is_duration and not right.is_duration),
+            is_duration=gives_duration(node.op, left, right),
             is_default=left.is_default or right.is_default,
         )
     return unknown
+
+
+def gives_duration(operator: str, left: Value, right: Value) -> bool:
+    """Whether arithmetic gives a duration, and no plain number: one divided by another gives none."""
+    return left.is_duration != right.is_duration or (left.is_duration and "/" not in operator)
 
 
 def truth(value: Value) -> bool | None:

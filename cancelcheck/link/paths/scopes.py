@@ -189,10 +189,6 @@ def scopes_around(view: FunctionView, index: int) -> Iterator[tuple[schema.Scope
 
 def bound_of_scope(scope: schema.Scope, call: CallSite) -> Bound:
     """Whether a scope ends what is in it. One that is rescheduled, or whose deadline is set later, is not known."""
-    if scope.kind not in (schema.ScopeKind.TIMEOUT, schema.ScopeKind.CANCEL) and scope.entering is not (
-        schema.Entering.AWAIT
-    ):
-        return Bound.FOREVER
     if not scope.timeout and scope.timeout_position < 0:
         return Bound.FOREVER
     argument = call.argument(scope.timeout, scope.timeout_position)
@@ -235,8 +231,10 @@ def _is_wrapped(view: FunctionView, index: int) -> bool:
             at = use.node
         elif use.kind in ("awaited", "element"):
             at = use.node
-        elif use.kind == "bound" and view.call_at(index) is not None and at == index:
-            return any(user is view and _is_wrapped(view, read) for user, read in view.reads(use.name))
+        elif use.kind == "bound" and at == index:
+            made = view.call_at(index) is not None  # another name of it is followed onwards only
+            reads = [read for user, read in view.reads(use.name) if user is view and (made or read > index)]
+            return any(_is_wrapped(view, read) for read in reads)
         else:
             break
     return False

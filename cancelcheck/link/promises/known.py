@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.timeouts.passing import matched
-from cancelcheck.link.values import Value, ValueKind, evaluate, truth
+from cancelcheck.link.values import Value, ValueKind, evaluate, gives_duration, truth
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -247,8 +247,7 @@ def _operation(view: FunctionView, index: int, node: Operation, known: Known, st
         result = float(_ARITHMETIC[node.op](first.number, second.number))
     except (ArithmeticError, TypeError, ValueError):
         return None
-    is_duration = first.is_duration or (second.is_duration and node.op != "/")
-    return Value(ValueKind.NUMBER, view, index, number=result, is_duration=is_duration)
+    return Value(ValueKind.NUMBER, view, index, number=result, is_duration=gives_duration(node.op, first, second))
 
 
 def _as_number(view: FunctionView, index: int, known: Known, steps: int) -> Value | None:
