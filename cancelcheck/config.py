@@ -7,14 +7,12 @@ finds the one that governs a folder.
 
 from __future__ import annotations
 
-import difflib
 import enum
 import math
 import os
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -54,8 +52,7 @@ class Door(enum.Flag):
     FLAKE8 = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(msgspec.Struct, frozen=True):
     """What the table says of an option besides its type and default. `choices` limits a text; `short` is its
     one-letter form on the command line, `variable` the environment's that sets it too."""
 
@@ -216,8 +213,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     ] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """A row of the table. `name` is the key as in the file (`sla.min-timeout-ms`), `attribute` the field's name;
     `type` the annotation without what it says besides."""
 
@@ -259,8 +255,7 @@ def options() -> tuple[Option, ...]:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedSettings:
+class LoadedSettings(msgspec.Struct, frozen=True):
     """Settings, the folder that their patterns are relative to, and the file they stand in (None: the defaults)."""
 
     settings: Settings
@@ -283,6 +278,8 @@ def shown(path: Path) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """ ", did you mean …" for a word that is nearly a known one, else ""."""
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean `{close[0]}`?" if close else ""
 

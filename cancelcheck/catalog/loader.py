@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.resources import files
 from typing import Any, TypeVar
 
 import msgspec
@@ -62,6 +62,8 @@ _TABLES: tuple[tuple[str, str], ...] = (
 )
 """Tables that hold one entry per name, with the field that names it. Those in `_MANY` may hold several."""
 
+_DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+"""Where the files are."""
 _READ: dict[str, schema.LibraryFile] = {}
 """Files that were read in this process: they are the package's own, and each takes a millisecond."""
 
@@ -129,9 +131,9 @@ class Catalog:
     def __init__(self, entries: Iterable[object] = (), versions: Mapping[str, str] | None = None) -> None:
         self._versions = versions or {}
         self._available = {
-            item.name.removesuffix(".toml"): item
-            for item in files("cancelcheck.catalog").joinpath("data").iterdir()
-            if item.name.endswith(".toml")
+            name.removesuffix(".toml"): os.path.join(_DATA, name)
+            for name in os.listdir(_DATA)
+            if name.endswith(".toml")
         }
         self._parts: dict[str, list[str]] = {}
         for library in self._available:
@@ -198,15 +200,16 @@ class Catalog:
     def read(self, library: str) -> schema.LibraryFile:
         """The file of one library, whole. Raises `CatalogError` where it is malformed, `KeyError` where there is
         none."""
-        item = self._available[library]
-        known = _READ.get(str(item))
+        file = self._available[library]
+        known = _READ.get(file)
         if known is not None:
             return known
         try:
-            found = msgspec.convert(tomllib.loads(item.read_text("utf-8")), schema.LibraryFile)
+            with open(file, encoding="utf-8") as text:
+                found = msgspec.convert(tomllib.loads(text.read()), schema.LibraryFile)
         except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
             raise CatalogError(f"{library}.toml: {error}") from error
-        _READ[str(item)] = found
+        _READ[file] = found
         return found
 
     def _load(self, package: str) -> None:

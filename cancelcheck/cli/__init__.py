@@ -6,6 +6,7 @@ Each command is a module of this package with a function `make`, which is import
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -53,6 +54,8 @@ def run() -> NoReturn:
         again = Again(sys.argv[1:])
         status = again.told()
         if status is None:
+            # what is imported stays
+            gc.disable()
             status = main(again=again)
     except OSError as error:
         status = _unheard(error)

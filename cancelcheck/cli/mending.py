@@ -8,11 +8,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from cancelcheck.cli.showing import say, write_stdout
 
@@ -47,7 +47,7 @@ def mend(check: Check, run: RunOptions, store: Store | None, given: Mapping[str,
             report = check(store=store)
             lost = {failure.path for failure in failures}
             files = tuple(file for file in mended.files if file.path not in lost)
-            return type(mended)(files, replace(report, errors=(*report.errors, *failures)))
+            return type(mended)(files, msgspec.structs.replace(report, errors=(*report.errors, *failures)))
         return mended
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def make() -> click.Command:
                 f"the language server needs {error.name}, which is not installed: "
                 "install cancelcheck with its extra `server` (`cancelcheck[server]`)"
             ) from None
+        # it is not soon over
+        gc.enable()
         if sys.stdin.isatty():
             say("An editor starts this, and speaks to it over standard input. Ctrl-D ends it.")
         Service(Path(cache_dir).absolute() if cache_dir else None, keeps=not no_cache).serve()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+import msgspec
 
 from cancelcheck.config import RunOptions
 from cancelcheck.engine import ground, versions
@@ -37,8 +38,10 @@ def known_of(store: Store, key: bytes, run: RunOptions) -> ground.Unchanged | gr
     if run.format is not None and FORMS[run.format].lists_rules:
         from cancelcheck.rules import RULES
 
-        report = replace(report, rules=RULES)
-    return known._replace(report=replace(report, sources=Texts({finding.path for finding in report.findings})))
+        report = msgspec.structs.replace(report, rules=RULES)
+    return known._replace(
+        report=msgspec.structs.replace(report, sources=Texts({finding.path for finding in report.findings}))
+    )
 
 
 def asked_for(given: Mapping[str, object], paths: Sequence[str]) -> str:

@@ -3,7 +3,6 @@ the process."""
 
 from __future__ import annotations
 
-import tempfile
 import zlib
 from typing import IO, NamedTuple
 
@@ -54,6 +53,8 @@ class Aside:
             return
         try:
             if self._file is None:
+                import tempfile
+
                 self._file = tempfile.TemporaryFile(prefix="cancelcheck-")  # noqa: SIM115 - it is there for all of a run
             self._file.seek(self._end)
             self._file.write(data)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -217,8 +216,12 @@ class Known:
         """The report without what is known. Raises `BaselineError`."""
         self._findings = {}
         new: list[Finding] = []
+        folders: dict[str, Baseline | None] = {}
         for path, findings in _by_path(report.findings).items():
-            baseline = self._baseline(engine.input_file(path).loaded)
+            folder = os.path.dirname(path)
+            if folder not in folders:
+                folders[folder] = self._baseline(engine.input_file(path).loaded)
+            baseline = folders[folder]
             if baseline is None:
                 new += findings
             else:
@@ -239,7 +242,7 @@ class Known:
                 known += split.known
                 if not self._prunes:
                     notes += _named(baseline, self._stale(baseline, split.left))
-        return replace(
+        return msgspec.structs.replace(
             report,
             findings=tuple(sorted(new, key=lambda finding: finding.sort_key)),
             suppressed=tuple(

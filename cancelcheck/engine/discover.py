@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
+
+import msgspec
 
 from cancelcheck.config import ConfigError, LoadedSettings, SettingsFinder
 from cancelcheck.engine.ground import Ground
@@ -37,8 +38,7 @@ DEFAULT_EXCLUDE = (
 """Folders that are not looked into, besides hidden ones and virtual environments."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputFile:
+class InputFile(msgspec.Struct, frozen=True):
     """A file to check: `path` as it is shown, `absolute` where it is, and the settings that hold for it."""
 
     path: str

@@ -221,7 +221,7 @@ class Recall:
     ) -> None:
         self._store = store
         self._place = place
-        self._context = digest(versions.everything(), context)
+        self._context = digest(versions.known_everything(store), context)
         self._look = look
         self._find = find
         self._names: dict[str, tuple[str, ...] | None] = {}

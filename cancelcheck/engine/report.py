@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Rule
 from cancelcheck.model.source import SourceFile
 
 
-@dataclass(frozen=True, slots=True)
-class RunError:
+class RunError(msgspec.Struct, frozen=True):
     """Something that kept the run from doing its work: the exit status is then 2.
 
     `path` is the file or folder, as given; `rule` the code of a rule that failed on it; `trace` its traceback.
@@ -40,8 +40,7 @@ class Suppressed(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """Findings in order of path, line and column, and everything a reporter may want to say about them.
 
     `suppressed` are those that a comment or the baseline keeps out, in the same order: forms that can say so do.
@@ -53,7 +52,7 @@ class Report:
     errors: tuple[RunError, ...] = ()
     files: int = 0
     rules: tuple[Rule, ...] = ()
-    sources: Mapping[str, SourceFile] = field(default_factory=dict)
+    sources: Mapping[str, SourceFile] = msgspec.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
 

@@ -6,8 +6,6 @@ Only what can be read without running anything: `uv.lock`, `poetry.lock`, `pdm.l
 
 from __future__ import annotations
 
-import configparser
-import json
 import os
 import re
 import tomllib
@@ -95,6 +93,8 @@ def _locked(root: Path) -> Iterator[tuple[str, str]]:
                 yield str(package["name"]), str(package["version"])
     text = _text(root / "Pipfile.lock")
     if text:
+        import json
+
         try:
             content = json.loads(text)
         except (ValueError, RecursionError):
@@ -121,9 +121,14 @@ def _required(root: Path) -> Iterator[tuple[str, str]]:
             yield name, f"=={specifier}" if bare else specifier
     for file in sorted(root.glob("requirements*.txt")):
         yield from _parsed(_text(file).splitlines())
+    text = _text(root / "setup.cfg")
+    if not text:
+        return
+    import configparser
+
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(_text(root / "setup.cfg"))
+        parser.read_string(text)
     except configparser.Error:
         return
     yield from _parsed(parser.get("options", "install_requires", fallback="").splitlines())

@@ -6,9 +6,10 @@ import difflib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from cancelcheck.engine.decode import DecodeError, decode
 from cancelcheck.engine.git import Changes, GitError, changes_since, root_of
@@ -44,7 +45,9 @@ class Since:
     def __call__(self, report: Report, engine: Engine) -> Report:
         """The report on what has changed. Raises `GitError`."""
         lines = _Lines(self, report)
-        return replace(report, findings=tuple(finding for finding in report.findings if lines.touch(finding)))
+        return msgspec.structs.replace(
+            report, findings=tuple(finding for finding in report.findings if lines.touch(finding))
+        )
 
     def spans(self, absolute: str) -> Spans:
         """The changed lines of a file as it stands on the disk. Raises `GitError`."""

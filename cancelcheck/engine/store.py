@@ -13,19 +13,17 @@ import os
 import time
 from contextlib import suppress
 
+from cancelcheck.model.digests import blake2b
+
 TYPE_CHECKING = False
-# a run in which nothing has changed is over in 30 ms: no pathlib, no enum and no typing here, nor what goes with the
-# names that these two are known by: OpenSSL, and dates
+# a run in which nothing has changed is over in 30 ms: no pathlib, no enum and no typing here, nor what `sqlite3` adds
 if TYPE_CHECKING:
     import sqlite3
-    from hashlib import blake2b
 else:
     try:
         import _sqlite3 as sqlite3
-        from _blake2 import blake2b
     except ImportError:
         import sqlite3
-        from hashlib import blake2b
 
 FILE = "cancelcheck.db"
 """The name of the file in its folder."""
@@ -71,6 +69,7 @@ class Kind:
     GROUND = b"g"
     SHOWN = b"s"
     CODE = b"c"
+    VERSION = b"v"
 
 
 def digest(*parts: bytes) -> bytes:

@@ -14,11 +14,11 @@ A comment counts for a finding that begins on its line or ends there. Lines that
 from __future__ import annotations
 
 import bisect
-import difflib
 import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from cancelcheck.engine.select import SelectorError, matches
 from cancelcheck.model.edit import Edit
@@ -99,8 +99,7 @@ _HEARD = ("CAN000", "CAN001", "CAN002")
 """What is about the run, or about such a comment itself."""
 
 
-@dataclass(slots=True)
-class Directive:
+class Directive(msgspec.Struct):
     """One comment that silences. `first` to `last` are the lines that it counts for. `selectors` maps each selector as
     written to the codes it means, `foreign` those of another linter; `everything` says that there are none. `used` are
     the selectors that silenced something, "" for everything."""
@@ -114,10 +113,10 @@ class Directive:
     is_noqa: bool = False
     whole_file: bool = False
     everything: bool = False
-    selectors: dict[str, frozenset[str]] = field(default_factory=dict)
-    foreign: dict[str, frozenset[str]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
+    selectors: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    foreign: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    problems: list[str] = msgspec.field(default_factory=list)
+    used: set[str] = msgspec.field(default_factory=set)
 
 
 class Suppressions:
@@ -250,6 +249,8 @@ class Suppressions:
             whole_file=word == "ignore-file",
         )
         if word not in ("ignore", "ignore-file"):
+            import difflib
+
             if not difflib.get_close_matches(word, ("ignore", "ignore-file"), cutoff=0.7):
                 return
             directive.problems.append(f"`{match['word']}` is not understood: `ignore[…]` or `ignore-file` is meant")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from cancelcheck.engine.decode import DecodeError, check_length, decode, encode
 from cancelcheck.engine.lowering import ParseError, lower_module
@@ -70,14 +72,14 @@ def fix_files(check: Check, given: Mapping[str, bytes] | None = None, *, unsafe:
     else:
         if _fixable(report, refused, unsafe):
             note = f"after {MAX_ROUNDS} rounds some fixes are still to be made: run it again"
-            report = replace(report, notes=(*report.notes, note))
+            report = msgspec.structs.replace(report, notes=(*report.notes, note))
     return Mended(
         tuple(
             FileFix(text.path, text.absolute, text.before, text.after, tuple(text.applied))
             for text in sorted(texts.values(), key=lambda text: text.path)
             if text.applied
         ),
-        replace(report, errors=(*report.errors, *refused.values())),
+        msgspec.structs.replace(report, errors=(*report.errors, *refused.values())),
     )
 
 

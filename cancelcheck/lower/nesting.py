@@ -13,8 +13,9 @@ operators is never deeper than it is long.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 MAX_BRACKETS = 200
 """Brackets that CPython itself lets stand inside each other (`MAXSTACK` in its tokenizer)."""
@@ -71,8 +72,7 @@ _TRIED_SEVERAL_WAYS = re.compile(r"\b(?:case|del)\b")
 _GOES_ON = re.compile(r"\b(?:lambda|for)\b")
 
 
-@dataclass(slots=True)
-class Nesting:
+class Nesting(msgspec.Struct):
     """What was found. `brackets` stand inside each other at most, the first one too many on `line`; `depth` is the
     greatest there is; `work` stands for the time that goes with it, `pattern` for that of a `case` or `del`. A text
     that `is_clear` can be told apart into strings and code."""

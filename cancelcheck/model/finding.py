@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
+from cancelcheck.model.digests import blake2b
 from cancelcheck.model.edit import Fix
 
 
@@ -53,4 +52,4 @@ class Finding(msgspec.Struct, frozen=True):
     def fingerprint(self) -> str:
         """16 hexadecimal digits over code, symbol and statement text; never over line numbers."""
         text = f"{self.code}\0{self.symbol}\0{self.statement}"
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

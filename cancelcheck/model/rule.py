@@ -6,8 +6,9 @@ import enum
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cancelcheck.model.finding import Finding
 
@@ -72,8 +73,7 @@ class Asks(enum.IntFlag):
 Check = Callable[["FunctionView", "Context"], Iterator[Finding]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Everything there is to know about a rule. `doc` is the module's docstring: documentation, `explain`, SARIF help
     and the first test. `silent_in_tests` follows from the family. `fix` says in a word what the fix is worth, or ""."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """A form of the report: the `module` beside this one that renders it.
 
     `lists_rules`: it tells of all rules there are. `for_people`: counts and a summary go with it. `utf8`: its encoding
@@ -24,8 +24,7 @@ class Form:
     summary: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """Where and how a report is shown: whether with colour, on how many columns (None: on no terminal), whether forms
     that can list what is suppressed are to do so, and the environment of the process, where a service says where the
     repository lies."""
@@ -33,7 +32,7 @@ class Surroundings:
     color: bool = False
     width: int | None = None
     lists_suppressed: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def within(self, path: str, variable: str) -> str:
         """A path relative to the folder that the environment's `variable` names; as it is if it does not lie there."""
