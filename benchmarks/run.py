@@ -36,10 +36,12 @@ ROOT = HERE.parent
 PACKAGES = HERE / "packages.txt"
 MIXED = HERE / "packages-mixed.txt"
 TOOLS = HERE / "tools.txt"
-RUNS = {"linters": 1, "flake8": 2, "asyncio": 5, "mixed": 2, "growth": 1, "linking": 1, "markers": 1}
+RUNS = {"linters": 1, "flake8": 2, "asyncio": 5, "mixed": 2, "changes": 5, "growth": 1, "linking": 1, "markers": 1}
 """The sections, and how many runs of each process are measured in one: of what takes minutes, one."""
 ASYNCIO = ("linters", "flake8", "asyncio")
 """Those on the same packages, which make one table."""
+KNOWN = 1_500
+"""Files of the tree in which nothing, or one file, has changed."""
 GROWTH = (1_000, 3_000, 10_000, 30_000)
 """Files of the trees that show what growing costs."""
 LINKED = 10_000
@@ -116,10 +118,11 @@ def _environment() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Step:
-    """Something to do to the file system before a run: remove a folder, or change a file."""
+    """Something to do to the file system before a run: remove a folder, or change a comment or the `code` of a file."""
 
     remove: Path | None = None
     change: Path | None = None
+    code: bool = False
 
     def do(self) -> None:
         """Do it."""
@@ -127,7 +130,7 @@ class _Step:
             shutil.rmtree(self.remove, ignore_errors=True)
         if self.change is not None:
             with self.change.open("a", encoding="utf-8") as file:
-                file.write(f"# changed at {time.time_ns()}\n")
+                file.write(f"changed_at = {time.time_ns()}\n" if self.code else f"# changed at {time.time_ns()}\n")
 
 
 def main() -> int:
@@ -169,12 +172,15 @@ Found = dict[str, Any]
 
 def measured(section: str, cache: Path, given: Path | None, runs: int) -> Found:
     """Measure one section."""
-    source = given.resolve() if given else unpacked(cache, MIXED if section == "mixed" else PACKAGES)
+    packages = MIXED if section in ("mixed", "changes") else PACKAGES
+    source = given.resolve() if given else unpacked(cache, packages)
     files = python_files(source)
+    if section == "changes":
+        files = files[:KNOWN]
     found: Found = {
         "files": len(files),
         "lines": count_lines(files),
-        "packages": given.name if given else ", ".join((MIXED if section == "mixed" else PACKAGES).read_text().split()),
+        "packages": given.name if given else ", ".join(packages.read_text().split()),
         "runs": runs,
         "on": f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}",
         "checkout": checkout(),
@@ -296,6 +302,8 @@ def make_cases(section: str, source: Path, tools: Path, scratch: Path) -> list[C
             Case("pylint", [str(tools), *lint], long=True),
             Case("bandit", [str(tools), "-m", "bandit", "-q", "-r", "--exit-zero", tree], long=True),
         ]
+    if section == "changes":
+        return changed_cases(source, tools, scratch)
     if section == "flake8":
         # the same flake8, in the same environment, without the plugin and with it
         select = "--select=E,F,W,C90"
@@ -386,6 +394,50 @@ def own_cases(source: Path, tools: Path, scratch: Path, *, mixed: bool) -> list[
                 Case("python -c pass", [sys.executable, "-c", "pass"], CHECKOUT, part=True),
             )
         ),
+    ]
+
+
+def changed_cases(source: Path, tools: Path, scratch: Path) -> list[Case]:
+    """The command on a tree of `KNOWN` files that it has checked before: nothing has changed, a comment of the largest
+    file, or code of it."""
+    files = python_files(source)[:KNOWN]
+    trees = [scratch / name for name in ("unchanged", "comment", "code")]
+    for tree in trees:
+        for top in sorted({file.relative_to(source).parts[0] for file in files}):
+            shutil.copytree(source / top, tree / top)
+        for file in {file.relative_to(source) for file in python_files(source)} - {
+            file.relative_to(source) for file in files
+        }:
+            (tree / file).unlink(missing_ok=True)
+    largest = max(files, key=lambda file: file.stat().st_size).relative_to(source)
+    command = [sys.executable, "-m", "cancelcheck", "check", "--isolated", "--strict", "--exit-zero", "--quiet"]
+    check = [*command, "--format=json", "--jobs=1"]
+    ruff = [str(tools.parent / "ruff"), "check", "--isolated", "--select=ASYNC", "--exit-zero"]
+    unchanged, comment, code = (
+        Case("", [*check, f"--cache-dir={tree.with_suffix('.cache')}", str(tree)], CHECKOUT) for tree in trees
+    )
+    # of files that were written just now no run is kept
+    time.sleep(SETTLED)
+    for case in (unchanged, comment, code):
+        case.measure()
+    return [
+        Case("ruff, ASYNC rules, unchanged tree", [*ruff, f"--cache-dir={scratch / 'ruff'}", str(trees[0])], part=True),
+        Case("cancelcheck, unchanged tree", unchanged.command, CHECKOUT, part=True),
+        Case(
+            "cancelcheck, a comment in the largest file changed",
+            comment.command,
+            CHECKOUT,
+            [_Step(change=trees[1] / largest)],
+            part=True,
+        ),
+        Case(
+            "cancelcheck, a line of code in the largest file changed",
+            code.command,
+            CHECKOUT,
+            [_Step(change=trees[2] / largest, code=True)],
+            part=True,
+        ),
+        Case("python -c pass", [sys.executable, "-c", "pass"], CHECKOUT, part=True),
     ]
 
 
@@ -566,6 +618,7 @@ def reported(known: dict[str, Found]) -> str:
     tables = {
         "Code that is full of asyncio": [known[section] for section in ASYNCIO if section in known],
         "A mixed code base": [known["mixed"]] if "mixed" in known else [],
+        "A tree that was checked before": [known["changes"]] if "changes" in known else [],
     }
     parts += [table(title, found) for title, found in tables.items() if found]
     if "growth" in known:
