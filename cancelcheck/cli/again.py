@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from cancelcheck.cli import showing
 from cancelcheck.engine import versions
-from cancelcheck.engine.standing import Standing
+from cancelcheck.engine.standing import Looked, Standing
 from cancelcheck.engine.store import FILE, FOLDER, Kind, Store, digest
 
 _AROUND = ("COLORTERM", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TERM")
@@ -21,11 +21,13 @@ tells again."""
 
 
 class Again:
-    """What a process was asked for, by its arguments."""
+    """What a process was asked for, by its arguments. What it `looked` at may stand for a second look: a digest of what
+    a run stood on, that itself, and the files that have changed since."""
 
     def __init__(self, args: Sequence[str]) -> None:
         self._args = list(args)
         self._key = b""
+        self.looked: Looked | None = None
 
     def told(self) -> int | None:
         """Tell what was told the last time; the exit status, None where that is not known to be the same now."""
@@ -68,7 +70,11 @@ class Again:
         if ground is None or digest(ground) != stood:
             return None
         standing = Standing.read(ground)
-        if standing is None or standing.changed() != frozenset():
+        changed = standing.changed() if standing is not None else None
+        if standing is None or changed is None:
+            return None
+        self.looked = stood, standing, changed
+        if changed:
             return None
         return shown.decode().split("\0")
 

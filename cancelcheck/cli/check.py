@@ -154,15 +154,18 @@ class _Asked:
 
 def _report(asked: _Asked) -> int:
     """Report what is found; where nothing has changed, what was found the last time."""
+    from cancelcheck.cli.again import Again
     from cancelcheck.cli.unchanged import key_for, known_of
     from cancelcheck.engine.ground import Ground, Unchanged
 
     run = asked.run
+    again = click.get_current_context().find_object(Again)
+    looked = again.looked if again is not None else None
     with asked.looking():
         finder = asked.finder()
         store = open_store(run, finder)
         key = key_for(run, asked.given, asked.paths) if store is not None else None
-        before = known_of(store, key, run) if store is not None and key is not None else None
+        before = known_of(store, key, run, looked) if store is not None and key is not None else None
         known = asked.known()
         if isinstance(before, Unchanged):
             report, stood = before

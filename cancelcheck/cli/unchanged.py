@@ -8,6 +8,7 @@ import msgspec
 
 from cancelcheck.config import RunOptions
 from cancelcheck.engine import ground, versions
+from cancelcheck.engine.standing import Looked
 from cancelcheck.engine.store import Store
 from cancelcheck.engine.texts import Texts
 from cancelcheck.model.source import STDIN
@@ -29,9 +30,12 @@ _HOW_IT_IS_SHOWN = (
 """Options that say nothing of what is found."""
 
 
-def known_of(store: Store, key: bytes, run: RunOptions) -> ground.Unchanged | ground.Changed | None:
-    """The report, if all that it stood on is as it was; the run that made it, if some files have changed."""
-    known = ground.recall(store, key)
+def known_of(
+    store: Store, key: bytes, run: RunOptions, looked: Looked | None
+) -> ground.Unchanged | ground.Changed | None:
+    """The report, if all that it stood on is as it was; the run that made it, if some files have changed. What was just
+    `looked` at is not looked at again."""
+    known = ground.recall(store, key, looked)
     if not isinstance(known, ground.Unchanged):
         return known
     report = known.report

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from cancelcheck.engine.report import By, Report, Suppressed
-from cancelcheck.engine.standing import ABSENT, FOLDER, Standing, is_told, names_in, names_of, place
+from cancelcheck.engine.standing import ABSENT, FOLDER, Looked, Standing, is_told, names_in, names_of, place
 from cancelcheck.engine.store import Kind, Store, digest, state_of
 from cancelcheck.model.finding import Finding
 
@@ -205,19 +205,24 @@ class Unchanged(NamedTuple):
     stood: bytes
 
 
-def recall(store: Store, key: bytes) -> Unchanged | Changed | None:
-    """An earlier run, if nothing has changed, or nothing but the content of some files."""
-    data, ground = store.get(Kind.RUN, key), store.get(Kind.GROUND, key)
-    if data is None or ground is None:
+def recall(store: Store, key: bytes, looked: Looked | None = None) -> Unchanged | Changed | None:
+    """An earlier run, if nothing has changed, or nothing but the content of some files. What was just `looked` at is
+    not looked at again."""
+    data = store.get(Kind.RUN, key)
+    if data is None:
         return None
     try:
         run = msgspec.msgpack.decode(data, type=_Run)
     except msgspec.DecodeError:
         return None
-    stood = Standing.read(ground) if run.ground == digest(ground) else None
-    changed = stood.changed() if stood is not None else None
-    if stood is None or changed is None:
-        return None
+    if looked is None or looked[0] != run.ground:
+        ground = store.get(Kind.GROUND, key)
+        stood = Standing.read(ground) if ground is not None and run.ground == digest(ground) else None
+        changed = stood.changed() if stood is not None else None
+        if stood is None or changed is None:
+            return None
+    else:
+        _, stood, changed = looked
     if changed:
         return _partly(store, key, run, stood, changed)
     report = Report(

@@ -67,6 +67,10 @@ class Standing:
         return frozenset(found) if all(place(path) == there for path, there in self.places) else None
 
 
+Looked = tuple[bytes, Standing, frozenset[str]]
+"""A digest of what a run stood on, that itself, and the files that are not as they were."""
+
+
 def place(path: str) -> str:
     """What is at a place: nothing, a folder, or a file in some state."""
     try:
