@@ -374,6 +374,24 @@ def test_a_pattern_of_many_stars_takes_no_time(root: Path) -> None:
     assert Patterns("/r", [line]).decide("/r/" + "xa" * 30 + "b") is True
 
 
+NAMES = st.builds("".join, st.lists(st.sampled_from(("a", "b", "*", ".", "-", "_", "é")), min_size=1, max_size=4))
+LINES = st.builds(str.format, st.sampled_from(("{}", "{}/", "**/{}/**", "{}/**", "/{}", "!{}")), NAMES)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(LINES, min_size=1, max_size=3), st.text(alphabet="ab./-_\n", min_size=1, max_size=8), st.booleans())
+@example(["**/a/**", "b/"], "b", True)
+@example(["a*.b"], "b/a.b/a", False)
+def test_names_mean_what_pathspec_makes_of_them(lines: list[str], path: str, is_folder: bool) -> None:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        wanted = GitIgnoreSpec.from_lines(lines).check_file(path + "/" if is_folder else path).include
+    except ValueError:
+        return
+    assert Patterns("/r", lines).decide("/r/" + path, is_folder=is_folder) == wanted
+
+
 STARS = st.lists(st.text(alphabet="ab?[]!/.\\", max_size=2), min_size=4, max_size=6).map("*".join)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pathspec import GitIgnoreSpec
-from pathspec.pattern import RegexPattern
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 
 class Patterns:
@@ -19,13 +20,13 @@ class Patterns:
     Raises ValueError for a pattern that has no meaning.
     """
 
-    __slots__ = ("_any", "_prefix", "_spec", "base", "lines")
+    __slots__ = ("_any", "_prefix", "base", "lines")
 
     def __init__(self, base: str, lines: Sequence[str]) -> None:
         self.base = base
         self.lines = tuple(lines)
         self._prefix = base if base.endswith(os.sep) else base + os.sep
-        self._spec, self._any = _compiled(self.lines)
+        self._any = _compiled(self.lines)
 
     @classmethod
     def lenient(cls, base: str, lines: Sequence[str]) -> Patterns:
@@ -43,7 +44,7 @@ class Patterns:
         # what begins so is cut by pathspec first; no path of a file does
         if self._any is not None and not relative.startswith(("/", "./")):
             return True if self._any.search(f"{relative}/" if is_folder else relative) else None
-        return self._spec.check_file(relative + "/" if is_folder else relative).include
+        return _spec_of(self.lines).check_file(relative + "/" if is_folder else relative).include
 
     def without(self, path: str) -> Patterns:
         """Those patterns that do not match the folder `path` as a whole: what is asked for by name is looked into."""
@@ -52,18 +53,51 @@ class Patterns:
 
 
 @lru_cache(maxsize=1024)
-def _compiled(lines: tuple[str, ...]) -> tuple[GitIgnoreSpec, re.Pattern[str] | None]:
+def _compiled(lines: tuple[str, ...]) -> re.Pattern[str] | None:
     """The same lines stand in many folders: the default ones in each that has no settings of its own."""
+    plain = [_plain(line) for line in lines]
+    if all(plain):
+        # pathspec makes the same of them, and takes longer to load than what it is asked
+        return re.compile("|".join(plain)) if plain else None
+    with _same_for_git():
+        return _any_of(_spec_of(lines))
+
+
+def _plain(line: str) -> str:
+    """What matches where a pattern does that is a name, with a `*` or two in it or none, wherever it stands: `build/`,
+    `test_*.py`, `**/tests/**`. Empty for any other."""
+    name, end = line, "(?:/|$)"
+    if line.startswith("**/") and line.endswith("/**"):
+        name, end = line[3:-3], "/"
+    elif line.endswith("/"):
+        name, end = line[:-1], "/"
+    if not _NAME.fullmatch(name) or "**" in name or name.count("*") >= _STARS:
+        return ""
+    return f"^(?:.+/)?{_ANYTHING.join(map(re.escape, name.split('*')))}{end}"
+
+
+_NAME = re.compile(r"[\w.*-]*\w[\w.*-]*", re.ASCII)
+
+
+@lru_cache(maxsize=1024)
+def _spec_of(lines: tuple[str, ...]) -> GitIgnoreSpec:
+    with _same_for_git():
+        return _spec(lines)
+
+
+@contextmanager
+def _same_for_git() -> Iterator[None]:
+    """`[[a]` may mean something else one day, says `re`; to git it does not."""
     with warnings.catch_warnings():
-        # `[[a]` may mean something else one day, says `re`; to git it does not
         warnings.simplefilter("ignore", FutureWarning)
-        spec = _spec(lines)
-        return spec, _any_of(spec)
+        yield
 
 
 def _any_of(spec: GitIgnoreSpec) -> re.Pattern[str] | None:
     """What matches where one of the patterns does, if none takes back what another has matched: every file is asked for
     it, and to ask one pattern after the other takes five times as long."""
+    from pathspec.pattern import RegexPattern
+
     sources = []
     for pattern in spec.patterns:
         if not isinstance(pattern, RegexPattern) or pattern.include is False:
@@ -81,6 +115,8 @@ _NAMED = re.compile(r"(?<!\\)\(\?P<ps_d>")
 
 
 def _spec(lines: tuple[str, ...]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
     spec = GitIgnoreSpec.from_lines(lines)
     if all(line.count("*") < _STARS for line in lines):
         return spec
@@ -97,6 +133,8 @@ _FIXED = re.compile(r"(?:\\.|\[[^\]]*\]|[^\\()|*+?{}^$/\[\]])+")
 def _without_second_thoughts(pattern: Any) -> Any:
     """The same pattern, which having found the first place for what stands between two `*` tries no other: where the
     rest matches behind a later one, it does behind the first too."""
+    from pathspec.pattern import RegexPattern
+
     if not isinstance(pattern, RegexPattern) or pattern.regex is None:
         return pattern
     source = str(pattern.regex.pattern)
@@ -112,6 +150,8 @@ def _without_second_thoughts(pattern: Any) -> Any:
 
 
 def _is_pattern(line: str) -> bool:
+    from pathspec import GitIgnoreSpec
+
     try:
         GitIgnoreSpec.from_lines([line])
     except ValueError:

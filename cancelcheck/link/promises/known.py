@@ -3,7 +3,6 @@ awaitables that it is given, and those that its own code works out of them."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from cancelcheck.catalog import schema
 from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.link.values import Value, ValueKind, evaluate, gives_duration, truth
+from cancelcheck.model.digests import blake2b
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -87,7 +87,7 @@ class Known:
         self.held = {name: thing for name, thing in held.items() if _depth(thing) <= MAX_HELD}
         self.depth = max((_depth(thing) for thing in self.held.values()), default=0)
         told = repr(sorted((name, _key(thing)) for name, thing in self.held.items()))
-        self.key = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest() if held else ""
+        self.key = blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest() if held else ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Known) and self.key == other.key
