@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.paths.exceptions import Handler, exception_types, handlers, protected
+from cancelcheck.link.paths.exceptions import Handler, exception_types, handlers, handlers_of, protected
 from cancelcheck.link.paths.flow import names_read, never_returns, start_at, steps
 from cancelcheck.link.paths.reaching import chain_of
 from cancelcheck.link.paths.scopes import is_bounded
@@ -27,6 +27,7 @@ from cancelcheck.model.facts import (
     Operation,
     Raise,
     RegionKind,
+    Return,
     Starred,
     Store,
     Test,
@@ -149,12 +150,12 @@ def endless_retries(view: FunctionView) -> Iterator[Retry]:
         if recursion >= 0:
             sure = caught and not _may_end(view, view.nodes_in(handler.region), handler, skip=recursion)
             tried = _tried(view, handler)
-            if not _awaits_visitor(view, tried):
+            if not _awaits_visitor(view, tried, handler):
                 yield Retry(-1, recursion, tried, handler, sure)
         if loop < 0 or loop in seen:
             continue
         found = _in_loop(view, loop, handler, sure=caught)
-        if found is not None and not _awaits_visitor(view, found.tried):
+        if found is not None and not _awaits_visitor(view, found.tried, handler):
             seen.add(loop)
             yield found
 
@@ -186,10 +187,20 @@ def says_it_waits(view: FunctionView, retry: Retry) -> bool:
     return False
 
 
-def _awaits_visitor(view: FunctionView, tried: int) -> bool:
-    """Whether what is tried waits for others to come (`server.accept()`): a server's own loop."""
+def _awaits_visitor(view: FunctionView, tried: int, handler: Handler) -> bool:
+    """Whether what is tried waits for others to come (`server.accept()`), a server's own loop, or for the next thing
+    that a peer has to say (`ws.receive()`), where the peer's end leaves by a handler before."""
     call = view.call_at(tried)
-    return call is not None and call.member == "accept"
+    if call is None or not call.member.startswith(("receive", "recv")):
+        return call is not None and call.member == "accept"
+    for earlier in handlers_of(view, handler.statement):
+        if earlier.region == handler.region:
+            return False
+        named = view.text(earlier.excepts(view).caught).lower() if earlier.excepts(view).caught >= 0 else ""
+        leaves = any(isinstance(view.nodes[at], (Raise, Return)) for at in view.nodes_in(earlier.region))
+        if leaves and (_FAILS.search(named) is not None or "clos" in named):
+            return True
+    return False
 
 
 def _loop_of(view: FunctionView, handler: Handler) -> int:
