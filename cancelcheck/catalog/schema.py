@@ -460,7 +460,8 @@ class Generated(_Entry, frozen=True, kw_only=True):
 
     `pattern` is what their qualified names look like. Each method is one of a library's callables: `unary` where it
     gives one answer, `stream` where it gives many, `async_unary` and `async_stream` those of a client whose constructor
-    was given an `async_channel` at `position`, not a `channel`.
+    was given an `async_channel` at `position`, not a `channel`. `serves` are the calls that give a server of the
+    library an address to serve at.
     """
 
     pattern: str
@@ -471,6 +472,7 @@ class Generated(_Entry, frozen=True, kw_only=True):
     channel: str
     async_channel: str
     position: int = 0
+    serves: tuple[str, ...] = ()
 
 
 class Injector(_Entry, frozen=True, kw_only=True):

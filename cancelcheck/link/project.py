@@ -185,6 +185,7 @@ class ModuleView:
         self.carriers: dict[int, tuple[Carrier, ...]] = {}
         self.unforwarded: dict[int, tuple[Unforwarded, ...]] = {}
         self.default_timeout: bool | None = None
+        self.called_back: frozenset[str] | None = None
         self.first_commands: dict[tuple[int, str, Kind], tuple[int, int]] | None = None
         self.only_runs: bool | None = None
         self.global_bindings: dict[str, Binding] = {}

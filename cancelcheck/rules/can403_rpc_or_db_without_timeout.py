@@ -26,11 +26,11 @@ project whose name says that it is one for such calls goes before it.
 ## Known limits
 A client is reported once, where it is made, when the library takes the bound there; at the call when only the call
 takes it. Connections without a bound are reported by default, those to this very machine (`localhost`, a socket's
-file), calls through them, and commands without one with `--strict` (where a command takes no timeout of its own, the
-first one of a function or class: the bound belongs to the connection), and so are remote calls that answer with a
-stream, which may stay open by design. A bound in a URL that is no literal is trusted; where another library connects,
-which the scheme of a literal URL says, that one's default counts. Where a library's default changed, that of the
-release counts that the project asks for, else of the newest.
+file), calls through them, calls of a peer that calls back at an address of this machine, and commands without one with
+`--strict` (where a command takes no timeout of its own, the first one of a function or class: the bound belongs to the
+connection), and so are remote calls that answer with a stream, which may stay open by design. A bound in a URL that is
+no literal is trusted; where another library connects, which the scheme of a literal URL says, that one's default
+counts. Where a library's default changed, that of the release counts that the project asks for, else of the newest.
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ from cancelcheck.link import Context, FunctionView
 from cancelcheck.link.contexts.forwarding import speaks_at
 from cancelcheck.link.promises.relaying import is_unrelayed
 from cancelcheck.link.timeouts.advice import library_of, timeout_to_pass
-from cancelcheck.link.timeouts.connecting import asks_this_machine, is_on_this_machine, is_one_of_many, open_wait
+from cancelcheck.link.timeouts.connecting import (
+    asks_this_machine,
+    calls_back_here,
+    is_on_this_machine,
+    is_one_of_many,
+    open_wait,
+)
 from cancelcheck.link.timeouts.giving import passed
 from cancelcheck.link.timeouts.passing import endless_calls, timed_calls
 from cancelcheck.link.timeouts.wrappers import left_endless
@@ -79,7 +85,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 strict=(command and found.entry.kind in _ASKS)
                 or getattr(found.entry, "streams", False)
                 or (found.what == "connection" and is_on_this_machine(call))
-                or (found.what == "command" and asks_this_machine(call))
+                or (found.what == "command" and (asks_this_machine(call) or calls_back_here(call)))
                 or fn.module.is_harness,
             )
             continue

@@ -12,7 +12,15 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.advice import library_of
-from cancelcheck.link.timeouts.waits import Verdict, client_of, defers, every_call_timed, judge, judge_client
+from cancelcheck.link.timeouts.waits import (
+    MAX_IMPORTS,
+    Verdict,
+    client_of,
+    defers,
+    every_call_timed,
+    judge,
+    judge_client,
+)
 from cancelcheck.link.values import Bound, ValueKind, bound_of, evaluate
 from cancelcheck.model.facts import Attr, FunctionKind, Name, Operation
 
@@ -119,6 +127,39 @@ def asks_this_machine(call: CallSite) -> bool:
     if instance is None or not instance.complete or not instance.origins:
         return False
     return all(is_on_this_machine(origin) or _is_made_with_local(origin) for origin in instance.origins)
+
+
+def calls_back_here(call: CallSite) -> bool:
+    """Whether a generated client is asked whose peer is on this machine, as it calls back: the file, or one that it
+    imports, serves at an address that holds on this machine only, and asks through clients of the same class."""
+    instance = call.fn.instance(call.receiver) if call.receiver >= 0 else None
+    entry = call.fn.module.project.catalog.generated(instance.type) if instance is not None else None
+    if instance is None or entry is None:
+        return False
+    seen: set[str] = set()
+    level = [call.fn.module]
+    for _ in range(MAX_IMPORTS + 1):
+        if any(instance.type in _called_back(module, entry) for module in level):
+            return True
+        seen.update(module.source.path for module in level)
+        level = [found for module in level for found in module.imported_modules if found.source.path not in seen]
+    return False
+
+
+def _called_back(module: ModuleView, entry: schema.Generated) -> frozenset[str]:
+    """The classes of generated clients through which a file asks that serves at an address of this machine only;
+    looked up once."""
+    if module.called_back is None:
+        module.called_back = frozenset()
+        catalog = module.project.catalog
+        words = {name.rpartition(".")[2] for name in entry.serves}
+        if any(word in module.source.text for word in words):
+            calls = [call for view in module.functions for call in view.calls]
+            if any(call.member in words and call.target in entry.serves and is_on_this_machine(call) for call in calls):
+                clients = (call.fn.instance(call.receiver) for call in calls if call.receiver >= 0)
+                asked = {client.type for client in clients if client is not None}
+                module.called_back = frozenset(name for name in asked if catalog.generated(name) is not None)
+    return module.called_back
 
 
 def _is_made_with_local(origin: CallSite) -> bool:
