@@ -884,7 +884,7 @@ class FunctionView:
             parts.append(node.attr)
             node = self.nodes[node.value]
         told = (self, index)
-        if isinstance(node, Name) and not (parts and self._is_type_asked(node.id, parts)):
+        if isinstance(node, Name) and not (parts and self.types_asked and self._is_type_asked(node.id, parts)):
             scope = self.bindings(node.id).scope or self.module.body
             told = scope.places_told.setdefault((node.id, *parts) if parts else node.id, told)
         self._told[index] = told
@@ -892,9 +892,8 @@ class FunctionView:
 
     def _is_type_asked(self, name: str, parts: list[str]) -> bool:
         """Whether the function asks what a place is, or what it is a part of: the last attribute comes first."""
-        asked = self.types_asked
-        return bool(asked) and any(
-            ".".join((name, *parts[: at - len(parts) - 1 : -1])) in asked for at in range(len(parts) + 1)
+        return any(
+            ".".join((name, *parts[: at - len(parts) - 1 : -1])) in self.types_asked for at in range(len(parts) + 1)
         )
 
     def target_of(self, index: int) -> str:

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 def generated_method(call: CallSite, target: str) -> str:
     """The library's call behind a method of a generated client; `target` for any other call, "" where it is not known
     whether the client is an asynchronous one."""
-    instance = call.fn.instance(call.receiver) if call.receiver >= 0 else None
-    if instance is None or call.member.startswith("_"):
+    catalog = call.fn.module.project.catalog
+    if call.receiver < 0 or call.member.startswith("_") or (target and catalog.has(target)):
         return target
-    entry = call.fn.module.project.catalog.generated(instance.type)
+    instance = call.fn.instance(call.receiver)
+    if instance is None:
+        return target
+    entry = catalog.generated(instance.type)
     if entry is None:
         return target
     streams = _streams(call, instance)

@@ -106,28 +106,31 @@ class Instance:
 def instance_of(view: FunctionView, index: int) -> Instance | None:
     """The instance that the value of a node is; None where it is not known."""
     found = _followed(view, index)
-    if found is None and isinstance(view.nodes[index], (Name, Attr)) and view.key(index) in view.types_asked:
-        return _told_type(view, index)
+    if found is None and view.types_asked and isinstance(view.nodes[index], (Name, Attr)):
+        return _told_type(view, index) if view.key(index) in view.types_asked else None
     return found
 
 
 def _followed(view: FunctionView, index: int) -> Instance | None:
     """The same, by what a node stands for, wherever it is read."""
-    cache = view.module.instance_cache
-    key = (view.index, index)
-    if key in cache:
-        return cache[key]
     node = view.nodes[index]
-    if isinstance(node, Attr):
-        told, at = view.told_at(index)
-        if at != index or told is not view:
-            return _followed(told, at)
-    scope = view.bindings(node.id).scope if isinstance(node, Name) else None
+    if not isinstance(node, _FOLLOWED):
+        return None
+    scope = None
     if isinstance(node, Name):
+        scope = view.bindings(node.id).scope
         if scope is None:
             return None
         if node.id in scope.instances_of_names:
             return scope.instances_of_names[node.id]
+    cache = view.module.instance_cache
+    key = (view.index, index)
+    if key in cache:
+        return cache[key]
+    if isinstance(node, Attr):
+        told, at = view.told_at(index)
+        if at != index or told is not view:
+            return _followed(told, at)
     guard = view.module.project.guard
     mark = (view.module.source.path, *key)
     if not guard.is_settled and mark in guard.instances:
@@ -147,6 +150,10 @@ def _followed(view: FunctionView, index: int) -> Instance | None:
     else:
         guard.instances[mark] = found
     return found
+
+
+_FOLLOWED = (Name, Attr, Call, Await, Operation, Assign, Subscript, Yield)
+"""What may be an instance that is known."""
 
 
 def _instance_of(view: FunctionView, index: int) -> Instance | None:

@@ -348,7 +348,8 @@ class ModuleView:
         """What binds a global of this name: function and node."""
         known = self._globals.get(name)
         if known is None:
-            known = [(self.body, node) for node in self.facts.functions[0].bound.get(name, ())]
+            bound = self.facts.functions[0].bound.get(name)
+            known = [(self.body, node) for node in bound] if bound else []
             for view in self._rebinding:
                 if name in view.facts.global_names:
                     known += [(view, node) for node in view.facts.bound.get(name, ())]

@@ -70,7 +70,6 @@ _LITERALS = re.compile(
 _MASK = re.compile("\0([0-9]+)\0")
 
 
-_NO_CODE = re.compile(r"^[ \t\f]*(?:\#[^\n]*)?\n", re.MULTILINE)
 _CONTINUED = re.compile(r"\\\n[ \t\f]*(?:\#|\n)")
 _CONTINUED_LITERAL = re.compile(r"""["'][^\n]*\\\n""")
 _BEFORE_OPENING = re.compile(r"""(?:[^"'#\\]|"[^"\\]*"|'[^'\\]*')*""")
@@ -99,7 +98,8 @@ def code_of(text: str) -> str:
         return uncommented(text)
     if "\\\n" in code and _CONTINUED.search(code):
         return text
-    return "\0".join((_NO_CODE.sub("", code), *inside))
+    lines = [line for line in code.split("\n") if (begun := line.lstrip(" \t\f")) and begun[0] != "#"]
+    return "\0".join(("\n".join(lines), *inside))
 
 
 def _may_be_none(before: str) -> bool:
