@@ -157,7 +157,7 @@ _ALSO = {
     "timeouts": ("scope", "timeout_object"),
     "cancellation": ("exception", "suppressor", "framework"),
     "locks": ("lock",),
-    "retries": ("retry", "breaker"),
+    "retries": ("retry",),
     "entry points": ("serves", "serving_class"),
     "decorators": ("decorator",),
     "clocks": ("clock", "clock_sink"),

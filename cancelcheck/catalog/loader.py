@@ -45,7 +45,6 @@ _TABLES: tuple[tuple[str, str], ...] = (
     ("waiter", "call"),
     ("retry", "call"),
     ("stop", "call"),
-    ("breaker", "call"),
     ("harmless", "call"),
     ("winding", "call"),
     ("undoing", "call"),
@@ -506,10 +505,6 @@ class Catalog:
         """A call that takes a callable and drops what it returns."""
         found: schema.Callback | None = self._get("callback", name)
         return found
-
-    def is_breaker(self, name: str) -> bool:
-        """Whether it is a circuit breaker."""
-        return self._get("breaker", name) is not None
 
     def lock(self, name: str) -> schema.Lock | None:
         """A type that is acquired and released; also where it inherits from one."""

@@ -649,6 +649,7 @@ class Lock(_Entry, frozen=True, kw_only=True):
 
     `acquire` and `release` are its methods, the usual one first. `awaited`: acquiring is a coroutine. `thread`: it
     holds up threads, and blocks the one that waits for it. `reentrant`: the thread that holds it gets it again.
+    `meanwhile` are its methods that give it back while they wait (`Condition.wait`).
     """
 
     type: Names
@@ -657,6 +658,7 @@ class Lock(_Entry, frozen=True, kw_only=True):
     awaited: bool = False
     thread: bool = False
     reentrant: bool = False
+    meanwhile: tuple[str, ...] = ()
 
 
 class Waiter(_Entry, frozen=True, kw_only=True):
@@ -771,12 +773,6 @@ class Stop(_Entry, frozen=True, kw_only=True):
     seconds: Part | None = None
     over_delay: bool = False
     combine: Combine | None = None
-
-
-class Breaker(_Entry, frozen=True, kw_only=True):
-    """A circuit breaker: a class, or a decorator that makes one."""
-
-    call: Names
 
 
 class Harmless(_Entry, frozen=True, kw_only=True):
@@ -973,7 +969,6 @@ class LibraryFile(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fi
     retry: tuple[Retry, ...] = ()
     delay: tuple[Delay, ...] = ()
     stop: tuple[Stop, ...] = ()
-    breaker: tuple[Breaker, ...] = ()
     waiter: tuple[Waiter, ...] = ()
     harmless: tuple[Harmless, ...] = ()
     winding: tuple[Winding, ...] = ()

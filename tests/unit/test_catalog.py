@@ -267,7 +267,6 @@ def test_libraries_that_share_a_package() -> None:
     assert {"google.cloud.storage", "google.api_core"} <= set(catalog.libraries())
     assert catalog.canonical("google.cloud.storage.client.Client") == "google.cloud.storage.Client"
     assert catalog.retry("google.api_core.retry.Retry") is not None
-    assert catalog.is_breaker("pybreaker.CircuitBreaker")
 
 
 def test_a_library_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

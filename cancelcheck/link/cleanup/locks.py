@@ -121,20 +121,16 @@ def _is_held_shortly(view: FunctionView, index: int, entry: schema.Lock) -> bool
     return not any(
         may_wait(view, found)
         and not (isinstance(inner := view.nodes[found], Exit) and inner.enter == at)
-        and not _waits_for_condition(view, found, view.key(index))
+        and not _gives_back_meanwhile(view, found, view.key(index), entry)
         for found in inside
     )
 
 
-def _waits_for_condition(view: FunctionView, index: int, key: str) -> bool:
-    """Whether an `await` waits for the condition in a place."""
+def _gives_back_meanwhile(view: FunctionView, index: int, key: str, entry: schema.Lock) -> bool:
+    """Whether an `await` waits by a method of the lock in a place that gives it back until then."""
     node = view.nodes[index]
     call = view.call_at(node.value) if isinstance(node, Await) else None
-    return call is not None and call.receiver >= 0 and view.key(call.receiver) == key and call.member in _CONDITION
-
-
-_CONDITION = ("wait", "wait_for")
-"""Methods of a condition that give its lock back while they wait."""
+    return call is not None and call.receiver >= 0 and view.key(call.receiver) == key and call.member in entry.meanwhile
 
 
 def _held(view: FunctionView, call: CallSite) -> tuple[int, str, int] | None:
