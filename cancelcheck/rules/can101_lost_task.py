@@ -46,13 +46,13 @@ its failure, is for the author to say. Not offered where the report is made with
 ## Known limits
 A local that is read once, only to log it or to add a callback, counts as kept. Left alone is what loses nothing with
 its handle: a coroutine of a library that never waits, for it is done in one step (`put` on a queue that is made without
-a bound); a callable in a thread that sees to its own failures; and the close of an object that its own `__del__`
-starts, for nobody is left to keep it.
+a bound), or a sleep of zero; a callable in a thread that sees to its own failures; and the close of something where an
+object goes away (`__del__`, or a function that is given to `weakref.finalize`), for nobody is left to keep it.
 
 With `--strict` only: a task that only a callback is told of, which nobody keeps until then; `executor.submit`, for many
 jobs are meant to be forgotten, and the pool's shutdown waits for them; a coroutine of the project that never waits; one
-that does one thing after a delay, and expects that to fail; a sleep of zero; what else `__del__` starts, or a function
-that is given to `weakref.finalize`; what only closes another object, where a function closes (`close`, `__exit__`);
+that does one thing after a delay, and expects that to fail; what else is started where an object goes away; what only
+closes another object, where a function closes (`close`, `__exit__`);
 what is sent to another thread's loop, where the function then waits for a thread to end, or for an event of its own
 that it gives to the work; what a function hands out that only tells how something ends that runs anyway, or what it has
 given to a thread; none of these in a test. `# noqa: RUF006` counts.

@@ -343,9 +343,9 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
 
 
 def cannot_be_lost(call: CallSite, entry: schema.Spawner) -> bool:
-    """Whether nothing is lost with the handle of work: it closes an object in the object's own finalizer, where nobody
-    is left to keep it; it is a method of a library that never waits (`put` on a queue without a bound); or it is a
-    function for a thread that sees to all its failures."""
+    """Whether nothing is lost with the handle of work: it closes something where an object goes away, and nobody is
+    left to keep it; it is a method of a library that never waits (`put` on a queue without a bound), or a sleep of
+    zero; or it is a function for a thread that sees to all its failures."""
     work = _work(call, entry)
     if work < 0:
         return False
@@ -357,9 +357,9 @@ def cannot_be_lost(call: CallSite, entry: schema.Spawner) -> bool:
     made = call.fn.call_at(work)
     if made is None:
         return False
-    if call.fn.name == "__del__" and call.fn.owner is not None:
-        return undoes(made)
-    return made.callee is None and _is_done_at_once(made, 1)
+    if undoes(made) and _runs_at_end(call.fn):
+        return True
+    return made.callee is None and (_is_done_at_once(made, 1) or (_sleeps(made) and _is_zero(made)))
 
 
 def ends_by_itself(call: CallSite, entry: schema.Spawner) -> bool:
