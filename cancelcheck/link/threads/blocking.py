@@ -174,9 +174,10 @@ def _asks_by_method(call: CallSite, method: FunctionView, key: str) -> bool:
         if earlier.receiver < 0 or call.fn.key(earlier.receiver) != place:
             continue
         callee = earlier.callee
-        if callee is not None and callee is not method and callee.owner is method.owner:
-            if callee.self_name == method.self_name and _asks(callee, key, len(callee.nodes), 0):
-                return True
+        if callee is None or callee is method or callee.self_name != method.self_name:
+            continue
+        if _asks(callee, key, len(callee.nodes), 0):
+            return True
     return False
 
 
