@@ -374,8 +374,8 @@ def test_a_pattern_of_many_stars_takes_no_time(root: Path) -> None:
     assert Patterns("/r", [line]).decide("/r/" + "xa" * 30 + "b") is True
 
 
-NAMES = st.builds("".join, st.lists(st.sampled_from(("a", "b", "*", ".", "-", "_", "é")), min_size=1, max_size=4))
-LINES = st.builds(str.format, st.sampled_from(("{}", "{}/", "**/{}/**", "{}/**", "/{}", "!{}")), NAMES)
+WORDS = st.builds("".join, st.lists(st.sampled_from(("a", "b", "*", ".", "-", "_", "é")), min_size=1, max_size=4))
+LINES = st.builds(str.format, st.sampled_from(("{}", "{}/", "**/{}/**", "{}/**", "/{}", "!{}")), WORDS)
 
 
 @settings(max_examples=300, deadline=None)

@@ -40,11 +40,11 @@ class Patterns:
         """Whether an absolute path matches; False where a `!` pattern takes it back; None if no pattern says."""
         if not self.lines or not path.startswith(self._prefix):
             return None
-        relative = path[len(self._prefix) :].replace(os.sep, "/")
+        relative = path[len(self._prefix) :].replace(os.sep, "/") + ("/" if is_folder else "")
         # what begins so is cut by pathspec first; no path of a file does
         if self._any is not None and not relative.startswith(("/", "./")):
-            return True if self._any.search(f"{relative}/" if is_folder else relative) else None
-        return _spec_of(self.lines).check_file(relative + "/" if is_folder else relative).include
+            return True if self._any.search(relative) else None
+        return _spec_of(self.lines).check_file(relative).include
 
     def without(self, path: str) -> Patterns:
         """Those patterns that do not match the folder `path` as a whole: what is asked for by name is looked into."""

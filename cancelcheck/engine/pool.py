@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,6 +40,8 @@ PAYS_FROM_AFRESH = 1_500_000
 _LARGEST = 1_000_000
 _SMALLEST = 60_000
 """Bytes of a batch. They get smaller towards the end of a share, so that all are done at the same time."""
+_UNWRITTEN = 1.0
+"""Seconds after which a process writes down what it has: a run that is broken off is not for nothing."""
 _TEMPORARY = "cancelcheck-"
 
 _Batch = list[tuple[int, str, str]]
@@ -188,18 +191,23 @@ def _answers(
     shares: Sequence[deque[_Batch]],
     *more: object,
 ) -> Iterator[Answer]:
-    """What the processes say of all batches: each has a share of them, and helps another when it is done with it.
-    Raises `_EndedError`."""
+    """What the processes say of all batches: each has a share of them, and helps another when it is done with it. When
+    there is none left, it writes down what it has. Raises `_EndedError`."""
     busy: dict[Any, int] = {}
+    settled: set[int] = set()
 
     def give(number: int) -> None:
         share = shares[number]
         batch = share.popleft() if share else None
         if batch is None and (longest := max(shares, key=len)):
             batch = longest.pop()
+        connection = workers[number].connection
         if batch is not None:
-            connection = workers[number].connection
             connection.send((work, batch, *more))
+            busy[connection] = number
+        elif number not in settled:
+            settled.add(number)
+            connection.send((_settle,))
             busy[connection] = number
 
     try:
@@ -276,9 +284,14 @@ def _serve(
     engine = Engine(finder, store=Store(folder))
     engine.call(shown)
     with suppress(EOFError, OSError):
+        written = time.monotonic()
         while True:
             work, *arguments = connection.recv()
-            connection.send(work(engine, *arguments))
+            answer = work(engine, *arguments)
+            if work is _settle or time.monotonic() > written + _UNWRITTEN:
+                engine.close()
+                written = time.monotonic()
+            connection.send(answer)
 
 
 def _file(engine: Engine, path: str, absolute: str) -> InputFile:
@@ -288,8 +301,12 @@ def _file(engine: Engine, path: str, absolute: str) -> InputFile:
 def _lower(engine: Engine, batch: _Batch) -> Answer:
     for _, path, absolute in batch:
         engine.lower(_file(engine, path, absolute), holds=engine.weight < MAX_WEIGHT // 2)
-    engine.close()
     return Answer([], {}, [], engine.contents.steady, frozenset(engine.slow), len(batch))
+
+
+def _settle(engine: Engine) -> Answer:
+    """Nothing is left: what there is is written down."""
+    return Answer([], {}, [], engine.contents.steady, frozenset(engine.slow), 0)
 
 
 def _check(engine: Engine, batch: _Batch, slow: frozenset[str]) -> Answer:
@@ -306,5 +323,4 @@ def _check(engine: Engine, batch: _Batch, slow: frozenset[str]) -> Answer:
             asked.extend(engine.asked())
             engine.forget()
     asked.extend(engine.asked())
-    engine.close()
     return Answer(checked, engine.contents.news(), asked, engine.contents.steady, frozenset(engine.slow), len(batch))
