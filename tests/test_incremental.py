@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -371,8 +372,9 @@ def test_what_is_forgotten_is_not_read_again(
     monkeypatch.setattr("cancelcheck.engine.pipeline.lower_module", lowered)
     monkeypatch.setattr("cancelcheck.engine.pipeline.MAX_WEIGHT", 1)
     report(tmp_path / "cache" if cached else None)
-    assert read
-    assert len(read) == len(set(read))
+    # without a cache, what has been checked is put aside only where files of two folders have asked for it
+    most = Counter(read).most_common(1)[0][1]
+    assert most == 1 if cached else most <= 3
 
 
 def test_where_nothing_can_be_put_aside_all_is_held(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
