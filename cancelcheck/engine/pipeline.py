@@ -12,7 +12,7 @@ import re
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,6 +30,7 @@ from cancelcheck.engine.ground import Changed, Graph, Ground, Node
 from cancelcheck.engine.lowering import ParseError, lower_module
 from cancelcheck.engine.modules import Modules
 from cancelcheck.engine.patterns import Patterns
+from cancelcheck.engine.reading import Lent, ReadingProject, parts_of
 from cancelcheck.engine.recall import Asked, AskingProject, FactStore, Recall, Seen, file_of_facts
 from cancelcheck.engine.report import By, Report, RunError, Suppressed
 from cancelcheck.engine.select import Selection, codes_of
@@ -67,6 +68,10 @@ Filter = Callable[[Report, "Engine"], Report]
 
 _FEW = 8
 """Files after a change that are checked anew without asking what is known of them, or keeping it: the run is kept."""
+
+_NOTED = 64
+"""Files of which a run begins to note what they look at. It takes twice the time, as nothing is taken over from the
+check of another file; so a run that has to look at many after a change does it for some of them."""
 
 _OFTEN = 2
 """Folders from which a file has been imported whose facts are put aside although it has been checked. Of all files one
@@ -140,6 +145,9 @@ def check(
             else:
                 findings.extend(known)
         known_count = len(files) - len(missing)
+        if recalls and (known_count or before is not None):
+            # where something is known, something will be asked again
+            engine.note(missing)
 
         def tell(done: int, what: str = "checked") -> None:
             if progress is not None:
@@ -192,7 +200,8 @@ class Engine:
 
     `noqa`: whether `# noqa` comments count. Failures are collected in `errors`, their files in `failed`. Facts are kept
     in the `store`, and taken from it; with `recalls` findings are too (`recall`, `remember`). `weight` is how many
-    characters' facts are held, until `forget`. Files that it takes too long to read are `slow`.
+    characters' facts are held, until `forget`. Files that it takes too long to read are `slow`. Of those in `noted` it
+    is noted what their check looks at in others (`engine.reading`).
     """
 
     def __init__(
@@ -232,6 +241,9 @@ class Engine:
         self._sources: dict[str, SourceFile] = {}
         self._digests: dict[str, bytes] = {}
         self._seen: dict[str, Seen] = {}
+        self.noted: frozenset[str] = frozenset()
+        self._looked_at: dict[str, bytes] = {}
+        self._parts: dict[str, bytes] = {}
 
     # --- what is checked
 
@@ -339,11 +351,33 @@ class Engine:
     def examine(self, file: InputFile) -> list[Finding]:
         """All findings of one file, those that a comment silences among them, in order. Raises `ConfigError`."""
         failures = len(self.errors)
-        findings = self._check(file)
+        findings = self._check_alone(file) if file.absolute in self.noted else self._check(file)
         self._examined.add(file.absolute)
         if len(self.errors) > failures:
             self.failed.add(file.absolute)
         return findings
+
+    def _check_alone(self, file: InputFile) -> list[Finding]:
+        """The same, by a project of its own that notes what is looked at."""
+        program = self._scope(file.loaded, os.path.dirname(file.absolute)).program
+        with program.reading() as project:
+            findings = self._check(file)
+            asked = {self._absolute(shown): names for shown, names in project.asked.items()}
+            bodies = {self._absolute(shown): set(read) for shown, read in project.read.items()}
+        self._looked_at[file.absolute] = self._recall(program).looked_at(file.absolute, asked, bodies)
+        return findings
+
+    def note(self, files: Sequence[InputFile]) -> None:
+        """Of some of these files, note what their checks look at: of those of which it was known before, and of some
+        more."""
+        programs = self._programs.values()
+        known = set[str]().union(*(program.recall.overtaken for program in programs if program.recall is not None))
+        others = [file.absolute for file in files if file.absolute not in known]
+        self.noted = frozenset((*known, *others[:_NOTED]))
+
+    def looked_at(self, file: InputFile) -> bytes:
+        """What the check of a file has looked at, where that was noted."""
+        return self._looked_at.pop(file.absolute, b"")
 
     def _check(self, file: InputFile) -> list[Finding]:
         scope = self._scope(file.loaded, os.path.dirname(file.absolute))
@@ -630,6 +664,9 @@ class Engine:
         if absolute is None:
             return None
         self._led_to[absolute] += 1
+        return self._lowered_at(absolute, near)
+
+    def _lowered_at(self, absolute: str, near: str) -> Lowered | None:
         if absolute not in self._lowered:
             self._show(absolute, near)
             try:
@@ -686,7 +723,8 @@ class Engine:
             return
         if self.contents.digest(file.absolute):
             scope = self._scope(file.loaded, os.path.dirname(file.absolute))
-            self._recall(scope.program).keep(file.absolute, self._how(scope, file.absolute), findings)
+            recall = self._recall(scope.program)
+            recall.keep(file.absolute, self._how(scope, file.absolute), findings, self.looked_at(file))
 
     def codes(self, file: InputFile) -> list[str]:
         """The rules that report on a file. Raises `ConfigError`."""
@@ -713,16 +751,19 @@ class Engine:
         file: InputFile,
         failures: Sequence[RunError],
         text: bytes,
+        looked_at: bytes,
         *,
         failed: bool,
     ) -> None:
-        """Take in what another process says of a file: what has failed, and the digest of its text where it has
-        findings."""
+        """Take in what another process says of a file: what has failed, the digest of its text where it has findings,
+        and what its check has looked at."""
         self.errors.extend(failures)
         if failed:
             self.failed.add(file.absolute)
         if text:
             self._digests[file.path] = text
+        if looked_at:
+            self._looked_at[file.absolute] = looked_at
 
     def digest_of(self, file: InputFile) -> bytes:
         """The digest of the text of a file that has findings; empty for any other."""
@@ -805,7 +846,9 @@ class Engine:
     def _recall(self, program: _Program) -> Recall:
         if program.recall is None:
             assert self.store is not None
-            program.recall = Recall(self.store, program.key, self._look, self._modules.find, self._absolute)
+            program.recall = Recall(
+                self.store, program.key, self._look, self._modules.find, self._absolute, self._parts_of
+            )
         return program.recall
 
     def _look(self, absolute: str) -> Seen:
@@ -818,6 +861,21 @@ class Engine:
             known = self._seen[absolute] = Seen(
                 shown, name, is_package, self._is_test(absolute), self._code(absolute), content
             )
+        return known
+
+    def _parts_of(self, absolute: str) -> bytes:
+        """Digests of the parts of a file; empty where it cannot be read."""
+        known = self._parts.get(absolute)
+        if known is None:
+            assert self._fact_store is not None
+            seen = self._look(absolute)
+            known = self._fact_store.parts(seen)
+            if known is None:
+                lowered = self._lowered_at(absolute, "")
+                known = parts_of(lowered[0].text, lowered[1]) if lowered is not None else b""
+                if known:
+                    self._fact_store.put_parts(seen, known)
+            self._parts[absolute] = known
         return known
 
     def _code(self, absolute: str) -> bytes:
@@ -960,9 +1018,25 @@ class _Program:
 
     def forget(self) -> None:
         """Begin afresh, with no file known."""
+        self._lent: dict[str, Lent] = {}
         self.project = AskingProject(self.catalog, self._settings, self._load, self._is_test)
         if self.contracts is not None:
             self.project.operations = self.contracts.operations
+
+    @contextmanager
+    def reading(self) -> Iterator[ReadingProject]:
+        """Meanwhile a project that knows nothing checks one file, and notes what that looks at in others."""
+        held = self.project
+        reading = ReadingProject(self.catalog, self._settings, self._load, self._is_test, self._lent)
+        reading.operations = held.operations
+        self.project = reading
+        yield reading
+        if self.project is reading:
+            self.project = held
+        for asked in (held.asked, reading.asked):
+            for path, names in asked.items():
+                self.project.asked.setdefault(path, set()).update(names)
+        reading.dissolve()
 
     def begin_with(self, contracts: Contracts) -> None:
         """Take in what the contracts say."""

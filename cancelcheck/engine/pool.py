@@ -49,13 +49,14 @@ _Batch = list[tuple[int, str, str]]
 
 
 class Checked(NamedTuple):
-    """What a process says of the file at a `place` in the list: findings, `failures`, and a digest of its text where it
-    has any. If it `failed`, there may be others the next time."""
+    """What a process says of the file at a `place` in the list: findings, `failures`, a digest of its text where it has
+    any, and what its check has looked at where that is noted. If it `failed`, there may be others the next time."""
 
     place: int
     findings: list[Finding]
     failures: list[RunError]
     text: bytes
+    looked_at: bytes
     failed: bool
 
 
@@ -103,7 +104,8 @@ def check_in_processes(
                 lowered += answer.size
                 tell(lowered, "read")
             slow = frozenset(engine.slow)
-            for answer in _answers(workers, _check, [_batches(files, share, sizes) for share in shares], slow):
+            batches = [_batches(files, share, sizes) for share in shares]
+            for answer in _answers(workers, _check, batches, slow, engine.noted):
                 for absolute, digest in answer.digests.items():
                     engine.contents.agree(absolute, digest)
                 engine.contents.steady &= answer.steady
@@ -123,7 +125,7 @@ def check_in_processes(
                 if engine.is_heavy:
                     engine.forget()
             else:
-                engine.take(file, checked.failures, checked.text, failed=checked.failed)
+                engine.take(file, checked.failures, checked.text, checked.looked_at, failed=checked.failed)
                 yield file, checked.findings
 
 
@@ -309,8 +311,9 @@ def _settle(engine: Engine) -> Answer:
     return Answer([], {}, [], engine.contents.steady, frozenset(engine.slow), 0)
 
 
-def _check(engine: Engine, batch: _Batch, slow: frozenset[str]) -> Answer:
+def _check(engine: Engine, batch: _Batch, slow: frozenset[str], noted: frozenset[str]) -> Answer:
     engine.slow.update(slow)
+    engine.noted = noted
     checked: list[Checked] = []
     asked: list[tuple[str, Asked]] = []
     for index, path, absolute in batch:
@@ -318,7 +321,8 @@ def _check(engine: Engine, batch: _Batch, slow: frozenset[str]) -> Answer:
         file = _file(engine, path, absolute)
         findings = engine.examine(file)
         failed = file.absolute in engine.failed
-        checked.append(Checked(index, findings, engine.errors[failures:], engine.digest_of(file), failed))
+        text, looked_at = engine.digest_of(file), engine.looked_at(file)
+        checked.append(Checked(index, findings, engine.errors[failures:], text, looked_at, failed))
         if engine.is_heavy:
             asked.extend(engine.asked())
             engine.forget()

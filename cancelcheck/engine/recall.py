@@ -14,7 +14,7 @@ were asked for (`READ`).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -35,6 +35,10 @@ Asked = dict[str, set[str]]
 
 _DEEP = 16
 """Bytes of a deep digest."""
+FRAME = 16
+"""Bytes of the digest of a file's frame (see `engine.reading`)."""
+BODY = 8
+"""Bytes of the digest of a function's body."""
 _LEVEL = 1
 """Of compression: to 0.42 of the size, in a hundredth of the time that lowering takes."""
 
@@ -50,6 +54,12 @@ _FINDINGS = msgspec.msgpack.Decoder(tuple[Finding, ...])
 _NAMES = msgspec.msgpack.Decoder(tuple[str, ...])
 _ERROR = msgspec.msgpack.Decoder(tuple[int, str])
 
+Rows = list[tuple[tuple[str, ...], tuple[int, ...]]]
+"""What a check has looked at: for the file itself, and each that it was led to, in the order in which their names were
+looked for, the names of the modules that were looked for from it, and the bodies of its functions that were looked
+at."""
+_ROWS = msgspec.msgpack.Decoder(Rows)
+
 
 class Seen(NamedTuple):
     """A file as the rules see it: everything about it that its own findings, and those of others, can depend on.
@@ -64,6 +74,12 @@ class Seen(NamedTuple):
     code: bytes
     content: bytes
 
+
+_BY_FILES, _BY_PARTS = b"f", b"p"
+"""How it is known that findings still hold: by the code of all files that were reached, or by the parts of files that
+were looked at."""
+_SIZE = 4
+"""Bytes of the length of what was looked at."""
 
 _ANY = b"any"
 """Stands in the key for all files."""
@@ -160,6 +176,22 @@ class FactStore:
         """Whether there is anything under the file's key."""
         return self.store.get(Kind.FACTS, _key_of(source, content)) is not None
 
+    def parts(self, seen: Seen) -> bytes | None:
+        """The digests of a file's parts (`engine.reading.parts_of`), if they are known."""
+        return self.store.get(Kind.BODIES, self._key_of_parts(seen))
+
+    def put_parts(self, seen: Seen, parts: bytes) -> None:
+        """Keep the digests of a file's parts."""
+        self.store.put(Kind.BODIES, self._key_of_parts(seen), parts)
+
+    def _key_of_parts(self, seen: Seen) -> bytes:
+        # the same code has the same parts
+        return digest(self._version, seen.module, _flag(seen.is_package), seen.code)
+
+    @cached_property
+    def _version(self) -> bytes:
+        return versions.known_everything(self.store)
+
     def code(self, content: bytes, text: Callable[[], str | None]) -> bytes:
         """Stands for a file's code, by the digest of its content; `text` reads it where that is not known yet, and has
         none where it cannot be read."""
@@ -202,13 +234,15 @@ class _Kept(NamedTuple):
     key: bytes
     deep: bytes
     findings: bytes
+    looked_at: bytes = b""
 
 
 class Recall:
     """What is known of the files under one set of settings, of which `context` is a digest.
 
     `look` says how a file is seen now, `find` which file a module's name stands for in another one, `place` where the
-    file is that is shown under a path.
+    file is that is shown under a path, `parts` what digests of its parts a file has (see `engine.reading`; empty where
+    it cannot be read).
     """
 
     def __init__(
@@ -218,8 +252,10 @@ class Recall:
         look: Callable[[str], Seen],
         find: Callable[[str, str], str | None],
         place: Callable[[str], str],
+        parts: Callable[[str], bytes],
     ) -> None:
         self._store = store
+        self._parts = parts
         self._place = place
         self._context = digest(versions.known_everything(store), context)
         self._look = look
@@ -229,6 +265,8 @@ class Recall:
         self._reach: dict[str, list[str]] = {}
         self._asked: Asked = {}
         self._kept: list[_Kept] = []
+        self.overtaken: set[str] = set()
+        """The files of which it was known what their check looked at, and some of that has changed."""
         self.learnt: set[str] = set()
         """The files from which any module was looked for in this run."""
 
@@ -244,27 +282,96 @@ class Recall:
         data = self._store.get(Kind.FINDINGS, key)
         if data is None:
             return None
+        if data[:1] == _BY_PARTS:
+            return self._findings_by_parts(absolute, data[1:])
+        data = data[1:]
         deep = self.deep(absolute)
         if deep is None or data[:_DEEP] != deep:
             return None
-        try:
-            found = _FINDINGS.decode(data[2 * _DEEP :])
-        except msgspec.DecodeError:
-            return None
-        if data[_DEEP : 2 * _DEEP] != self._led_through(found):
-            return None
-        self._kept.append(_Kept(absolute, key, deep, data[_DEEP:]))
+        found = self._findings_in(data[_DEEP:])
+        if found is not None:
+            self._kept.append(_Kept(absolute, key, deep, data[_DEEP:]))
         return found
 
-    def keep(self, absolute: str, how: bytes, findings: Iterable[Finding]) -> None:
-        """Keep what was found in a file, as it was seen when it was checked."""
+    def _findings_in(self, data: bytes) -> tuple[Finding, ...] | None:
+        try:
+            found = _FINDINGS.decode(data[_DEEP:])
+        except msgspec.DecodeError:
+            return None
+        return found if data[:_DEEP] == self._led_through(found) else None
+
+    def _findings_by_parts(self, absolute: str, data: bytes) -> tuple[Finding, ...] | None:
+        """The same, where it is known what was looked at."""
+        size = int.from_bytes(data[:_SIZE], "little")
+        looked_at, rest = data[_SIZE : _SIZE + size], data[_SIZE + size :]
+        try:
+            rows = _ROWS.decode(looked_at[_DEEP:])
+        except msgspec.DecodeError:
+            return None
+        found = self._findings_in(rest) if self._digest_of_parts(absolute, rows) == looked_at[:_DEEP] else None
+        if found is None:
+            self.overtaken.add(absolute)
+        return found
+
+    def looked_at(self, absolute: str, asked: Asked, bodies: Mapping[str, set[int]]) -> bytes:
+        """What the check of a file has looked at, by absolute paths, as it is kept: a digest of it, and where to look
+        again. Empty where that is not known."""
+        order = [absolute]
+        rows: Rows = []
+        for at in order:
+            names = tuple(sorted(asked.get(at, ())))
+            rows.append((names, tuple(sorted(bodies.get(at, ())))))
+            order += self._led_to(at, names, order)
+        found = self._digest_of_parts(absolute, rows)
+        try:
+            return found + _ENCODER.encode(rows) if found is not None and {*asked, *bodies} <= {*order} else b""
+        except UnicodeEncodeError:
+            return b""
+
+    def _led_to(self, absolute: str, names: Iterable[str], known: Sequence[str]) -> list[str]:
+        """The files that names of modules stand for, in their order, less those that are known."""
+        found: dict[str, None] = {}
+        for name in names:
+            target = self._find(name, absolute) if name != READ else None
+            if target is not None and target not in known:
+                found[target] = None
+        return list(found)
+
+    def _digest_of_parts(self, absolute: str, rows: Rows) -> bytes | None:
+        """The digest of what was looked at, as it is now; None where other files are led to."""
+        order = [absolute]
+        told: list[bytes] = []
+        for place, (names, bodies) in enumerate(rows):
+            if place >= len(order):
+                return None
+            at = order[place]
+            told.append(b"" if place == 0 else self._part_of(at, READ in names, bodies))
+            told += [self._shown(name, at) for name in names if name != READ]
+            order += self._led_to(at, names, order)
+        return digest(*told) if len(order) == len(rows) else None
+
+    def _part_of(self, absolute: str, is_read: bool, bodies: Iterable[int]) -> bytes:
+        seen = self._look(absolute)
+        parts = self._parts(absolute)
+        found = [parts[FRAME + place * BODY : FRAME + (place + 1) * BODY] for place in bodies]
+        code = parts[:FRAME] if parts else seen.code
+        row = seen._replace(code=code, content=seen.content if is_read else b"")
+        return digest(_ENCODER.encode(row), _flag(bool(parts)), *found)
+
+    def _shown(self, name: str, near: str) -> bytes:
+        target = self._find(name, near)
+        return digest(name.encode("utf-8", "surrogatepass"), b"" if target is None else self._look(target).shown)
+
+    def keep(self, absolute: str, how: bytes, findings: Iterable[Finding], looked_at: bytes = b"") -> None:
+        """Keep what was found in a file, as it was seen when it was checked, and what the check `looked_at`, where that
+        is known."""
         found = tuple(findings)
         try:
             data = self._led_through(found) + _ENCODER.encode(found)
         except UnicodeEncodeError:
             # a path, or a text in a message, that is no Unicode
             return
-        self._kept.append(_Kept(absolute, self._key(absolute, how), b"", data))
+        self._kept.append(_Kept(absolute, self._key(absolute, how), b"", data, looked_at))
 
     def _led_through(self, findings: Iterable[Finding]) -> bytes:
         """Stands for the files that the findings of one lead through, to the letter: a trace tells lines of them."""
@@ -292,9 +399,13 @@ class Recall:
         if self._kept and not self.knows_any:
             self._store.put(Kind.FINDINGS, digest(self._context, _ANY), b"")
         for kept in self._kept:
+            if kept.looked_at:
+                size = len(kept.looked_at).to_bytes(_SIZE, "little")
+                self._store.put(Kind.FINDINGS, kept.key, b"".join((_BY_PARTS, size, kept.looked_at, kept.findings)))
+                continue
             deep = self._settled(kept.absolute)
             if deep != kept.deep:
-                self._store.put(Kind.FINDINGS, kept.key, deep + kept.findings)
+                self._store.put(Kind.FINDINGS, kept.key, _BY_FILES + deep + kept.findings)
         self._asked.clear()
         self._kept.clear()
 

@@ -70,6 +70,7 @@ class Kind:
     SHOWN = b"s"
     CODE = b"c"
     VERSION = b"v"
+    BODIES = b"b"
 
 
 def digest(*parts: bytes) -> bytes:

@@ -446,8 +446,12 @@ class Project:
         """Takes a file in; the same file is taken in once."""
         known = self._by_path.get(source.path)
         if known is None:
-            known = self._by_path[source.path] = ModuleView(self, source, facts)
+            known = self._by_path[source.path] = self.viewed(source, facts)
         return known
+
+    def viewed(self, source: SourceFile, facts: ModuleFacts) -> ModuleView:
+        """What a file that is new to the project is seen as."""
+        return ModuleView(self, source, facts)
 
     def module(self, name: str, near: ModuleView) -> ModuleView | None:
         """The module of this dotted name, as the file `near` would import it; None if it is not the project's."""
