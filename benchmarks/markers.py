@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from cancelcheck.markers import compensable, idempotent, sla
 
@@ -53,7 +54,7 @@ def main() -> int:
 def _made(text: str, loop: str, *, marked: bool) -> Callable[[], None]:
     """A function that calls one of its own, over and over. The interpreter adapts a function to what it meets, so no
     two of them share any code."""
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(compile(text + _LOOP.format(loop), "<measured>", "exec"), names)
     holder = names.get("Account")
     work = names["charge"] if holder is None else holder.charge

@@ -140,6 +140,7 @@ def run_tests(arguments):
         ("ruff check", [BIN / "ruff", "check", "."]),
         ("ruff format", [BIN / "ruff", "format", "--check", "."]),
         ("mypy", [BIN / "mypy"]),
+        ("mypy on what measures", [BIN / "mypy", "benchmarks"]),
         ("import-linter", [BIN / "lint-imports"]),
         ("cancelcheck on itself", [BIN / "cancelcheck", "check", "--strict", "cancelcheck"]),
         ("pytest", [python_in(VENV), "-m", "pytest", "-n", "2", *arguments]),
