@@ -184,7 +184,7 @@ def _workers(count: int, begun_with: tuple[object, ...]) -> Iterator[list[_Worke
         for worker in workers:
             worker.connection.close()
         for worker in workers:
-            worker.process.join()  # cancelcheck: ignore[CAN404] nobody can ask it any more, or it is ended
+            worker.process.join()  # nobody can ask it any more, or it is ended
 
 
 def _answers(
@@ -217,7 +217,7 @@ def _answers(
             give(number)
         while busy:
             # the way to a process that dies is closed, and the wait ends
-            for connection in wait(list(busy)):  # cancelcheck: ignore[CAN404] see above
+            for connection in wait(list(busy)):  # see above
                 number = busy.pop(connection)
                 answer = workers[number].connection.recv()
                 give(number)
