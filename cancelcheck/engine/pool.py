@@ -217,7 +217,7 @@ def _answers(
             give(number)
         while busy:
             # the way to a process that dies is closed, and the wait ends
-            for connection in wait(list(busy)):  # see above
+            for connection in wait(list(busy)):
                 number = busy.pop(connection)
                 answer = workers[number].connection.recv()
                 give(number)
