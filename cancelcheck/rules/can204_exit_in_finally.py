@@ -59,7 +59,11 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         if not cancelled and not raised:
             continue
         word = "return" if isinstance(node, Return) else node.kind
-        lost, awaited = ("the cancellation", cancelled[0]) if cancelled else ("an exception", raised[0])
+        lost, awaited = (
+            ("the cancellation", cancelled[0])
+            if cancelled
+            else ("an exception", min(raised, key=partial(_is_mild, fn)))
+        )
         yield ctx.report(
             fn,
             index,
@@ -88,13 +92,12 @@ def _risks(fn: FunctionView, final: int) -> tuple[list[int], list[int]]:
             cancelled.append(at)
         elif is_cancellation_point(fn, at) or isinstance(fn.nodes[at], Call):
             raised.append(at)
-    # a handler for everything leaves what is awaited in the handlers; what hardly ever fails is the last to be named
-    return cancelled, [] if any(handler.catch.broad for handler in keeping) else sorted(
-        raised, key=partial(_is_mild, fn)
-    )
+    # a handler for everything leaves what is awaited in the handlers
+    return cancelled, [] if any(handler.catch.broad for handler in keeping) else raised
 
 
 def _is_mild(fn: FunctionView, index: int) -> bool:
+    """Whether a node hardly ever fails: another one is named where there is one."""
     return isinstance(fn.nodes[index], Call) and not may_fail(fn, index)
 
 

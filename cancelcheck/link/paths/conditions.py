@@ -293,11 +293,9 @@ def found_true(view: FunctionView, index: int, place: int) -> Iterator[CallSite]
 def found_equal(view: FunctionView, index: int, attribute: str) -> Iterator[tuple[int, int]]:
     """What all ways to a node have found an attribute of this name to be equal to (`parsed.scheme == "data"`): the node
     of which it is an attribute, and the node of what it is equal to."""
-    for _, test, branch in _tests_above(view, view.block_of(index)):
-        for clause, outcome in clauses_told(view, test, branch, frozenset()):
-            node = view.nodes[clause]
-            if not outcome or not isinstance(node, Operation) or node.op != "==":
-                continue
+    for clause, outcome in told_at(view, index):
+        node = view.nodes[clause]
+        if outcome and isinstance(node, Operation) and node.op == "==":
             left = view.nodes[node.operands[0]]
             if isinstance(left, Attr) and left.attr == attribute:
                 yield left.value, node.operands[1]

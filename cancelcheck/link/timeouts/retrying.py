@@ -163,9 +163,8 @@ def endless_retries(view: FunctionView) -> Iterator[Retry]:
 def sleeps_between(view: FunctionView, retry: Retry) -> bool:
     """Whether a loop that tries again sleeps before it does."""
     catalog = view.module.project.catalog
-    return any(
-        retry.loop >= 0
-        and view.is_inside(view.region_of(call.index), retry.loop)
+    return retry.loop >= 0 and any(
+        view.is_inside(view.region_of(call.index), retry.loop)
         and (api := catalog.api(call.target)) is not None
         and api.kind is schema.Kind.SLEEP
         for call in view.calls

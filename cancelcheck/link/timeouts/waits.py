@@ -140,22 +140,22 @@ def _is_local(call: CallSite, schemes: tuple[str, ...]) -> bool:
         told = call.fn.nodes[asked.positional[0]] if asked.member == "startswith" and asked.positional else None
         if isinstance(told, Const) and str(told.value).partition(":")[0] in schemes and ":" in str(told.value):
             return True
-    if is_of_scheme(call.fn, call.index, call.positional[0], schemes):
+    if _is_of_scheme(call.fn, call.index, call.positional[0], schemes):
         return True
     names = f"{call.fn.text(call.positional[0])} {call.fn.name}".lower()
     return re.search(rf"(?<![a-z])(?:{'|'.join(schemes)})_?ur[il]", names) is not None
 
 
-def is_of_scheme(view: FunctionView, index: int, place: int, schemes: tuple[str, ...]) -> bool:
+def _is_of_scheme(view: FunctionView, index: int, place: int, schemes: tuple[str, ...]) -> bool:
     """Whether all ways to a node have found that what was parsed out of a place is of one of these schemes
     (`urlparse(url).scheme == "data"`)."""
     key = view.key(place)
-    for attribute, value in found_equal(view, index, "scheme"):
+    for attribute, value in found_equal(view, index, "scheme") if key else ():
         told = view.nodes[value]
         holder, at = view.variable_at(attribute) or (view, attribute)
         parsed = holder.call_at(at)
         if isinstance(told, Const) and told.value in schemes and parsed is not None and parsed.positional:
-            if bool(key) and holder.key(parsed.positional[0]) == key:
+            if holder.key(parsed.positional[0]) == key:
                 return True
     return False
 
