@@ -14,7 +14,8 @@ rules, all projects, and the budgets, of these those that come to the changed st
 of them first. What a rule says (messages, helps, traces) is left as it is: fixtures tell places. What no fixture
 notices is shown with its line; it is a fixture that is missing, code that nobody needs, or the same in other words.
 What has been read and is the same in other words stands in `tools/mutants.toml` with its reason, and is counted by
-itself. Ends in 1 when fewer than `--least` in 100 of the others are noticed. Needs the `dev` extra.
+itself. Ends in 1 when fewer than `--least` in 100 of the others are noticed. With `--notes FILE` what the fixtures come
+to is written down there, and read again for those that have not changed while the code has not. Needs the `dev` extra.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import functools
 import hashlib
 import importlib
 import itertools
+import json
 import sys
 import time
 import tomllib
@@ -53,6 +55,12 @@ SECONDS = 5.0
 
 READ = ROOT / "tools" / "mutants.toml"
 """Changes that were read and are the same in other words."""
+
+NOTED = ROOT / "cancelcheck"
+"""The code whose lines are written down for a later run."""
+
+Reached = tuple[float, dict[str, list[int]]]
+"""The seconds that a case takes, and the lines of each file that it comes to."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--line", type=int)
     parser.add_argument("--cases", metavar="WORD", help="try fixtures only whose path has this in it")
     parser.add_argument("--least", type=float, default=0.0, help="in 100")
+    parser.add_argument("--notes", type=Path, metavar="FILE", help="keep what the fixtures come to from run to run")
     given = parser.parse_args(arguments)
     pipeline.lower_module = kept_facts(pipeline.lower_module)
     files = chosen([changed(path) for path in python_files(given.paths)], given)
     cases = [case for case in all_cases() if given.cases is None or given.cases in str(case.args[0])]
     watch.LIMIT = 100 * SECONDS
     started = time.process_time()
-    note_reached(files, cases)
+    note_reached(files, cases, given.notes)
     print(f"{len(cases)} cases, and what they come to: {time.process_time() - started:.0f} s", flush=True)
     watch.LIMIT = SECONDS
     read = read_before()
@@ -407,27 +416,51 @@ def short(text: str) -> str:
 
 # --- trying them -----------------------------------------------------------------------------------------------------
 
-Case = Callable[[], bool]
+Case = functools.partial[bool]
 """Whether a fixture is reported as it says."""
 
 
-def all_cases() -> list[functools.partial[bool]]:
+def all_cases() -> list[Case]:
     """The fixtures that a change is tried on."""
-    cases: list[functools.partial[bool]] = []
+    cases: list[Case] = []
     for strict in (True, False):
         cases += [functools.partial(file_holds, path, strict) for path in single_files()]
         cases += [functools.partial(project_holds, case, strict) for case in project_cases()]
     return cases + [functools.partial(budget_holds, case) for case in budget_cases()]
 
 
-def note_reached(files: Sequence[Changed], cases: Sequence[Case]) -> None:
+def note_reached(files: Sequence[Changed], cases: Sequence[Case], notes: Path | None) -> None:
     """Write down for each line of the files the cases that come to it, the quick ones first."""
-    lines: dict[str, set[int]] = {str(file.path): set() for file in files}
+    paths = {str(file.path) for file in files} if notes is None else {str(path) for path in NOTED.rglob("*.py")}
+    code = digest_of([NOTED, ROOT / "tests" / "support"]) if notes is not None else ""
+    kept: dict[str, Reached] = {}
+    if notes is not None and notes.exists():
+        before = json.loads(notes.read_text("utf-8"))
+        kept = before["cases"] if before["code"] == code else {}
+    reached: dict[str, Reached] = {}
+    took: list[tuple[float, int, dict[str, list[int]]]] = []
+    for number, case in enumerate(cases):
+        key = f"{case.func.__name__} {case.args} {digest_of([case.args[0]])}" if notes is not None else str(number)
+        reached[key] = seconds, lines = kept[key] if key in kept else comes_to(case, paths)
+        took.append((seconds, number, lines))
+    if notes is not None:
+        notes.write_text(json.dumps({"code": code, "cases": kept | reached}), "utf-8")
+    took.sort(key=lambda entry: entry[:2])
+    for file in files:
+        for _, number, seen_in in took:
+            for line in seen_in.get(str(file.path), ()):
+                file.reached.setdefault(line, []).append(number)
+
+
+def comes_to(case: Case, paths: Container[str]) -> Reached:
+    """The processor time that a case takes, in seconds, and the lines of the files that it comes to."""
+    lines: dict[str, set[int]] = {}
 
     def enter(frame: FrameType, event: str, argument: object) -> Any:
-        seen = lines.get(frame.f_code.co_filename)
-        if seen is None:
+        path = frame.f_code.co_filename
+        if path not in paths:
             return None
+        seen = lines.setdefault(path, set())
 
         def step(frame: FrameType, event: str, argument: object) -> Any:
             seen.add(frame.f_lineno)
@@ -435,25 +468,26 @@ def note_reached(files: Sequence[Changed], cases: Sequence[Case]) -> None:
 
         return step(frame, event, argument)
 
-    took: list[tuple[float, int, dict[str, set[int]]]] = []
-    for number, case in enumerate(cases):
-        for seen in lines.values():
-            seen.clear()
-        forget()
-        started = time.process_time()
-        sys.settrace(enter)
-        try:
-            held = case()
-        finally:
-            sys.settrace(None)
-        if not held:
-            raise SystemExit(f"error: it is not reported as it says: {case}")
-        took.append((time.process_time() - started, number, {path: set(seen) for path, seen in lines.items() if seen}))
-    took.sort(key=lambda entry: entry[:2])
-    for file in files:
-        for _, number, seen_in in took:
-            for line in seen_in.get(str(file.path), ()):
-                file.reached.setdefault(line, []).append(number)
+    forget()
+    started = time.process_time()
+    sys.settrace(enter)
+    try:
+        held = case()
+    finally:
+        sys.settrace(None)
+    if not held:
+        raise SystemExit(f"error: it is not reported as it says: {case}")
+    return time.process_time() - started, {path: sorted(seen) for path, seen in lines.items()}
+
+
+def digest_of(places: Sequence[Path]) -> str:
+    """A digest of all files at these places, and of what lies beside a file under the same name."""
+    found = hashlib.sha256()
+    for place in places:
+        inside = place.rglob("*") if place.is_dir() else place.parent.glob(f"{place.stem}*")
+        for path in sorted(path for path in inside if path.is_file() and "__pycache__" not in path.parts):
+            found.update(f"{path} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def tried(file: Changed, cases: Sequence[Case], read: set[tuple[str, ...]]) -> Iterator[str]:
