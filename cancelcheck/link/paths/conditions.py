@@ -462,6 +462,9 @@ def _ways(view: FunctionView, test: int, branch: bool) -> list[list[tuple[str, b
     """The ways in which a test can come out as it did, each with what holds then: an `or` holds by its first part, or
     by its second where the first does not hold."""
     node = view.nodes[test]
+    while isinstance(node, Operation) and node.op == "not":
+        test, branch = node.operands[0], not branch
+        node = view.nodes[test]
     if not (isinstance(node, Operation) and node.op == ("or" if branch else "and")):
         return [[(key, positive is branch) for key, positive in conditions(view, test, branch)]]
     ways = []
