@@ -273,21 +273,25 @@ def is_decided(view: FunctionView, taking: Taking, leak: Leak) -> bool:
 
 
 def is_released_elsewhere(view: FunctionView, key: str) -> bool:
-    """Whether another method of the class gives back the same lock."""
-    return bool(_releasing_methods(view, key))
+    """Whether another method of the class gives back the same lock, itself or in a function that it makes."""
+    home = view
+    while home.owner is None and home.parent is not None and key.partition(".")[0] not in home.facts.bound:
+        home = home.parent
+    return bool(_releasing_methods(home, key, view))
 
 
-def _releasing_methods(view: FunctionView, key: str) -> list[FunctionView]:
+def _releasing_methods(view: FunctionView, key: str, taker: FunctionView | None = None) -> list[FunctionView]:
     """The other methods of a method's class that give back the lock which is at a place of the instance, or of what a
-    parameter of both stands for, by the same name of the release."""
+    parameter of both stands for, by the same name of the release; `taker` is the function in it that takes it."""
     owner = view.owner
     holder = key.partition(".")[0]
     if owner is None or not view.self_name or holder == key or view.param(holder) is None:
         return []
+    taker = taker or view
     names = {
         node.attr
-        for node in view.nodes
-        if isinstance(node, Attr) and view.key(node.value) == key and "release" in node.attr
+        for node in taker.nodes
+        if isinstance(node, Attr) and taker.key(node.value) == key and "release" in node.attr
     }
     place, own = key.partition(".")[2], holder == view.self_name
     return [
@@ -296,8 +300,9 @@ def _releasing_methods(view: FunctionView, key: str) -> list[FunctionView]:
         if method is not view
         and method.facts.kind is FunctionKind.DEF
         and any(
-            isinstance(node, Attr) and node.attr in names and _is_place_of(method, method.key(node.value), place, own)
-            for node in method.nodes
+            isinstance(node, Attr) and node.attr in names and _is_place_of(method, inner.key(node.value), place, own)
+            for inner in (method, *method.children)
+            for node in inner.nodes
         )
     ]
 

@@ -180,7 +180,9 @@ def _flows(view: FunctionView) -> Iterator[tuple[_Reads, tuple[str, ...]]]:
                 func = view.nodes[node.func]
                 holder = view.key(func.value) if isinstance(func, Attr) else ""
                 if holder and _may_keep(view, index):
-                    yield _Reads(view, [arg.value for arg in node.args]), (holder,)
+                    kept = _Reads(view, [arg.value for arg in node.args])
+                    kept.holders |= kept.keys  # with all that is inside it
+                    yield kept, (holder,)
 
 
 def _places(view: FunctionView, targets: list[int]) -> Iterator[str]:

@@ -461,8 +461,21 @@ _POLLS = frozenset({"poll", "select"})
 
 
 def _polls_before(call: CallSite) -> bool:
-    """Whether the function has asked a poller before which sockets are ready."""
-    return any(earlier.index < call.index and earlier.member in _POLLS for earlier in call.fn.calls)
+    """Whether the function has asked a poller before which sockets are ready, or the object keeps a socket with which
+    one was told to look after it."""
+    fn = call.fn
+    if any(earlier.index < call.index and earlier.member in _POLLS for earlier in fn.calls):
+        return True
+    owner, (holder, _, attribute) = fn.owner, _place(call).partition(".")
+    if owner is None or not attribute or holder != fn.self_name:
+        return False
+    return any(
+        told.member == "register"
+        and told.positional
+        and method.key(told.positional[0]) == f"{method.self_name}.{attribute}"
+        for method in owner.children
+        for told in method.calls
+    )
 
 
 def _of_socket(call: CallSite) -> Hold | None:
