@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
-from cancelcheck.link.promises.known import NOTHING, Known, number_of, thing_of
+from cancelcheck.link.promises.known import NOTHING, Known, thing_of
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate
 from cancelcheck.model.facts import Attr, Call, Name, Operation
 
@@ -44,6 +44,13 @@ class Course(NamedTuple):
     def is_known(self) -> bool:
         """Whether it is known how often, or how long, it goes on at most."""
         return self.attempts is not None and self.seconds is not None
+
+    def all_delays(self, first: int, last: int) -> float:
+        """The delays from one to another, both included; those behind the attempts that are counted are like the last
+        of these, and one that is not known adds nothing."""
+        counted = min(last, max(first, MAX_ATTEMPTS))
+        delays = [self.delay(number) or 0.0 for number in range(first, counted + 1)]
+        return sum(delays) + (last - counted) * delays[-1] if delays else 0.0
 
     def longest_delay(self) -> float | None:
         """The longest delay that there can be before its time is over."""
@@ -82,42 +89,38 @@ def bare_policy(entry: schema.Retry) -> Course | None:
     """What a policy does by its defaults: a decorator without parentheses."""
     if entry.elsewhere:
         return None
-    attempts = entry.default_attempts if isinstance(entry.default_attempts, (int, float)) else math.inf
-    seconds = entry.default_seconds if isinstance(entry.default_seconds, (int, float)) else math.inf
-    delay = entry.default_delay if isinstance(entry.default_delay, (int, float)) else None
-    return Course(float(attempts), float(seconds), lambda _: delay, entry.over_attempts, entry.over_delay)
+    attempts, seconds, delay = map(_default, (entry.default_attempts, entry.default_seconds, entry.default_delay))
+    return Course(attempts, seconds, lambda _: delay, entry.over_attempts, entry.over_delay)
 
 
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 
 def _ends(call: CallSite, entry: schema.Retry, known: Known) -> tuple[float | None, float | None, bool]:
-    """How many attempts, for how many seconds, and whether a delay can follow after these."""
-    attempts: float | None = _default(entry.default_attempts)
-    seconds: float | None = _default(entry.default_seconds) if entry.seconds else math.inf
-    over_delay = False
+    """How many attempts, for how many seconds, and whether a delay can follow after these. Where the first argument
+    that counts says nothing of an end, the others limit one kind of failure each."""
+    attempts, seconds = _default(entry.default_attempts), _default(entry.default_seconds)
+    counts: list[float | None] = []
     for at, name in enumerate(entry.attempts):
         argument = call.argument(name, entry.attempts_position if at == 0 else -1)
         if argument is None:
             continue
-        if argument < 0:
-            return None, math.inf, False
-        if name in entry.seconds:
+        if argument >= 0 and name in entry.seconds:
             return _stop(call.fn, argument, entry, known)
-        given = _number(call.fn, argument, entry.forever, known)
-        attempts = given if at == 0 or attempts is None or given is None else min(attempts, given)
-        if at == 0 and given is not None and given == 0:
-            break
+        given = _number(call.fn, argument, entry.forever, known) if argument >= 0 else None
+        if at == 0:
+            attempts = given
+        else:
+            counts.append(given)
+    if counts and attempts == math.inf:
+        attempts = sum(count for count in counts if count is not None) if None not in counts else None
     for name in entry.seconds:
         argument = call.argument(name)
-        if argument is None or name in entry.attempts:
-            continue
-        if argument < 0:
-            return attempts, None, False
-        given = _number(call.fn, argument, entry.forever, known)
-        seconds = given * _scale(call, argument, entry.unit) if given is not None else None
-        break
-    return attempts, seconds, over_delay
+        if argument is not None:
+            given = _number(call.fn, argument, entry.forever, known) if argument >= 0 else None
+            seconds = given * _scale(call, argument, entry.unit) if given is not None else None
+            break
+    return attempts, seconds, False
 
 
 def _default(value: float | str) -> float | None:
@@ -164,6 +167,7 @@ def _stop(
         return unknown
     if stop.combine is not None:
         parts = [_stop(view, part, entry, known, steps - 1) for part in call.positional]
+        parts += [unknown for arg in call.node.args if arg.star]
         return _combined(parts, any_of=stop.combine is schema.Combine.ANY)
     if stop.attempts is not None:
         return _part(call, stop.attempts, known), math.inf, False
@@ -175,24 +179,19 @@ def _stop(
 def _combined(
     parts: list[tuple[float | None, float | None, bool]], *, any_of: bool
 ) -> tuple[float | None, float | None, bool]:
+    attempts = [part[0] for part in parts if part[0] is not None]
+    seconds = [part[1] for part in parts if part[1] is not None]
+    over_delay = any(part[2] for part in parts)
+    unknown = not parts or len(attempts) < len(parts) or len(seconds) < len(parts)
     if any_of:
         # one that is known is enough: what is not known can only end it sooner
-        attempts = [part[0] for part in parts if part[0] is not None]
-        seconds = [part[1] for part in parts if part[1] is not None]
-        if not attempts and not seconds:
-            return None, None, False
-        known = min(attempts, default=math.inf), min(seconds, default=math.inf)
-        if math.isinf(min(known)) and any(part[0] is None or part[1] is None for part in parts):
-            return None, math.inf, False
-        return *known, any(part[2] for part in parts)
-    if any(part[0] is None or part[1] is None for part in parts):
-        return None, math.inf, False
+        first = min(attempts, default=math.inf), min(seconds, default=math.inf)
+        return (None, math.inf, False) if unknown and math.isinf(min(first)) else (*first, over_delay)
     # all of them: a limit on attempts and one on time do not limit each other
-    limits = [(part[0], part[1]) for part in parts]
-    if all(seconds is not None and math.isinf(seconds) for _, seconds in limits):
-        return max(attempts for attempts, _ in limits if attempts is not None), math.inf, False
-    if all(attempts is not None and math.isinf(attempts) for attempts, _ in limits):
-        return math.inf, max(s for _, s in limits if s is not None), any(part[2] for part in parts)
+    if not unknown and math.isinf(min(seconds)):
+        return max(attempts), math.inf, False
+    if not unknown and math.isinf(min(attempts)):
+        return math.inf, max(seconds), over_delay
     return None, math.inf, False
 
 
@@ -205,8 +204,7 @@ def _delays(call: CallSite, entry: schema.Retry, known: Known) -> DelayOf:
     if argument is None:
         if call.fn.module.project.catalog.delays(call.target):
             return _delays_named(call, call.target, known)
-        default = entry.default_delay
-        fixed = float(default) if isinstance(default, (int, float)) else None
+        fixed = _default(entry.default_delay)
         return lambda _: fixed
     if argument < 0:
         return lambda _: None
@@ -223,13 +221,10 @@ def _delays(call: CallSite, entry: schema.Retry, known: Known) -> DelayOf:
 
 
 def _delay_at(view: FunctionView, index: int, policy: CallSite, known: Known, steps: int = 8) -> DelayOf:
-    """What an expression says: a number, a call (`wait_fixed(1)`), a sum of such, or a name whose arguments stand in
+    """What an expression says: a call (`wait_fixed(1)`), a sum of such, or a name whose arguments stand in
     the policy's call (`backoff.expo`)."""
     catalog = view.module.project.catalog
     node = view.nodes[index]
-    number = number_of(view, index, known)
-    if number is not None:
-        return lambda _: number
     if steps <= 0:
         return lambda _: None
     if isinstance(node, (Name, Attr)):

@@ -62,15 +62,14 @@ def _resolved(view: FunctionView, parent: FunctionView, index: int) -> tuple[Fun
     holder = project.module(module, view.module)
     if holder is None:
         own = view.module.name.partition(".")[0]
-        missing = bool(own) and module.partition(".")[0] == own and "." in module
+        missing = module.startswith(f"{own}.")
         return None, f"`{node.value}` does not exist: there is no module `{module}`" if missing else ""
     _, entity = project.find(f"{module}.{path}", view.module)
     if entity is None:
         known = holder.globals(path.partition(".")[0]) or holder.globals("*")
         return None, "" if known else f"`{node.value}` does not exist: there is no `{path}` in `{module}`"
-    facts = getattr(entity, "facts", None)
-    is_function = facts is not None and getattr(facts, "kind", None) is FunctionKind.DEF
-    return (entity if is_function else None), ""  # type: ignore[return-value]
+    kind = getattr(getattr(entity, "facts", None), "kind", None)
+    return (entity if kind is FunctionKind.DEF else None), ""  # type: ignore[return-value]
 
 
 _OWN = "cancelcheck.markers."

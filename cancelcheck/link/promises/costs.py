@@ -6,10 +6,24 @@ import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from cancelcheck.catalog import schema
 from cancelcheck.link.promises.attempts import Course
-from cancelcheck.link.promises.known import Limit
-from cancelcheck.link.promises.lasting import Lasting, shown
-from cancelcheck.link.promises.sums import ZERO, Hop, Line, Open, Sum, Trail, cut, longest, one_line, together
+from cancelcheck.link.promises.lasting import Lasting, Limit, shown
+from cancelcheck.link.promises.sums import (
+    CLOSED,
+    ZERO,
+    Hop,
+    Line,
+    Open,
+    Sum,
+    Trail,
+    cut,
+    longest,
+    of_unknown_end,
+    one_line,
+    together,
+    without_end,
+)
 from cancelcheck.model.facts import Call
 
 if TYPE_CHECKING:
@@ -70,7 +84,7 @@ def behind(found: Sum, hop: Hop) -> Sum:
 def unknown(view: FunctionView, index: int, why: str, *, blocks: bool = False) -> Sum:
     """A wait at a node of which it is not known how long it is."""
     trail = Trail((Hop(view, index, view.text(index) if index >= 0 else view.name),), why)
-    return Sum(open=Open(unknown_blocking=trail) if blocks else Open(unknown=trail), blocks=blocks)
+    return Sum(open=of_unknown_end(trail, blocks=blocks), blocks=blocks)
 
 
 def of_library(call: CallSite, found: Lasting, *, blocks: bool) -> Sum:
@@ -78,11 +92,10 @@ def of_library(call: CallSite, found: Lasting, *, blocks: bool) -> Sum:
     limit = found.limit
     hop = Hop(call.fn, call.index, call.text)
     if limit.seconds is None:
-        trail = Trail((hop,), _why_unknown(call))
-        return Sum(open=Open(unknown_blocking=trail) if blocks else Open(unknown=trail), blocks=blocks)
+        return Sum(open=of_unknown_end(Trail((hop,), _why_unknown(call)), blocks=blocks), blocks=blocks)
     if math.isinf(limit.seconds):
         trail = Trail((hop,), f"it has {limit.how}" if limit.how.startswith("no ") else limit.how)
-        return Sum(open=Open(blocking=trail) if blocks else Open(forever=trail), blocks=blocks)
+        return Sum(open=without_end(trail, blocks=blocks), blocks=blocks)
     line = Line(call.fn, call.index, f"{call.text}(…)", round(limit.seconds, 6), limit.how, blocks)
     one = one_line(line) if limit.seconds > 0 else ZERO
     if found.course is None:
@@ -95,7 +108,7 @@ def of_library(call: CallSite, found: Lasting, *, blocks: bool) -> Sum:
 def _why_unknown(call: CallSite) -> str:
     """What the catalogue says of a wait that something else decides."""
     api = call.fn.module.project.catalog.api(call.target)
-    note = api.note if api is not None and api.default == "unknown" else ""
+    note = api.note if api is not None and api.default == "unknown" and api.kind is not schema.Kind.SLEEP else ""
     return f"how long it waits is not known: {note}" if note else "how long it waits is not known"
 
 
@@ -123,21 +136,27 @@ def said(course: Course, one: float) -> str:
     return " + ".join(parts)
 
 
+def open_end(course: Course, hop: Hop, *, blocks: bool) -> Open:
+    """What a policy leaves open: that it has no end, or none that is known."""
+    if course.is_endless:
+        return without_end(Trail((hop,), "it tries again without an end"), blocks=blocks)
+    if not course.is_known:
+        return of_unknown_end(Trail((hop,), "how often it tries again is not known"), blocks=blocks)
+    return CLOSED
+
+
 def repeated(one: Sum, course: Course, view: FunctionView, index: int, *, blocks: bool) -> Sum:
     """What something costs that is tried again as a policy says."""
     hop = Hop(view, index, view.text(index))
-    if course.is_endless or not course.is_known:
-        why = "it tries again without an end" if course.is_endless else "how often it tries again is not known"
-        if course.is_endless:
-            opened = Open(blocking=Trail((hop,), why)) if blocks else Open(forever=Trail((hop,), why))
-        else:
-            opened = Open(unknown_blocking=Trail((hop,), why)) if blocks else Open(unknown=Trail((hop,), why))
+    opened = open_end(course, hop, blocks=blocks)
+    if opened:
         return one._replace(open=one.open.joined(opened), blocks=one.blocks or blocks)
     assert course.attempts is not None
     assert course.seconds is not None
-    lines: list[Line] = []
+    between = Trail((hop,), "how long it waits in between is not known")
     opened = one.open
     count = course.attempts
+    lines: list[Line] = list(one.lines) if math.isinf(count) else []
     most = overrun(course, one.seconds) if not math.isinf(course.seconds) else math.inf
     if not math.isinf(count):
         times = max(1, int(count))
@@ -147,8 +166,7 @@ def repeated(one: Sum, course: Course, view: FunctionView, index: int, *, blocks
                 break
             delay = course.delay(number)
             if delay is None:
-                trail = Trail((hop,), "how long it waits in between is not known")
-                opened = opened.joined(Open(unknown_blocking=trail) if blocks else Open(unknown=trail))
+                opened = opened.joined(of_unknown_end(between, blocks=blocks))
                 break
             if delay > 0:
                 lines.append(Line(view, index, f"delay {number}", round(delay, 6), "between attempts", blocks))
@@ -157,8 +175,7 @@ def repeated(one: Sum, course: Course, view: FunctionView, index: int, *, blocks
                 break
     seconds = together(lines)
     if most is None:
-        trail = Trail((hop,), "how long it waits in between is not known")
-        opened = opened.joined(Open(unknown_blocking=trail) if blocks else Open(unknown=trail))
+        opened = opened.joined(of_unknown_end(between, blocks=blocks))
     elif most < (math.inf if math.isinf(count) else seconds):
         lines = [Line(view, index, view.text(index), round(most, 6), said(course, one.seconds), blocks)]
         seconds = round(most, 6)
@@ -182,7 +199,5 @@ def _rest_of_attempts(
     *,
     blocks: bool,
 ) -> list[Line]:
-    rest = 0.0
-    for later in range(number + 1, times + 1):
-        rest += one.seconds + ((course.delay(later) or 0.0) if later < times else 0.0)
+    rest = (times - number) * one.seconds + course.all_delays(number + 1, times - 1)
     return [*lines, Line(view, index, f"{times - number} more attempts", round(rest, 6), "", blocks)]

@@ -72,13 +72,16 @@ MAX_DEPENDENCIES = 100
 def _dependencies(view: FunctionView) -> list[tuple[CallSite, FunctionView]]:
     """What a framework runs before a function, to have its arguments: each once, the dependencies of one before it."""
     found: dict[FunctionView, CallSite] = {}
-    pending = [*_named_outside(view), *_named_in(view)]
-    while pending and len(found) < MAX_DEPENDENCIES:
-        call, provider = pending.pop(0)
-        if provider in found:
-            continue
-        found[provider] = call
-        pending = [*_named_in(provider), *pending]
+    seen: set[FunctionView] = set()
+
+    def visit(named: list[tuple[CallSite, FunctionView]]) -> None:
+        for call, provider in named:
+            if provider not in seen and len(seen) < MAX_DEPENDENCIES:
+                seen.add(provider)
+                visit(_named_in(provider))
+                found[provider] = call
+
+    visit([*_named_outside(view), *_named_in(view)])
     return [(call, provider) for provider, call in found.items()]
 
 
@@ -125,8 +128,10 @@ def _providers(calls: list[CallSite | None]) -> list[tuple[CallSite, FunctionVie
         if call is None or injector is None:
             continue
         argument = call.argument(injector.keyword, injector.position)
-        provider = call.fn.definition_of(argument) if argument is not None and argument >= 0 else None
-        if provider is None and argument is not None and argument >= 0:
+        if argument is None or argument < 0:
+            continue
+        provider = call.fn.definition_of(argument)
+        if provider is None:
             instance = call.fn.instance(argument)
             provider = instance.member("__call__")[1] if instance is not None else None
         if provider is not None and provider.facts.kind is FunctionKind.CLASS:
@@ -138,10 +143,12 @@ def _providers(calls: list[CallSite | None]) -> list[tuple[CallSite, FunctionVie
 
 def _before(call: CallSite, provider: FunctionView, found: Sum) -> Sum:
     """A sum with a dependency before it, which the framework awaits."""
-    done = behind(awaited(worst_of(provider)), Hop(call.fn, call.index, f"{call.text}({provider.name})"))
+    # of a class that is made, or of an instance that is called, the class's name says more
+    owner = provider.owner if provider.name.startswith("__") else None
+    text = f"{call.text}({owner.name if owner is not None else provider.name})"
+    done = behind(awaited(worst_of(provider)), Hop(call.fn, call.index, text))
     lines = found.lines
     if done.seconds > 0:
-        text = f"{call.text}({provider.name})"
         lines = (Line(call.fn, call.index, text, done.seconds, parts=done.lines), *lines)
     return Sum(round(done.seconds + found.seconds, 6), lines, done.open.joined(found.open), found.blocks)
 
@@ -152,7 +159,7 @@ def _limited(view: FunctionView, found: Sum) -> Sum:
     for name, index in view.decorators:
         entry = catalog.decorator_entry(name)
         call = view.parent.call_at(index) if view.parent is not None else None
-        if entry is None or call is None or not entry.limits:
+        if entry is None or call is None:
             continue
         given = [call.argument(limit) for limit in names_of(entry.limits)]
         known = [number_of(call.fn, at, NOTHING) for at in given if at is not None and at >= 0]
@@ -160,6 +167,5 @@ def _limited(view: FunctionView, found: Sum) -> Sum:
         if limits:
             left = min(limits)
             why = f"ended by the worker after {shown(left)}"
-            if found.seconds > left or found.open:
-                return ended(awaited(found), left, why, call.fn, call.index)
+            return ended(awaited(found), left, why, call.fn, call.index)
     return found

@@ -17,6 +17,7 @@ from cancelcheck.model.facts import (
     Attr,
     Call,
     Const,
+    Delete,
     Display,
     FunctionKind,
     Lambda,
@@ -38,14 +39,6 @@ MAX_STEPS = 12
 
 MAX_HELD = 5
 """Functions and awaitables, one in what is known to another, that are kept."""
-
-
-class Limit(NamedTuple):
-    """A timeout that has been worked out: `seconds` is infinite where it bounds nothing, None where it is not known;
-    `how` says it in words."""
-
-    seconds: float | None
-    how: str
 
 
 class Func(NamedTuple):
@@ -74,7 +67,7 @@ class Keywords(NamedTuple):
     items: tuple[tuple[str, Thing], ...]
 
 
-Thing: TypeAlias = Value | Limit | Func | Later | Keywords
+Thing: TypeAlias = Value | Func | Later | Keywords
 
 
 class Known:
@@ -119,8 +112,6 @@ def _depth(thing: Thing) -> int:
 
 def _key(thing: Thing) -> tuple[str, ...]:
     match thing:
-        case Limit():
-            return ("limit", repr(thing.seconds), thing.how)
         case Func():
             partial = _place(thing.partial[0].fn, thing.partial[0].index) if thing.partial is not None else ()
             bound = thing.bound.key if thing.bound is not None else ""
@@ -198,9 +189,7 @@ def truth_of(view: FunctionView, index: int, known: Known) -> bool | None:
     thing = thing_of(view, index, known)
     if isinstance(thing, Keywords):
         return bool(thing.items)
-    if not isinstance(thing, Value):
-        return True if isinstance(thing, (Func, Later)) else None
-    return truth(thing)
+    return truth(thing) if isinstance(thing, Value) else True
 
 
 def _is_local(view: FunctionView, name: str) -> bool:
@@ -365,7 +354,10 @@ def _changes(view: FunctionView, name: str) -> list[_Change] | None:
         outer = user.nodes[node.parent] if node.parent >= 0 else None
         if isinstance(outer, Call) and any(arg.value == at and arg.star == 2 for arg in outer.args):
             continue
-        if isinstance(outer, Subscript) or (isinstance(outer, Operation) and outer.op in _ASKING):
+        around = user.nodes[outer.parent] if outer is not None and outer.parent >= 0 else None
+        if isinstance(outer, Subscript) and not isinstance(around, Delete):
+            continue
+        if isinstance(outer, Operation) and outer.op in _ASKING:
             continue
         call = user.call_at(outer.parent) if isinstance(outer, Attr) and outer.parent >= 0 else None
         if call is not None and call.member in _LOOKING and call.receiver == at:
@@ -593,7 +585,9 @@ def turns_of(view: FunctionView, index: int, known: Known) -> Turns | None:
         return Turns(len(node.items), tuple(thing_of(view, item, known) for item in node.items[:MAX_THINGS]))
     if isinstance(node, (Name, Attr)):
         value = thing_of(view, index, known)
-        if isinstance(value, Value) and value.kind is ValueKind.SEQUENCE and not _may_grow(view, index):
+        if not isinstance(value, Value) or value.kind is not ValueKind.SEQUENCE or _may_grow(view, index):
+            return None
+        if not any(isinstance(item.view.nodes[item.node], Starred) for item in value.items):
             return Turns(len(value.items), value.items[:MAX_THINGS])
     return None
 

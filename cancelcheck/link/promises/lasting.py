@@ -11,20 +11,15 @@ from cancelcheck.link.cleanup.locks import takings
 from cancelcheck.link.promises.attempts import Course, course_of, policy_of
 from cancelcheck.link.promises.known import (
     NOTHING,
-    Func,
-    Keywords,
     Known,
-    Later,
-    Limit,
     Thing,
     given_thing,
-    items_of,
     thing_of,
 )
 from cancelcheck.link.tasks.spawning import never_waits
 from cancelcheck.link.threads.blocking import hold_of, was_asked_before, was_ended_before
 from cancelcheck.link.timeouts.waits import defers, is_plain, sets_default_timeout, waits_as_made
-from cancelcheck.link.values import Value, ValueKind
+from cancelcheck.link.values import Value, ValueKind, evaluate
 from cancelcheck.model.facts import Call, Const, Name
 
 if TYPE_CHECKING:
@@ -41,6 +36,15 @@ _WITHIN = frozenset({schema.Kind.QUEUE, schema.Kind.TASK})
 
 _CONNECTS = frozenset({schema.Kind.DB, schema.Kind.CACHE})
 """Kinds of clients that connect, where they have to, as a part of each command."""
+
+
+class Limit(NamedTuple):
+    """A timeout that has been worked out: `seconds` is infinite where it bounds nothing, None where it is not known;
+    `how` says it in words."""
+
+    seconds: float | None
+    how: str
+
 
 UNKNOWN = Limit(None, "not known")
 FOREVER = Limit(math.inf, "no timeout")
@@ -102,10 +106,6 @@ def _limit(call: CallSite, api: schema.Api, known: Known) -> Limit:
             if not is_none or schema.Value.NONE in api.forever:
                 own = limit_from(thing, api.unit, api.forever, api.zero)
     instance = call.called_on
-    if own is None and any(
-        arg.star == 2 and items_of(view, arg.value, known, call.index) is None for arg in call.node.args
-    ):
-        return UNKNOWN
     if own is not None:
         is_endless = own.seconds is not None and math.isinf(own.seconds)
         if is_endless and instance is not None and not is_plain(call, instance):
@@ -131,9 +131,7 @@ def limit_from(
     thing: Thing, unit: schema.Unit, forever: tuple[schema.Value, ...], zero: schema.Zero = schema.Zero.UNKNOWN
 ) -> Limit:
     """The time that a timeout of this value gives."""
-    if isinstance(thing, Limit):
-        return thing
-    if isinstance(thing, (Func, Later, Keywords)):
+    if not isinstance(thing, Value):
         return UNKNOWN
     match thing.kind:
         case ValueKind.NONE:
@@ -144,7 +142,7 @@ def limit_from(
             parts = [limit_from(item, unit, forever, zero) for item in thing.items]
             return _in_stages([("connect", parts[0]), ("read", parts[1])])
         case ValueKind.OBJECT if thing.call is not None:
-            return limit_of_object(thing.call, NOTHING)
+            return limit_of_object(thing.call)
     return UNKNOWN
 
 
@@ -176,7 +174,7 @@ def _in_stages(stages: list[tuple[str, Limit]]) -> Limit:
     return Limit(total, said)
 
 
-def limit_of_object(call: CallSite, known: Known) -> Limit:
+def limit_of_object(call: CallSite) -> Limit:
     """The time that a timeout object gives: one number counts once, phases one after another."""
     view = call.fn
     entry = view.module.project.catalog.timeout_object(call.target)
@@ -189,7 +187,7 @@ def limit_of_object(call: CallSite, known: Known) -> Limit:
             return None
         if argument < 0:
             return UNKNOWN
-        return limit_from(thing_of(view, argument, known), schema.Unit.SECONDS, entry.forever)
+        return limit_from(thing_of(view, argument, NOTHING), schema.Unit.SECONDS, entry.forever)
 
     total = of(entry.total, entry.total_position) if entry.total or entry.total_position >= 0 else None
     given = {phase: limit for stage in entry.stages for phase in stage if (limit := of(phase)) is not None}
@@ -207,11 +205,16 @@ def limit_of_object(call: CallSite, known: Known) -> Limit:
         name = next((phase for phase in stage if phase in given), stage[0])
         stages.append((name.replace("sock_", ""), given.get(name, open_ended)))
     together = _in_stages(stages)
-    if entry.phases_win or total is None or total.seconds is None:
-        return together if total is None or total.seconds is not None else UNKNOWN
-    if together.seconds is None:
-        return total
-    return min(total, together, key=lambda limit: limit.seconds if limit.seconds is not None else math.inf)
+    if entry.phases_win or total is None:
+        return together
+    # what is not known of the two can only end it sooner
+    known = [limit for limit in (total, together) if limit.seconds is not None]
+    least = min(known, key=_seconds, default=UNKNOWN)
+    return UNKNOWN if len(known) < 2 and math.isinf(_seconds(least)) else least
+
+
+def _seconds(limit: Limit) -> float:
+    return limit.seconds if limit.seconds is not None else math.inf
 
 
 # --- clients ---------------------------------------------------------------------------------------------------------
@@ -230,7 +233,7 @@ def _of_client(call: CallSite, instance: Instance | None) -> Limit:
         found.append(_of_constructor(origin, client))
     if any(limit.seconds is None for limit in found):
         return UNKNOWN
-    return max(found, key=lambda limit: limit.seconds if limit.seconds is not None else math.inf)
+    return max(found, key=_seconds)
 
 
 def _of_constructor(origin: CallSite, client: schema.Client) -> Limit:
@@ -270,33 +273,24 @@ def _connected(call: CallSite, api: schema.Api, own: Limit) -> Limit:
 def _of_argument(
     origin: CallSite, client: schema.Client, names: tuple[str, ...], position: int, default: float | str
 ) -> Limit:
-    argument = None
-    for at, name in enumerate(names):
-        argument = origin.argument(name, position if at == 0 else -1)
-        if argument is not None:
-            break
+    argument = origin.argument(names, position)
     if argument is not None:
         if argument < 0:
             return UNKNOWN
         thing = thing_of(origin.fn, argument, NOTHING)
         is_none = isinstance(thing, Value) and thing.kind is ValueKind.NONE
         if not is_none or schema.Value.NONE in client.forever:
-            if isinstance(thing, Value) and thing.call is not None:
-                return limit_of_object(thing.call, NOTHING)
             return limit_from(thing, client.unit, client.forever)
+    url = origin.argument(client.url, client.url_position) if client.url else None
+    text = origin.fn.nodes[url] if url is not None and url >= 0 else None
+    if isinstance(text, Const) and any(name in str(text.value) for name in names):
+        return UNKNOWN  # the URL says it
     if isinstance(default, (int, float)):
         seconds = float(default) * UNITS[client.unit]
         return Limit(seconds, f"{shown(seconds)} by default")
     if default != "none" or (client.socket_default and sets_default_timeout(origin.fn.module)):
         return UNKNOWN
-    if client.url:
-        url = origin.argument(client.url, client.url_position)
-        node = origin.fn.nodes[url] if url is not None and url >= 0 else None
-        if url is not None and not isinstance(node, Const):
-            return UNKNOWN
-        if isinstance(node, Const) and any(name in str(node.value) for name in names):
-            return UNKNOWN
-    return FOREVER
+    return FOREVER if url is None or isinstance(text, Const) else UNKNOWN
 
 
 # --- attempts --------------------------------------------------------------------------------------------------------
@@ -307,7 +301,7 @@ def _course(call: CallSite, api: schema.Api, known: Known) -> Course | None:
     catalog = call.fn.module.project.catalog
     if api.retries:
         own = call.argument(names_of(api.retries))
-        if own is not None:
+        if own is not None and not _is_none(call, own):
             return _of_retries(call, own, known)
     instance = call.called_on
     if instance is None or not instance.origins:
@@ -324,15 +318,21 @@ def _course(call: CallSite, api: schema.Api, known: Known) -> Course | None:
     if not client.retries:
         return None
     given = origin.argument(names_of(client.retries), client.retries_position)
-    if given is not None:
+    if given is not None and not _is_none(origin, given):
         return _of_retries(origin, given, NOTHING)
     return course_of(origin, client.default_retries) if client.default_retries else None
 
 
+def _is_none(call: CallSite, argument: int) -> bool:
+    """Whether an argument leaves it to the default."""
+    return argument >= 0 and evaluate(call.fn, argument).kind is ValueKind.NONE
+
+
 def _of_retries(call: CallSite, argument: int, known: Known) -> Course | None:
     """What an argument says about trying again: a number, or a policy."""
+    unknown = Course(None, math.inf, lambda _: None)
     if argument < 0:
-        return None
+        return unknown
     view = call.fn
     thing = thing_of(view, argument, known)
     if isinstance(thing, Value) and thing.kind in (ValueKind.NUMBER, ValueKind.BOOL):
@@ -344,7 +344,7 @@ def _of_retries(call: CallSite, argument: int, known: Known) -> Course | None:
         found = view.variable_at(argument) or found
     made = found[0].call_at(found[1]) if isinstance(found[0].nodes[found[1]], Call) else None
     entry = view.module.project.catalog.retry(made.target) if made is not None else None
-    return policy_of(made, entry, known if made.fn is view else NOTHING) if made and entry else None
+    return policy_of(made, entry, known if made.fn is view else NOTHING) if made and entry else unknown
 
 
 def _mounted(call: CallSite, client: schema.Client, instance: Instance) -> tuple[CallSite, schema.Client] | None:

@@ -46,6 +46,9 @@ MAX_FUNCTIONS = 500
 _AGAIN = re.compile(r"\s*insert\b", re.IGNORECASE)
 """SQL of which a second run does it again."""
 
+READING = re.compile(r"\s*(select|show|explain|describe|values)\b", re.IGNORECASE)
+"""SQL that only reads."""
+
 _LEADS_NOWHERE = frozenset({"connect", "acquire", "begin", "rollback", "close"})
 """Methods of databases that change nothing by themselves."""
 
@@ -315,11 +318,7 @@ def acts_before(view: FunctionView, is_saved: Callable[[FunctionView, int], bool
 
 def _only_selects(call: CallSite) -> bool:
     text = call.fn.nodes[call.positional[0]] if call.positional else None
-    return isinstance(text, Const) and isinstance(text.value, str) and bool(_SELECTS.match(text.value))
-
-
-_SELECTS = re.compile(r"\s*(select|show|explain|describe|values)\b", re.IGNORECASE)
-"""SQL that only reads."""
+    return isinstance(text, Const) and isinstance(text.value, str) and bool(READING.match(text.value))
 
 
 def tries_again(view: FunctionView, chain: Chain, call: CallSite) -> bool:

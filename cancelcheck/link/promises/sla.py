@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
@@ -10,6 +9,7 @@ from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.paths.scopes import bound_of_scope, scope_of
 from cancelcheck.link.promises.contracts import operation_of
 from cancelcheck.link.promises.marking import is_named, marker_of, matches, spelled
+from cancelcheck.link.promises.outside import READING
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate
 from cancelcheck.model.facts import Await, Call, Const, Enter, Exit, FunctionKind, RegionKind
 
@@ -30,9 +30,6 @@ IDEMPOTENT = ("idempotent", "idempotency_key")
 
 RETRIES = {"retries": 0.0, "attempts": 1.0}
 """Arguments of a marker that say how often the function is called, each with the number that means once."""
-
-_READING = re.compile(r"\s*(select|show|explain|describe|values)\b", re.IGNORECASE)
-"""SQL that only reads."""
 
 _HARMLESS = ("builtins.", "logging.", "json.", "math.", "time.", "datetime.", "decimal.", "uuid.", "dataclasses.")
 """Modules whose functions touch nothing outside the process, the catalogue's waits apart."""
@@ -94,7 +91,7 @@ def promise_of(view: FunctionView) -> Promise | None:
             number = evaluate(parent, given) if given is not None and given >= 0 else None
             retried |= number is not None and number.kind is ValueKind.NUMBER and number.number > once
         opaque = any(arg.star for arg in call.node.args) or bool(call.positional)
-        read_only = any(_is_true(call, argument) for argument in READ_ONLY)
+        read_only = any(_is_set(call, argument) for argument in READ_ONLY)
         for argument in TIMEOUTS:
             value = call.argument(argument)
             if value is not None and value >= 0:
@@ -107,15 +104,7 @@ def promise_of(view: FunctionView) -> Promise | None:
 
 
 def _is_set(call: CallSite, keyword: str) -> bool:
-    """Whether an argument is given, and is not None or False."""
-    argument = call.argument(keyword)
-    if argument is None or argument < 0:
-        return False
-    node = call.fn.nodes[argument]
-    return not (isinstance(node, Const) and not node.value and node.kind in ("none", "bool"))
-
-
-def _is_true(call: CallSite, keyword: str) -> bool:
+    """Whether an argument is given, and is not written out as None, False or nothing."""
     argument = call.argument(keyword)
     if argument is None or argument < 0:
         return False
@@ -221,7 +210,7 @@ def effects_of(view: FunctionView, depth: int = 6) -> set[str]:
         statement = call.positional[0] if call.positional else -1
         text = view.nodes[statement] if statement >= 0 else None
         if isinstance(text, Const) and isinstance(text.value, str) and call.member.startswith(("execute", "fetch")):
-            found.add("read" if _READING.match(text.value) else "write")
+            found.add("read" if READING.match(text.value) else "write")
         elif api is not None:
             found.add("read" if api.read_only else "write")
         elif call.callee is not None and call.callee is not view:
@@ -231,14 +220,14 @@ def effects_of(view: FunctionView, depth: int = 6) -> set[str]:
                 found |= effects_of(inner, depth - 1) if inner is not None else set()
             else:
                 found |= effects_of(callee, depth - 1)
-        elif catalog.has(call.target) or call.target.startswith(_HARMLESS) or _is_reply(view, call):
+        elif catalog.has(call.target) or call.target.startswith(_HARMLESS) or _is_reply(call):
             continue
         else:
             found.add("unknown")
     return found
 
 
-def _is_reply(view: FunctionView, call: CallSite) -> bool:
+def _is_reply(call: CallSite) -> bool:
     """Whether a call only looks at what a reading call of the same function gave back: `response.json()`."""
     return call.member in ("json", "raise_for_status", "read", "text", "fetchone", "fetchall", "fetchmany") and (
         call.receiver >= 0

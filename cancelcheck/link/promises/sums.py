@@ -103,6 +103,16 @@ def _shorter(mine: Trail | None, its: Trail | None) -> Trail | None:
 CLOSED = Open()
 
 
+def without_end(trail: Trail, *, blocks: bool) -> Open:
+    """What waits for ever, the thread with it where it `blocks`."""
+    return Open(blocking=trail) if blocks else Open(forever=trail)
+
+
+def of_unknown_end(trail: Trail, *, blocks: bool) -> Open:
+    """What waits for a time that is not known, the thread with it where it `blocks`."""
+    return Open(unknown_blocking=trail) if blocks else Open(unknown=trail)
+
+
 class Sum(NamedTuple):
     """The most that something waits for: `seconds`, line by line, as far as it is known, and what is open. `blocks`:
     some of it may hold up the thread, on whatever path. `returned` is what it comes to where it does not end with an

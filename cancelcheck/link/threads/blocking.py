@@ -101,7 +101,7 @@ def _only_asks(call: CallSite, api: schema.Api) -> bool:
     if argument is None or argument < 0:
         return False
     value = evaluate(call.fn, argument)
-    return value.kind is ValueKind.NUMBER and value.number == 0
+    return value.kind is ValueKind.NUMBER and value.number == 0 and api.zero is not schema.Zero.FOREVER
 
 
 def _is_given_address(call: CallSite) -> bool:
