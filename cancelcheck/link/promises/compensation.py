@@ -31,8 +31,6 @@ def problems_of(view: FunctionView, promise: Promise) -> Iterator[Problem]:
     parent = view.parent
     assert parent is not None
     for index in promise.handlers:
-        if index < 0:
-            continue
         handler, problem = _resolved(view, parent, index)
         if problem:
             yield Problem(problem)

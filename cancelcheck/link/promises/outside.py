@@ -15,6 +15,7 @@ from cancelcheck.link.promises.calls import wrappers_of
 from cancelcheck.link.promises.marking import matches
 from cancelcheck.model.facts import (
     Attr,
+    Call,
     Const,
     Enter,
     FunctionKind,
@@ -191,27 +192,32 @@ def _stands_in(call: CallSite, wanted: tuple[str, ...]) -> bool:
 
 def _is_named(fn: FunctionView, index: int, wanted: tuple[str, ...]) -> bool:
     """Whether a node is a guard: by its name, by that of what made it, or by that of what a method is called on."""
-    call = fn.call_at(index)
-    at = call.node.func if call is not None else index
+    at = index
     names: list[str] = []
-    while isinstance(fn.nodes[at], (Name, Attr)):
+    while isinstance(node := fn.nodes[at], (Name, Attr, Call)):
+        if isinstance(node, Call):
+            at = node.func
+            continue
         names += [fn.target_of(at), fn.key(at), _maker(fn, at)]
-        node = fn.nodes[at]
         if not isinstance(node, Attr):
             break
         at = node.value
     return any(matches(pattern, name) for pattern in wanted for name in names if name)
 
 
-def _maker(fn: FunctionView, index: int) -> str:
+def _maker(fn: FunctionView, index: int, steps: int = 6) -> str:
     """The qualified name of the call that made what a node holds."""
     instance = fn.instance(index)
     if instance is not None and instance.origins:
         return instance.origins[0].target
     node = fn.nodes[index]
     found = fn.variable_at(index) or (fn.attribute_value(node) if isinstance(node, Attr) else None)
-    made = found[0].call_at(found[1]) if found is not None else None
-    return made.target if made is not None else ""
+    if found is None or steps <= 0:
+        return ""
+    made = found[0].call_at(found[1])
+    if made is not None:
+        return made.target
+    return _maker(*found, steps - 1) if isinstance(found[0].nodes[found[1]], (Name, Attr)) else ""
 
 
 def retry_around(view: FunctionView, index: int) -> int:
