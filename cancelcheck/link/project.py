@@ -129,7 +129,7 @@ _HARNESSES = frozenset({"test", "testing"})
 _HARNESS_FILES = frozenset({"testbase", "testclient", "testing", "testutils"})
 """Files that do."""
 
-_VENDORED = frozenset({"_vendor", "_vendored", "third_party", "thirdparty", "vendored"})
+_VENDORED = frozenset({"_vendor", "_vendored", "third_party", "thirdparty", "vendored", "vendored_libs"})
 """Packages that hold copies of other projects."""
 
 

@@ -45,6 +45,7 @@ from cancelcheck.link.cleanup.locks import (
     Taking,
     bracket,
     counted,
+    is_consumed,
     is_decided,
     is_held_around,
     is_own,
@@ -55,6 +56,7 @@ from cancelcheck.link.cleanup.locks import (
     takings,
 )
 from cancelcheck.link.layout import begins_line, indent_edits, lines_of
+from cancelcheck.link.paths.conditions import are_apart
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.paths.leaks import ENDS, FAILURES, RAISED, Leak, Raising, leak_of, settled_at
 from cancelcheck.link.paths.ownership import steps_to_exit, when_it_leaves
@@ -72,7 +74,9 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         # what only a handler gives back is meant to be held when the function has done its work
         if all(at < taking.at or innermost(fn, at, RegionKind.HANDLER) >= 0 for at in taking.released):
             continue
-        if is_held_around(fn, taking.call, taking.key) or is_taken_back(fn, taking):
+        if all(are_apart(fn, taking.at, at) for at in taking.released):
+            continue  # one call of the function takes it, and another gives it back
+        if is_held_around(fn, taking.call, taking.key) or is_taken_back(fn, taking) or is_consumed(fn, taking.key):
             continue
         if is_released_elsewhere(fn, taking.key) and _leak(fn, taking, Raising.NONE, ENDS) is not None:
             # the lock outlives this function by design; whoever is told that it failed may not know that it is held

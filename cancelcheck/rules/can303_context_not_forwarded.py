@@ -39,8 +39,9 @@ the same names, and passes on none of it; both have the same default; or the cal
 With `--strict` also for waits of one thread for another, and where a call leaves out the timeout that its object keeps
 and that most other calls of the same method are given: by default where six are. So is a context that may be something
 else in the first place (a `job` that can be cancelled). A function that measures its timeout against a clock sees to it
-by itself. Cleanup has a time of its own. Where the other arm of a condition makes the same call and gives it, the
-report is left to `--strict`; so is one in a test, and of a parameter that nothing reads, as three others.
+by itself, a queue without a limit takes everything at once, and cleanup has a time of its own. Where the other arm of a
+condition makes the same call and gives it, the report is left to `--strict`; so is one in a test, and of a parameter
+that nothing reads, as three others.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ from cancelcheck.link.contexts.habits import forgotten
 from cancelcheck.link.promises.serving import serving_of
 from cancelcheck.link.promises.sla import promise_of
 from cancelcheck.link.promises.unused import is_of_another, unused
+from cancelcheck.link.threads.blocking import takes_at_once
 from cancelcheck.model.edit import Safety
 from cancelcheck.model.finding import Finding, Step
 from cancelcheck.model.rule import Asks, Default, Family, Rule
@@ -75,6 +77,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     for found in missing:
         if found.ends and found.carrier.name in told:
             continue  # it ends all the same: what is wrong is said of the parameter, with this call
+        if found.waits and takes_at_once(found.chain[-1] if found.chain else found.call):
+            continue
         if found.doubt and found.waits and (serving_of(fn) is not None or promise_of(fn) is not None):
             continue  # that it waits without an end is said of each wait in a function that serves
         edit = forwarding_edit(found)

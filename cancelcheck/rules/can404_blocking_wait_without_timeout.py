@@ -35,8 +35,8 @@ There is no fix: how long to wait, and what to do then, is for the project to sa
 By default only where the function serves requests (a route, a servicer's method, a task of a queue; of a framework
 that is not known, what a decorator's name and path make a route: `@api.get("/pay")`) or is an SLA function, itself or
 by one or two functions below it; with `--strict` anywhere, but for a worker's loop over its queue, what is a lock
-itself, and a future that calls back when it is done. A
-thread that was told to end by an event (`stopped.set()`) or a flag (`self.alive = False`) before it is joined is
+itself, and a future that calls back when it is done. What a pool's `with` waits for at its end anyhow, a
+thread that was told to end by an event (`stopped.set()`) or a flag (`self.alive = False`) before it is joined are
 reported in functions that serve, with `--strict`; so is what a function waits for that ends something by its name
 (`stop_workers`), where one that serves calls it, and what serves in a tool that a person starts (`cli`, `scripts`).
 The event loop's own waits, which a cancellation ends, are reported in functions that serve, with `--strict`. A wait for
@@ -65,6 +65,7 @@ from cancelcheck.link.threads.blocking import (
     was_told_before,
 )
 from cancelcheck.link.threads.programs import is_of_tool, is_whole_program
+from cancelcheck.link.threads.threadwork import is_joined_around
 from cancelcheck.link.timeouts.passing import endless_calls, timed_calls
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.undoing import says_undoing
@@ -98,7 +99,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 call.index,
                 f"`{call.text}(…)` waits without a timeout{told}: if what it waits for died, it waits forever",
                 help="Give it a timeout, and say what then.",
-                strict=not told or was_told_before(call) or is_of_tool(fn.module),
+                strict=not told or was_told_before(call) or is_joined_around(call) or is_of_tool(fn.module),
             )
             continue
         found = next((at for at in endless_calls(call) if at.api.kind in _KINDS and not at.given), None)
@@ -132,6 +133,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
                 ),
                 strict=len(chain) > _FAR
                 or was_told_before(chain[-1])
+                or is_joined_around(chain[-1])
                 or says_undoing(chain[-1].fn.name)
                 or is_of_tool(fn.module),
             )

@@ -106,13 +106,14 @@ from cancelcheck.link.threads.blocking import (
 )
 from cancelcheck.link.threads.offloading import offload_edits, sleep_edits
 from cancelcheck.link.threads.programs import (
+    awaits_start,
     is_busy,
     is_last,
+    is_of_start,
     is_whole_program,
     is_without_loop,
     is_yet_alone,
     may_be_alone,
-    starts_up,
 )
 from cancelcheck.link.undoing import says_undoing
 from cancelcheck.model.edit import Fix, Safety
@@ -193,7 +194,9 @@ def _is_rare(chain: Chain) -> bool:
     if any(is_for_both(at) for at in chain[:-1]) or is_once(chain) or any(is_last(at) for at in chain):
         return True
     if asks_resolver(last):
-        return len(chain) > _FAR or starts_up(chain[0].fn)
+        return len(chain) > _FAR or is_of_start(chain[0].fn)
+    if awaits_start(last):
+        return True
     return len(chain) > 1 and (awaits_end(last) or (waits_for_thread(last) and says_undoing(last.fn.name)))
 
 

@@ -202,6 +202,17 @@ def is_taken_back(view: FunctionView, taking: Taking) -> bool:
     return meets(view, -1, taken.__contains__, released.__contains__, errors=True) < 0
 
 
+def is_consumed(view: FunctionView, key: str) -> bool:
+    """Whether a `while` takes it in each turn, and no loop gives any back: each is given back by who gets what the turn
+    has made."""
+    released = [at for place, nodes in view.places_read.items() if place.startswith(f"{key}.release") for at in nodes]
+    if any(next(view.loops_around(at), -1) >= 0 for at in released):
+        return False
+    taken = [call.index for call in view.calls_on.get(key, ()) if "acquire" in call.member]
+    loops = {view.regions[loop].node for at in taken for loop in view.loops_around(at)}
+    return any(not isinstance(view.nodes[header], Iterate) for header in loops)
+
+
 def _loops_over_the_same(view: FunctionView, call: CallSite, released: tuple[int, ...]) -> tuple[int, ...]:
     """Where the loops begin that give back all of a collection of which another loop has taken each: there is one to
     give back where there was one to take."""

@@ -450,6 +450,12 @@ def _of_put(call: CallSite) -> Hold | None:
     return None if instance.complete else Hold.SHORT
 
 
+def takes_at_once(call: CallSite) -> bool:
+    """Whether a call puts something into a queue that has room for everything: it never waits."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return api is not None and api.kind is schema.Kind.QUEUE and call.member == "put" and _of_put(call) is None
+
+
 _SENDS = frozenset(
     {
         *("send", "sendall", "sendto", "sendmsg", "sendfile"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -220,6 +221,35 @@ def starts_up(view: FunctionView) -> bool:
     return _begins_with(view.name.strip("_"), _BEGINS)
 
 
+def is_of_start(view: FunctionView) -> bool:
+    """The same of a private function that only such functions use."""
+    if starts_up(view):
+        return True
+    if not view.name.startswith("_"):
+        return False
+    users = [user for user, _ in view.module.mentions(view.name, of_method=view.owner is not None) if user is not view]
+    return bool(users) and all(map(starts_up, users))
+
+
+def awaits_start(call: CallSite) -> bool:
+    """Whether a call waits for a thread that its function has just started to say that it runs: `ready.wait()` after
+    `thread.start()`."""
+    fn = call.fn
+    if call.member != "wait" or call.receiver < 0 or not _RUNS.search(fn.key(call.receiver)):
+        return False
+    for earlier in fn.calls:
+        if earlier.index >= call.index:
+            break
+        instance = fn.instance(earlier.receiver) if earlier.member == "start" and earlier.receiver >= 0 else None
+        if instance is not None and any(thread_type(origin)[0] is not None for origin in instance.origins):
+            return True
+    return False
+
+
+_RUNS = re.compile(r"(?:^|[._])(?:alive|began|begun|is_up|ready|running|started)$")
+"""What an event is called that a thread sets when it begins."""
+
+
 def is_of_tool(module: ModuleView) -> bool:
     """Whether a module is a part of what a person, or a test, starts and waits for, who can end it."""
     return any(part in _TOOLS or part.strip("_") in _TOOLS for part in module.name.lower().split("."))
@@ -330,20 +360,35 @@ def _is_alone(view: FunctionView, until: int, hops: int) -> bool:
 
 
 def _runner_given(user: FunctionView, index: int) -> CallSite | None:
-    """The call that runs a whole loop with the function that a node names: `asyncio.run(main())`, `trio.run(main)`."""
+    """The call that runs a whole loop with the function that a node names: `asyncio.run(main())`, `trio.run(main)`;
+    also with the coroutine that it was called for before, and with the one task that this was made into."""
     node = user.nodes[index]
     assert isinstance(node, (Name, Attr))
     parent = user.nodes[node.parent] if node.parent >= 0 else None
     is_called = isinstance(parent, Call) and parent.func == index
-    use = user.use(node.parent if is_called else index)
+    return _runner_of(user, node.parent, True, _HANDS) if is_called else _runner_of(user, index, False, 0)
+
+
+_HANDS = 3
+"""Places that a coroutine goes through before a loop is run with it: a local, a task, a local again."""
+
+
+def _runner_of(user: FunctionView, given: int, is_called: bool, hands: int) -> CallSite | None:
+    use = user.use(given)
+    if use.kind == "bound" and hands > 0:
+        found = (_runner_of(user, at, is_called, hands - 1) for at in user.places_read.get(use.name, ()))
+        return next((runner for runner in found if runner is not None), None)
     runner = user.call_at(use.node) if use.kind == "argument" else None
     if runner is None:
         return None
     catalog = user.module.project.catalog
     spawner = catalog.spawner(runner.target)
-    handed = runner.positional[spawner.work_position :] if spawner is not None and spawner.thread else []
+    handed = runner.positional[spawner.work_position :] if spawner is not None else []
+    if spawner is not None and not spawner.thread:
+        is_only = all(other is runner or catalog.spawner(other.target) is None for other in user.calls)
+        is_task = is_called and is_only and handed[:1] == [given]
+        return _runner_of(user, runner.index, True, hands - 1) if is_task and hands > 0 else None
     # a thread may be given the runner, with what it is to run: `pool.submit(asyncio.run, main())`
-    given = node.parent if is_called else index
     target = user.target_of(handed[0]) if given in handed[1:] else runner.target
     entry = catalog.runner(target)
     if entry is None or entry.thread or (entry.work is schema.Work.COROUTINE) is not is_called:

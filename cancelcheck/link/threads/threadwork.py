@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.tasks.attributes import called_method
 from cancelcheck.link.tasks.handing import Work, work_of
-from cancelcheck.link.tasks.spawning import spawns
+from cancelcheck.link.tasks.spawning import spawner_of, spawns
 from cancelcheck.link.tasks.stopping import looks_at_stop, tells_to_end
 from cancelcheck.link.threads.blocking import asks_resolver
 from cancelcheck.link.threads.outlasting import Span, Stay, span_of, span_of_call
@@ -218,3 +218,20 @@ def _result_of(view: FunctionView, call: CallSite, submit: CallSite) -> Limit | 
     value = evaluate(view, argument) if argument is not None and argument >= 0 else None
     known = value is not None and value.kind is ValueKind.NUMBER
     return Limit(call, call.index, value.number if value is not None and known else math.inf)
+
+
+def is_joined_around(call: CallSite) -> bool:
+    """Whether a call waits for work that the `with` of its pool around the call waits for at its end: a timeout would
+    end nothing."""
+    fn = call.fn
+    instance = fn.instance(call.receiver) if call.receiver >= 0 else None
+    pools = {
+        fn.key(made.receiver)
+        for made in (instance.origins if instance is not None else ())
+        if made.fn is fn and (spawner := spawner_of(made)) is not None and spawner.joined_at_exit
+    }
+    for region in fn.regions_around(call.index) if pools else ():
+        enter = fn.nodes[fn.regions[region].node] if fn.regions[region].kind is RegionKind.WITH else None
+        if isinstance(enter, Enter) and enter.target >= 0 and fn.key(enter.target) in pools:
+            return True
+    return False

@@ -263,7 +263,9 @@ def _tried(view: FunctionView, handler: Handler) -> int:
         if call.is_awaited:
             return call.index
     loud = [call for call in calls if call.member not in _SAYS and not call.target.startswith(_QUIET)]
-    return next((call.index for call in (*loud, *calls)), -1)
+    given = {at for call in loud for arg in call.node.args for at in view.operands_within(arg.value)}
+    outer = [call for call in loud if call.index not in given]
+    return next((call.index for call in (*outer, *calls)), -1)
 
 
 def _in_loop(view: FunctionView, loop: int, handler: Handler, *, sure: bool) -> Retry | None:
@@ -454,11 +456,16 @@ def _may_end(view: FunctionView, nodes: Iterable[int], handler: Handler, skip: i
             continue
         callee = call.callee
         if callee is not None and callee.facts.kind is FunctionKind.DEF:
-            raises = any(isinstance(node, Raise) for node in callee.nodes)
+            raises = any(isinstance(node, Raise) for node in callee.nodes) or any(map(_runs_out, callee.calls))
             if not raises and not chain_of(call, "network", _is_network):
                 continue
         return True
     return False
+
+
+def _runs_out(call: CallSite) -> bool:
+    """Whether a call takes the next one of what may have no more: `next(mirrors)`."""
+    return call.target == "builtins.next" and len(call.positional) == 1
 
 
 def _calls_itself(view: FunctionView, handler: Handler) -> int:
