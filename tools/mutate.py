@@ -310,14 +310,14 @@ def absences_in(tree: ast.Module) -> Iterator[ast.AST]:
 
 def words_in(tree: ast.Module) -> set[ast.AST]:
     """What only makes words: the message, the help and the trace of a report, the locals and the functions of which
-    nothing else is made, the conditions that choose between such, and what gives the steps of a trace."""
+    nothing else is made, the conditions that choose between such, and what gives the steps of a trace, or `Said`."""
     words: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "report":
             words.update(node.args[2:])
             words.update(keyword.value for keyword in node.keywords if keyword.arg in ("help", "trace"))
         elif isinstance(node, ast.FunctionDef) and node.returns is not None:
-            if ast.unparse(node.returns) in ("tuple[Step, ...]", "list[Step]", "Iterator[Step]"):
+            if ast.unparse(node.returns) in ("tuple[Step, ...]", "list[Step]", "Iterator[Step]", "Said"):
                 words.add(node)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     while True:

@@ -7,6 +7,9 @@ import msgspec
 from cancelcheck.model.digests import blake2b
 from cancelcheck.model.edit import Fix
 
+Said = str
+"""What is only said in a report: a part of its message, its help, a note. No finding depends on it."""
+
 
 class Step(msgspec.Struct, frozen=True):
     """One step of the path or chain behind a finding. Line and column are 1-based, columns in characters."""

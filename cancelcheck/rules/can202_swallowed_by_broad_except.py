@@ -113,10 +113,9 @@ def _fix(fn: FunctionView, handler: Handler, ctx: Context) -> Fix | None:
         for call in fn.calls
     ):
         return None
-    for other in handlers_of(fn, handler.statement):
-        types = exception_types(fn, [other.excepts(fn).caught]) if other.region != handler.region else ()
-        if any(leaf.name == "builtins.Exception" for leaf in types):
-            return None
+    named = [at for other in handlers_of(fn, handler.statement) if (at := other.excepts(fn).caught) >= 0]
+    if any(leaf.name == "builtins.Exception" for leaf in exception_types(fn, named)):
+        return None
     if caught < 0:
         after, narrow = fn.nodes[handler.node].start + len("except"), "Exception"
         edit = (after, after, " Exception")

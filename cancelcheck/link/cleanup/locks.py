@@ -489,6 +489,16 @@ def wait_under_lock(view: FunctionView, index: int) -> WaitUnderLock | None:
     return WaitUnderLock(wait, lock, held is not None and held.reentrant)
 
 
+def is_under_lock(view: FunctionView, index: int) -> bool:
+    """Whether a plain `with` around a node holds a thread's lock: an await there would hold it for as long."""
+    enters = (view.nodes[view.regions[at].node] for at in view.regions_around(index) if view.regions[at].node >= 0)
+    return any(
+        isinstance(enter, Enter)
+        and (_thread_lock(view, enter.context) is not None or _taken_by_manager(view, enter.context) is not None)
+        for enter in enters
+    )
+
+
 def _thread_lock(view: FunctionView, index: int) -> schema.Lock | None:
     instance = view.instance(index)
     entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None

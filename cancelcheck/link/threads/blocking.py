@@ -97,7 +97,7 @@ def _only_asks(call: CallSite, api: schema.Api) -> bool:
         return True
     if api.kind is schema.Kind.DNS and _is_given_address(call):
         return True
-    argument = call.argument(api.timeout, api.timeout_position) if api.timeout or api.timeout_position >= 0 else None
+    argument = call.argument(api.timeout, api.timeout_position)
     if argument is None or argument < 0:
         return False
     value = evaluate(call.fn, argument)
@@ -121,7 +121,7 @@ _UNITS = {schema.Unit.SECONDS: 1.0, schema.Unit.MILLISECONDS: 1e-3, schema.Unit.
 
 
 def _is_blink(call: CallSite, api: schema.Api) -> bool:
-    argument = call.argument(api.timeout, api.timeout_position) if api.timeout or api.timeout_position >= 0 else None
+    argument = call.argument(api.timeout, api.timeout_position)
     value = _as_left(call.fn, argument) if argument is not None and argument >= 0 else None
     if value is None or value.kind is not ValueKind.NUMBER:
         return False
@@ -141,9 +141,7 @@ def _as_left(fn: FunctionView, index: int) -> Value:
 def was_asked_before(call: CallSite) -> bool:
     """Whether the function has asked before it waits: `future.done()`, `queue.empty()`, `process.poll()` on the same
     thing; or has put there itself what it takes."""
-    fn = call.fn
-    key = _place(call)
-    return bool(key) and _asks(fn, key, call.index)
+    return _asks(call.fn, _place(call), call.index)
 
 
 def _place(call: CallSite) -> str:
@@ -156,45 +154,37 @@ def asked_on_the_way(chain: tuple[CallSite, ...]) -> bool:
     """The same for what a chain ends in, by a caller on the same object."""
     last = chain[-1]
     key = _place(last)
-    name = last.fn.self_name
-    if not name or not key.startswith(f"{name}."):
+    if not key.startswith(f"{last.fn.self_name}."):
         return False
     if any(at.fn.owner is last.fn.owner and _asks(at.fn, key, at.index) for at in chain[:-1]):
         return True
-    return len(chain) > 1 and _asks_by_method(chain[-2], last.fn, key)
+    return len(chain) > 1 and _asks_by_method(chain[-2], key)
 
 
-def _asks_by_method(call: CallSite, method: FunctionView, key: str) -> bool:
+def _asks_by_method(call: CallSite, key: str) -> bool:
     """Whether the same object was asked before a method of it is called, by another method that asks at this place:
     `jobs.empty()` before `jobs.get()`, of a class that keeps a queue."""
-    place = _place(call)
-    for earlier in call.fn.calls if place else ():
-        if earlier.index >= call.index:
-            break
-        if earlier.receiver < 0 or call.fn.key(earlier.receiver) != place:
-            continue
-        callee = earlier.callee
-        if callee is None or callee is method or callee.self_name != method.self_name:
-            continue
-        if _asks(callee, key, len(callee.nodes), 0):
-            return True
-    return False
+    return any(
+        earlier.index < call.index and (callee := earlier.callee) is not None and _asks(callee, key, len(callee.nodes))
+        for earlier in call.fn.calls_on.get(_place(call), ())
+    )
 
 
 def _asks(fn: FunctionView, key: str, until: int, hops: int = 1) -> bool:
+    """Whether a function asks at a place before it comes to a node, itself or by a method of the same object."""
     catalog = fn.module.project.catalog
-    for earlier in fn.calls:
-        if earlier.index >= until:
-            break
-        if earlier.receiver >= 0 and fn.key(earlier.receiver) == key:
-            if earlier.member in _PUTS or any(entry.state for entry in catalog.polls(earlier.target)):
-                return True
-        # the question may stand in another method of the same object
-        callee = earlier.callee if hops else None
-        if callee is not None and callee is not fn and callee.owner is not None and callee.owner is fn.owner:
-            if callee.self_name == fn.self_name and _asks(callee, key, len(callee.nodes), hops - 1):
-                return True
-    return False
+    if any(
+        earlier.index < until
+        and (earlier.member in _PUTS or any(entry.state for entry in catalog.polls(earlier.target)))
+        for earlier in fn.calls_on.get(key, ())
+    ):
+        return True
+    return hops > 0 and any(
+        earlier.index < until
+        and (callee := earlier.callee) is not None
+        and _asks(callee, key, len(callee.nodes), hops - 1)
+        for earlier in fn.calls_on.get(fn.self_name, ())
+    )
 
 
 _PUTS = frozenset({"put", "put_nowait", "set_result", "set"})
@@ -211,16 +201,12 @@ def stands_still(call: CallSite) -> bool:
     """Whether a thread says that it waits before it does: `ready.set()`, then `done.wait()` of an event of the same
     kind. It is meant to stand still."""
     fn = call.fn
-    place, owner = _place(call), call.target.rpartition(".")[0]
-    if call.member != "wait" or call.node.args or not place:
+    owner, _, member = call.target.rpartition(".")
+    told = [earlier.index for earlier in fn.calls if earlier.index < call.index and earlier.target == f"{owner}.set"]
+    if member != "wait" or call.node.args or not told:
         return False
-    for earlier in reversed(fn.calls):
-        if earlier.index >= call.index or earlier.member != "set":
-            continue
-        if earlier.target.rpartition(".")[0] == owner and fn.key(earlier.receiver) != place:
-            same = fn.region_of(earlier.index) == fn.region_of(call.index)
-            return same and not any(isinstance(node, Await) for node in fn.nodes[earlier.index : call.index])
-    return False
+    same = fn.region_of(told[-1]) == fn.region_of(call.index)
+    return same and not any(isinstance(node, Await) for node in fn.nodes[told[-1] : call.index])
 
 
 def was_awaited_before(call: CallSite) -> bool:
@@ -251,9 +237,10 @@ _BRIEF = _AT_ONCE | {"status"}
 
 def _is_brief_program(call: CallSite) -> bool:
     """Whether a program is started that ends at once: it is asked for its version or a status, or ends another."""
-    first = call.positional[0] if call.positional else -1
-    view, at = (call.fn.variable_at(first) if first >= 0 else None) or (call.fn, first)
-    return at >= 0 and any(
+    if not call.positional:
+        return False
+    view, at = call.fn.variable_at(call.positional[0]) or (call.fn, call.positional[0])
+    return any(
         isinstance(node := view.nodes[index], Const) and node.value in _BRIEF for index in view.operands_within(at)
     )
 
@@ -261,15 +248,13 @@ def _is_brief_program(call: CallSite) -> bool:
 def asks_machine(call: CallSite) -> bool:
     """Whether a program is started that tells of this machine, with nothing in its command line that was made up here:
     `nvidia-smi`, `ip neigh show`."""
-    words = _words(call)
-    return bool(words) and words[0] in PROBES
+    return not PROBES.isdisjoint(_words(call)[:1])
 
 
 def asks_version(call: CallSite) -> bool:
     """Whether a program is started that is known by name, and asked for its version or its help, or tells another to
     end: it ends at once."""
-    words = _command(call)
-    return bool(words) and (words[0] in _ENDERS or not _AT_ONCE.isdisjoint(_words(call)))
+    return not _ENDERS.isdisjoint(_command(call)[:1]) or not _AT_ONCE.isdisjoint(_words(call))
 
 
 _ENDERS = frozenset({"kill", "killall", "pkill", "taskkill"})
@@ -318,8 +303,7 @@ def _words(call: CallSite) -> list[str]:
 def _command(call: CallSite) -> list[str | None]:
     """The words of the command line of a program that a call starts, or that the process it is made on was started
     with, None for one that is not written there; none at all where the line is no list, or not known."""
-    api = call.fn.module.project.catalog.api(call.target)
-    if api is None or api.kind is not schema.Kind.SUBPROCESS:
+    if _kind(call) is not schema.Kind.SUBPROCESS:
         return []
     origins = instance.origins if (instance := call.called_on) is not None else (call,)
     start = origins[0] if len(origins) == 1 and origins[0].positional else None
@@ -347,22 +331,15 @@ _ENDS = frozenset({"kill", "terminate", "send_signal"})
 
 def was_ended_before(call: CallSite) -> bool:
     """Whether the function has told the process to end before it waits for it."""
-    fn = call.fn
-    key = _place(call)
-    return bool(key) and any(
-        earlier.index < call.index and earlier.member in _ENDS and fn.key(earlier.receiver) == key
-        for earlier in fn.calls
-        if earlier.receiver >= 0
+    return any(
+        earlier.index < call.index and earlier.member in _ENDS for earlier in call.fn.calls_on.get(_place(call), ())
     )
 
 
 def awaits_end(call: CallSite) -> bool:
     """Whether a function sleeps once it has told a process to end: by its number (`os.kill`), or itself."""
-    api = call.fn.module.project.catalog.api(call.target)
-    return (
-        api is not None
-        and api.kind is schema.Kind.SLEEP
-        and any(earlier.index < call.index and earlier.member in _ENDS for earlier in call.fn.calls)
+    return _kind(call) is schema.Kind.SLEEP and any(
+        earlier.index < call.index and earlier.member in _ENDS for earlier in call.fn.calls
     )
 
 
@@ -371,13 +348,18 @@ def was_told_before(call: CallSite) -> bool:
     fn, place = call.fn, _place(call)
     if call.member != "join":
         return False
-    if any(earlier.member == "set" and not earlier.node.args for earlier in fn.calls if earlier.index < call.index):
+    if any(_sets(earlier) for earlier in fn.calls if earlier.index < call.index):
         return True
     if any(isinstance(node, Assign) and node.value >= 0 and _is_flag(fn, node) for node in fn.nodes[: call.index]):
         return True
     return bool(place) and any(
         isinstance(node, StoreAttr) and fn.key(node.value) == place for node in fn.nodes[: call.index]
     )
+
+
+def _sets(call: CallSite) -> bool:
+    """Whether a call is that of an event's `set()`."""
+    return call.member == "set" and call.receiver >= 0 and not call.node.args
 
 
 def _is_flag(fn: FunctionView, node: Assign) -> bool:
@@ -411,22 +393,19 @@ def is_called_back(call: CallSite) -> bool:
 
 
 def was_waited_for_before(call: CallSite) -> bool:
-    """Whether the function has waited for the same thing before: it has ended by now."""
+    """Whether the function has waited for the same thing before, on the way: it has ended by now."""
     fn = call.fn
-    key = _place(call)
-    if not key:
-        return False
-    api = fn.module.project.catalog.api(call.target)
     inside = set(fn.regions_around(call.index))
-    for earlier in fn.calls:
-        if earlier.index >= call.index:
-            return False
-        if earlier.receiver >= 0 and fn.key(earlier.receiver) == key:
-            other = fn.module.project.catalog.api(earlier.target)
-            if api is not None and other is not None and other.kind is api.kind:
-                if fn.region_of(earlier.index) in inside:
-                    return True
-    return False
+    return any(
+        earlier.index < call.index and _kind(earlier) is _kind(call) and fn.region_of(earlier.index) in inside
+        for earlier in fn.calls_on.get(_place(call), ())
+    )
+
+
+def _kind(call: CallSite) -> schema.Kind | None:
+    """What kind of call the catalogue says that one is; None where it does not know it."""
+    api = call.fn.module.project.catalog.api(call.target)
+    return api.kind if api is not None else None
 
 
 ROOMY = 100
@@ -517,14 +496,12 @@ def _is_non_blocking(fn: FunctionView, receiver: int, instance: Instance | None)
 
 def waits_for_thread(call: CallSite) -> bool:
     """Whether a call waits for another thread or process of this program, not for anything outside."""
-    api = call.fn.module.project.catalog.api(call.target)
-    return api is not None and api.kind is schema.Kind.THREAD
+    return _kind(call) is schema.Kind.THREAD
 
 
 def connects_here(call: CallSite) -> bool:
     """Whether a call opens a connection to this very machine, which takes it at once, or refuses it."""
-    api = call.fn.module.project.catalog.api(call.target)
-    return api is not None and api.kind in _CONNECTING and is_on_this_machine(call)
+    return _kind(call) in _CONNECTING and is_on_this_machine(call)
 
 
 _CONNECTING = frozenset({schema.Kind.SOCKET, schema.Kind.REMOTE})
@@ -541,8 +518,7 @@ _OVER = re.compile(r"(?<!until)(?<!wait_for)(?:^|_)(?:finished|completed)_")
 
 def asks_resolver(call: CallSite) -> bool:
     """Whether a call asks a name server: a moment for most names, and long for some."""
-    api = call.fn.module.project.catalog.api(call.target)
-    return api is not None and api.kind is schema.Kind.DNS
+    return _kind(call) is schema.Kind.DNS
 
 
 def says_it_blocks(chain: tuple[CallSite, ...]) -> bool:
@@ -567,9 +543,8 @@ _LATER = re.compile("TODO|FIXME")
 def asks_person(call: CallSite) -> bool:
     """Whether a call waits for somebody to type something, itself or for a moment at a time: `select` on the input."""
     catalog = call.fn.module.project.catalog
-    api = catalog.api(call.target)
-    if api is None or api.kind is not schema.Kind.SOCKET:
-        return api is not None and api.kind is schema.Kind.INPUT
+    if _kind(call) is not schema.Kind.SOCKET:
+        return _kind(call) is schema.Kind.INPUT
     for arg in call.node.args:
         for index in call.fn.operands_within(arg.value):
             path = call.fn.path_of(index) if isinstance(call.fn.nodes[index], (Name, Attr)) else ""

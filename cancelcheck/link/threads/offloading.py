@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.cleanup.locks import is_under_lock
 from cancelcheck.link.imports import access_to
 from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.model.facts import Attr, Call, RegionKind, Subscript
@@ -77,7 +78,8 @@ def offload_edits(call: CallSite) -> Edits | None:
 
 
 def _can_await(call: CallSite) -> bool:
-    """Whether `await` may stand where the call stands: not in a comprehension, which it could make asynchronous."""
+    """Whether `await` may stand where the call stands: not in a comprehension, which it could make asynchronous, nor
+    where a thread's lock is held."""
     fn = call.fn
     around = (fn.regions[region].kind for region in fn.regions_around(call.index))
-    return fn.is_async and RegionKind.COMPREHENSION not in around
+    return fn.is_async and RegionKind.COMPREHENSION not in around and not is_under_lock(fn, call.index)

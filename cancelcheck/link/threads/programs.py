@@ -25,7 +25,6 @@ from cancelcheck.model.facts import (
     Name,
     Operation,
     RegionKind,
-    Store,
     Yield,
 )
 
@@ -175,13 +174,9 @@ def _is_loop(fn: FunctionView, index: int) -> bool:
         return _asks_for_loop(call) or (call.callee is not None and _tells_of_loop(call.callee))
     if not isinstance(node, Name) or fn.bindings(node.id).scope is not fn:
         return False
-    values = [
-        fn.assigned_value(at) if isinstance(fn.nodes[at], Store) else None for at in fn.facts.bound[node.id] if at >= 0
-    ]
-    told = [value for value in values if value is not None and not isinstance(fn.nodes[value], Const)]
-    return (
-        len(values) == len(fn.facts.bound[node.id]) and None not in values and len(told) == 1 and _is_loop(fn, told[0])
-    )
+    values = [fn.assigned_value(at) if at >= 0 else None for at in fn.facts.bound[node.id]]
+    told = [value for value in values if value is None or not isinstance(fn.nodes[value], Const)]
+    return len(told) == 1 and told[0] is not None and _is_loop(fn, told[0])
 
 
 def _tells_of_loop(view: FunctionView) -> bool:
@@ -346,8 +341,9 @@ def _is_alone(view: FunctionView, until: int, hops: int) -> bool:
         return True
     mentioned = False
     for user, index in view.module.mentions(view.name, of_method=view.owner is not None):
-        if view.owner is None and user.definition_of(index) is not view:
-            continue
+        found = user.definition_of(index)
+        if found is not view and (view.owner is None or found is not None or user.path_of(index)):
+            continue  # another one of that name: `asyncio.run`
         mentioned = True
         if _runner_given(user, index) is not None:
             continue

@@ -273,31 +273,37 @@ def _sets_daemon(view: FunctionView, entry: schema.ThreadEntry) -> bool:
 def _sets(view: FunctionView, daemon: str) -> bool:
     for index, node in enumerate(view.nodes):
         if isinstance(node, StoreAttr) and node.attr == daemon:
-            assign = view.nodes[node.parent] if node.parent >= 0 else None
-            value = view.nodes[assign.value] if isinstance(assign, Assign) and assign.value >= 0 else None
+            given = view.assigned_value(index)
+            value = view.nodes[given] if given is not None else None
             if not (isinstance(value, Const) and value.value is False):
                 return True
         elif isinstance(node, Attr) and node.attr == f"set{daemon.capitalize()}":
-            return view.nodes[index].parent >= 0
+            return True
     return False
 
 
 def _is_started(call: CallSite) -> bool:
     """Whether a thread is started at once, in the function that makes it, or where the only one of its attribute is."""
     view = call.fn
-    use = view.use(call.index)
-    if use.kind == "receiver":
+    if call.use.kind == "receiver":
         return called_method(view, call.index) == "start"
-    if use.kind == "bound":
-        return any(called_method(reader, at) == "start" for reader, at in view.reads(use.name))
-    node = view.nodes[use.node] if use.kind == "stored" else None
-    for target in node.targets if isinstance(node, Assign) else ():
+    for target in _targets(call):
+        name = view.nodes[target]
+        if isinstance(name, Store) and any(called_method(reader, at) == "start" for reader, at in view.reads(name.id)):
+            return True
         found = own_attribute(view, target)
         if found is not None:
             stores = [place for cls in found[0].ancestry[0] for place in cls.attribute_stores.get(found[1], ())]
             starts = [reader for reader, at in attribute_reads(*found) if called_method(reader, at) == "start"]
-            return view in starts or (bool(starts) and len(stores) == 1)
+            if view in starts or (starts and len(stores) == 1):
+                return True
     return False
+
+
+def _targets(call: CallSite) -> list[int]:
+    """What a thread is assigned to where it is made."""
+    node = call.fn.nodes[call.use.node] if call.use.kind in ("bound", "stored") else None
+    return node.targets if isinstance(node, Assign) else []
 
 
 SHORT = 5.0
@@ -314,31 +320,26 @@ def _is_short(call: CallSite, entry: schema.ThreadEntry) -> bool:
 def _is_left(call: CallSite) -> bool:
     """Whether nobody in sight takes a timer back, waits for it, or gets hold of it."""
     view = call.fn
-    use = view.use(call.index)
-    if use.kind == "receiver":
+    if call.use.kind == "receiver":
         return called_method(view, call.index) == "start"
-    if use.kind == "bound":
-        return _only_started(view.reads(use.name))
-    if use.kind != "stored":
-        return False
-    node = view.nodes[use.node]
-    if not isinstance(node, Assign):
-        return False
-    for target in node.targets:
-        if isinstance(view.nodes[target], Store):
+    reads: list[tuple[FunctionView, int]] = []
+    for target in _targets(call):
+        name = view.nodes[target]
+        if isinstance(name, Store):
+            reads += view.reads(name.id)
             continue
         found = own_attribute(view, target)
         if found is None or is_named_by_text(*found):
             return False
-        reads = list(attribute_reads(*found))
-        if not _only_started(reads):
-            return False
-    return True
+        reads += attribute_reads(*found)
+    return bool(reads) and all(_only_starts(reader, at) for reader, at in reads)
 
 
 _STARTING = frozenset({"start", "name", "is_alive", "daemon"})
 
 
-def _only_started(reads: list[tuple[FunctionView, int]]) -> bool:
-    """Whether of all reads of a timer none does more than start it, name it, or ask whether it runs."""
-    return bool(reads) and all(called_method(view, at) in _STARTING for view, at in reads)
+def _only_starts(view: FunctionView, index: int) -> bool:
+    """Whether where a timer is read it is only started, named, or asked whether it runs."""
+    use = view.use(index)
+    member = view.nodes[use.node] if use.node >= 0 else None
+    return isinstance(member, (Attr, StoreAttr)) and member.attr in _STARTING

@@ -115,12 +115,11 @@ def _outlasting(view: FunctionView, work: Work, seconds: float) -> Span | None:
         if looks_at_stop(work.view) or work.view.facts.is_generator or work.view.is_async:
             return None
         span = span_of(work.view)
-    elif work.call is not None:
+    else:
+        assert work.call is not None
         if tells_to_end(view, work.node):
             return None
         span = span_of_call(work.call)
-    else:
-        return None
     if span.stops:
         return None
     if span.stay is not None and (math.isinf(span.stay.seconds) or span.stay.seconds > seconds):
@@ -190,7 +189,7 @@ def _joined(view: FunctionView, submit: CallSite, work: Work) -> Iterator[Orphan
 def _with_of(view: FunctionView, index: int, name: str) -> int:
     """The region of the `with … as name` around a node; -1 where there is none."""
     for region in view.regions_around(index):
-        if view.regions[region].kind is RegionKind.WITH and name:
+        if view.regions[region].kind is RegionKind.WITH:
             enter = view.nodes[view.regions[region].node]
             assert isinstance(enter, Enter)
             target = view.nodes[enter.target] if enter.target >= 0 else None
@@ -216,8 +215,8 @@ def _result_of(view: FunctionView, call: CallSite, submit: CallSite) -> Limit | 
         return None
     argument = call.argument(api.timeout, api.timeout_position)
     value = evaluate(view, argument) if argument is not None and argument >= 0 else None
-    known = value is not None and value.kind is ValueKind.NUMBER
-    return Limit(call, call.index, value.number if value is not None and known else math.inf)
+    seconds = value.number if value is not None and value.kind is ValueKind.NUMBER else math.inf
+    return Limit(call, call.index, seconds)
 
 
 def is_joined_around(call: CallSite) -> bool:

@@ -14,6 +14,7 @@ from cancelcheck.model.facts import Import, Store
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
     from cancelcheck.link.project import ModuleView
+    from cancelcheck.model.finding import Said
 
 _KINDS = {
     schema.Kind.HTTP: {"HTTP", "HTTPS", "REQUEST", "REQUESTS", "API", "WEB", "URL", "DOWNLOAD", "FETCH"},
@@ -60,13 +61,13 @@ def library_of(target: str) -> str:
     return ".".join(parts)
 
 
-def spelled(value: Value) -> str:
+def spelled(value: Value) -> Said:
     """A value as it is written; the span of a tuple leaves its parentheses out."""
     text = value.view.text(value.node)
     return f"({text})" if value.kind is ValueKind.SEQUENCE and text[:1] not in ("(", "[") else text
 
 
-def timeout_to_pass(call: CallSite, api: schema.Api | schema.Client, keyword: str = "") -> str:
+def timeout_to_pass(call: CallSite, api: schema.Api | schema.Client, keyword: str = "") -> Said:
     """What to do about a call that is given no timeout: which argument to pass, and a constant that is in reach."""
     keyword = keyword or next(iter(names_of(api.timeout)), "")
     unit = _SPELLED[api.unit]
@@ -145,13 +146,16 @@ def _is_timeout(name: str) -> bool:
 
 def _add(found: dict[str, float], spelled: str, module: ModuleView, name: str) -> None:
     """Keep a constant, where it is bound once, to a finite number."""
+    value = global_value(module, name)
+    if value is None or value.kind is not ValueKind.NUMBER or value.is_duration:
+        return
+    if math.isfinite(value.number) and value.number > 0:
+        found[spelled] = value.number
+
+
+def global_value(module: ModuleView, name: str) -> Value | None:
+    """The value of a global that is bound once, by an assignment."""
     bindings = module.globals(name)
-    if len(bindings) != 1 or bindings[0][1] < 0:
-        return
-    view, at = bindings[0]
-    value = view.assigned_value(at) if isinstance(view.nodes[at], Store) else None
-    number = evaluate(view, value) if value is not None else None
-    if number is None or number.kind is not ValueKind.NUMBER or number.is_duration:
-        return
-    if math.isfinite(number.number) and number.number > 0:
-        found[spelled] = number.number
+    view, at = bindings[0] if len(bindings) == 1 else (module.body, -1)
+    value = view.assigned_value(at) if at >= 0 else None
+    return evaluate(view, value) if value is not None else None

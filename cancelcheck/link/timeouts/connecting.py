@@ -196,8 +196,8 @@ def _of_client(call: CallSite, client: schema.Client) -> Open | None:
     api = call.fn.module.project.catalog.api(call.target)
     if (client.makes or api is not None) and is_bounded(call.fn, call.index):
         return None
-    connection = judge_client(call, client).verdict is Verdict.UNTIMED
-    if connection and (client.timeout or not client.makes) and not every_call_timed(call):
+    connection = judge_client(call, client).verdict
+    if connection is Verdict.UNTIMED and (client.timeout or not client.makes) and not every_call_timed(call):
         return Open(client, "connection" if client.command or client.command_default == "none" else "whole")
     if client.command_default != "none" or not client.command:
         return None
@@ -206,6 +206,8 @@ def _of_client(call: CallSite, client: schema.Client) -> Open | None:
         if argument is not None:
             if argument < 0 or bound_of(evaluate(call.fn, argument), client.forever) is not Bound.FOREVER:
                 return None
+            if connection is Verdict.DISABLED:
+                return None  # that it never ends is said of the client
     return Open(client, "command")
 
 
@@ -248,15 +250,15 @@ def _of_driver(call: CallSite, client: schema.Client) -> Open | None:
 
 
 def _is_in_url(call: CallSite, client: schema.Client) -> bool:
-    """Whether a bound may stand in the URL, or connection string, that a client is given: it is no literal, or names
-    one."""
+    """Whether a bound may stand in the URL, or connection string, that a client is given: it is no literal, a
+    deployment may say another, or it names one."""
     if not client.url:
         return False
     argument = call.argument(client.url, client.url_position)
     if argument is None:
         return False
     value = evaluate(call.fn, argument) if argument >= 0 else None
-    if value is None or value.kind is not ValueKind.TEXT:
+    if value is None or value.kind is not ValueKind.TEXT or value.is_default:
         return True
     names = (*names_of(client.timeout), *client.command)
     return any(f"{name}=" in value.text.replace(" ", "") for name in names)

@@ -10,9 +10,9 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.arguments import Edits, added_argument
 from cancelcheck.link.imports import access_to_member
-from cancelcheck.link.timeouts.advice import constant_in_reach, library_of
-from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate
-from cancelcheck.model.facts import FunctionKind, ParamKind, Store
+from cancelcheck.link.timeouts.advice import constant_in_reach, global_value, library_of
+from cancelcheck.link.values import Bound, Value, ValueKind, bound_of
+from cancelcheck.model.facts import FunctionKind, ParamKind
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -35,7 +35,7 @@ def handed_on(call: CallSite, endless: Endless, default: float | str) -> Edits |
     if callee is not None and callee.facts.kind is FunctionKind.CLASS:
         callee = callee.inherited("__init__")
     param = callee.param(endless.param) if callee is not None else None
-    if endless.given or (param is not None and param.kind is ParamKind.POSITIONAL_ONLY):
+    if param is not None and param.kind is ParamKind.POSITIONAL_ONLY:
         return None
     written = written_for(call, endless.api, default, library_of(endless.chain[-1].target))
     return _given(call, endless.param, written)
@@ -127,12 +127,8 @@ def _seconds(view: FunctionView, default: float | str) -> Written | None:
 def _is_duration(view: FunctionView, owner: str, name: str) -> bool:
     """Whether a global of another module is a `timedelta`."""
     module = view.module.project.module(owner, view.module)
-    bindings = module.globals(name) if module is not None else []
-    if len(bindings) != 1 or bindings[0][1] < 0:
-        return False
-    holder, at = bindings[0]
-    value = holder.assigned_value(at) if isinstance(holder.nodes[at], Store) else None
-    return value is not None and evaluate(holder, value).is_duration
+    value = global_value(module, name) if module is not None else None
+    return value is not None and value.is_duration
 
 
 def replaced(call: CallSite, value: Value, entry: schema.Api | schema.Client, default: float | str) -> Edits | None:

@@ -25,7 +25,6 @@ from cancelcheck.model.facts import (
     Operation,
     Param,
     ParamKind,
-    Store,
     Test,
 )
 
@@ -146,10 +145,11 @@ def _only_asks(call: CallSite, callee: FunctionView, chain: tuple[CallSite, ...]
     if last.fn is not callee:
         return False
     for poll in callee.module.project.catalog.polls(last.target):
-        argument = last.argument(poll.keyword, poll.position) if poll.keyword or poll.position >= 0 else None
+        argument = last.argument(poll.keyword, poll.position)
         handed = callee.nodes[argument] if argument is not None and argument >= 0 else None
-        for param, given in matched(call, callee) if isinstance(handed, Name) else ():
-            if isinstance(handed, Name) and param.name == handed.id and given is not None and given >= 0:
+        name = handed.id if isinstance(handed, Name) else ""
+        for param, given in matched(call, callee):
+            if param.name == name and given is not None and given >= 0:
                 value = evaluate(call.fn, given)
                 if value.kind is ValueKind.BOOL and not value.number and "false" in poll.values:
                     return True
@@ -252,8 +252,9 @@ def _look_up(view: FunctionView, name: str, hops: int) -> Reached | None:
 
 
 def _is_tested(view: FunctionView, name: str) -> bool:
-    """Whether a test looks at a name."""
-    return any(isinstance(view.nodes[outer], Test) for index in view.names_read[name] for outer in view.outwards(index))
+    """Whether a test looks at a name, that of a conditional expression too."""
+    tested = {node.value for _, node in view.all_of(Test) if node.kind not in ("and", "or")}
+    return any(outer in tested for index in view.names_read[name] for outer in view.outwards(index))
 
 
 def _handed_on(view: FunctionView, key: str, hops: int) -> Reached | None:
@@ -281,8 +282,8 @@ def _at_library(call: CallSite, passed: list[int]) -> Reached | None:
     catalog = call.fn.module.project.catalog
     api = catalog.api(call.target)
     if api is not None:
-        own = call.argument(names_of(api.timeout), api.timeout_position) if api.timeout else None
-        if own is not None and own in passed and (schema.Value.NONE in api.forever or _is_object(call.fn, own)):
+        own = call.argument(names_of(api.timeout), api.timeout_position)
+        if own in passed and (schema.Value.NONE in api.forever or _is_object(call.fn, own)):
             if judge(call, api, given_none=True).verdict is Verdict.DISABLED:
                 return (call,), api
         return None
@@ -290,7 +291,7 @@ def _at_library(call: CallSite, passed: list[int]) -> Reached | None:
     if client is None or client.kind is None or not client.timeout:
         return None
     own = call.argument(names_of(client.timeout), client.timeout_position)
-    if own is None or own not in passed or not (schema.Value.NONE in client.forever or _is_object(call.fn, own)):
+    if own not in passed or not (schema.Value.NONE in client.forever or _is_object(call.fn, own)):
         return None
     return ((call,), client) if not every_call_timed(call) else None
 
@@ -317,13 +318,13 @@ _CARRYING = (Name, Attr, Call, Display)
 
 
 def _carried(view: FunctionView, index: int) -> Iterator[str]:
-    """The places that an argument is, or carries in a tuple or in a timeout object that bounds nothing else."""
+    """The places that an argument is, or carries in a pair or in a timeout object that bounds nothing else."""
     key = view.key(index)
     if key:
         yield key
     index = _local_value(view, index)
     node = view.nodes[index]
-    if isinstance(node, Display) and node.kind == "tuple":
+    if isinstance(node, Display):
         yield from filter(None, (view.key(item) for item in node.items))
     if not isinstance(node, Call) or len(node.args) != 1:
         return
@@ -339,15 +340,8 @@ def _carried(view: FunctionView, index: int) -> Iterator[str]:
 
 def _local_value(view: FunctionView, index: int) -> int:
     """The value that a local is given by its one assignment; the node itself where there is none."""
-    node = view.nodes[index]
-    if not isinstance(node, Name):
-        return index
-    scope, nodes = view.bindings(node.id)
-    if scope is not view or len(nodes) != 1 or nodes[0][1] < 0 or nodes[0][0] is not view:
-        return index
-    store = nodes[0][1]
-    value = view.assigned_value(store) if isinstance(view.nodes[store], Store) else None
-    return value if value is not None else index
+    holder, value = view.variable_at(index) or (view, index)
+    return value if holder is view else index
 
 
 def _is_object(view: FunctionView, index: int) -> bool:

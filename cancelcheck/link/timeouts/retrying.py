@@ -26,7 +26,6 @@ from cancelcheck.model.facts import (
     Name,
     Operation,
     Raise,
-    RegionKind,
     Return,
     Starred,
     Store,
@@ -140,7 +139,7 @@ def endless_retries(view: FunctionView) -> Iterator[Retry]:
     for handler in handlers(view):
         if handler.excepts(view).is_group:
             continue
-        loop = _loop_of(view, handler)
+        loop = next(view.loops_around(handler.node), -1)
         recursion = _calls_itself(view, handler)
         if (loop < 0 or loop in seen) and recursion < 0:
             continue
@@ -188,31 +187,16 @@ def says_it_waits(view: FunctionView, retry: Retry) -> bool:
 
 def _awaits_visitor(view: FunctionView, tried: int, handler: Handler) -> bool:
     """Whether what is tried waits for others to come (`server.accept()`), a server's own loop, or for the next thing
-    that a peer has to say (`ws.receive()`), where the peer's end leaves by a handler before."""
+    that a peer has to say (`ws.receive()`), where the peer's end leaves by a handler."""
     call = view.call_at(tried)
     if call is None or not call.member.startswith(("receive", "recv")):
         return call is not None and call.member == "accept"
-    for earlier in handlers_of(view, handler.statement):
-        if earlier.region == handler.region:
-            return False
-        named = view.text(earlier.excepts(view).caught).lower() if earlier.excepts(view).caught >= 0 else ""
-        leaves = any(isinstance(view.nodes[at], (Raise, Return)) for at in view.nodes_in(earlier.region))
+    for other in handlers_of(view, handler.statement):
+        named = view.text(other.excepts(view).caught).lower() if other.excepts(view).caught >= 0 else ""
+        leaves = any(isinstance(view.nodes[at], (Raise, Return)) for at in view.nodes_in(other.region))
         if leaves and (_FAILS.search(named) is not None or "clos" in named):
             return True
     return False
-
-
-def _loop_of(view: FunctionView, handler: Handler) -> int:
-    """The innermost loop around a `try` statement."""
-    region = view.regions[handler.statement].parent
-    while region >= 0:
-        kind = view.regions[region].kind
-        if kind is RegionKind.LOOP:
-            return region
-        if kind is RegionKind.COMPREHENSION:
-            return -1
-        region = view.regions[region].parent
-    return -1
 
 
 def _fails_outside(view: FunctionView, handler: Handler) -> bool | None:
@@ -481,10 +465,7 @@ def _calls_itself(view: FunctionView, handler: Handler) -> int:
             isinstance(view.nodes[at], Test) for at in view.nodes_in(handler.region)
         ):
             continue
-        same = all(
-            isinstance(view.nodes[arg.value], (Name, Starred)) and _is_as_given(view, arg.value)
-            for arg in call.node.args
-        )
+        same = all(_is_as_given(view, arg.value) for arg in call.node.args)
         use = call.use
         if use.kind == "awaited":
             use = view.use(use.node)

@@ -15,6 +15,7 @@ from cancelcheck.model.facts import Attr, Call, Const, Name, Subscript
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.model.finding import Said
 
 
 class Length(enum.Enum):
@@ -30,7 +31,7 @@ class Length(enum.Enum):
     TIMEDELTA = 0.0
 
     @property
-    def word(self) -> str:
+    def word(self) -> Said:
         """The unit as a message says it."""
         return "a `timedelta`" if self is Length.TIMEDELTA else self.name.lower()
 
@@ -174,13 +175,10 @@ def length_of_value(view: FunctionView, index: int) -> tuple[Length, bool] | Non
     said = _said(view, index)
     if said is not None:
         return said, True
+    kept = view.variable_at(index)
+    if kept is not None and (given := _said(*kept)) is not None:
+        return given, False
     node = view.nodes[index]
-    if isinstance(node, Name):
-        scope, bound = view.bindings(node.id)
-        if scope is view and len(bound) == 1 and bound[0][1] >= 0:
-            value = view.assigned_value(bound[0][1])
-            if value is not None and (given := _said(view, value)) is not None:
-                return given, False
     instance = view.instance(index) if isinstance(node, (Name, Attr)) else None
     if instance is not None and instance.type == "datetime.timedelta":
         return Length.TIMEDELTA, True
@@ -206,7 +204,7 @@ def _said(view: FunctionView, index: int) -> Length | None:
             if call.member == "get" and call.positional:
                 key = view.nodes[call.positional[0]]
                 return length_of_name(key.value) if isinstance(key, Const) and isinstance(key.value, str) else None
-            return length_of_name(call.member) if not call.node.args and call.member != "total_seconds" else None
+            return length_of_name(call.member) if not call.node.args else None
     return None
 
 
