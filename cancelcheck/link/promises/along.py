@@ -114,6 +114,8 @@ class Walk:
             onward = ways.onward[state]
             way, raised = self._through(state, way, onward.changes, ways)
             way = self._at_header(way, state, onward, ways)
+            if way.passed > self.best.passed:
+                self.best = way
             for target in onward.next:
                 if place[target] > index:
                     offer(at, target, self._at_edge(way, state, target, ways))
@@ -533,7 +535,7 @@ class Walk:
                 blocks = self._blocked_since(way, mark)
                 text = f"{more} more turns"
                 line = Line(view, header, text, round(more * each, 6), f"{shown(each)} each", blocks)
-                return self._spends(way, one_line(line), header)
+                return self._spends_or_waits(way, one_line(line), header)
             return way
         if may_go_on(view, state, loop, header):
             return self._goes_on(way, mark, loop, header)

@@ -223,6 +223,8 @@ def _at_header(view: FunctionView, state: State, known: Known, loop: int, header
     else:
         assert isinstance(node, Test)
         outcome = truth_of(view, node.value, known)
+        if outcome is False and outside is None:
+            inside, outside = None, inside  # `while False` leads past it
         count = None
         fresh = current is None or current.known != known
         # where it is not known how often it goes round, once is all that is counted
