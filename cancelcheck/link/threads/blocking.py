@@ -179,7 +179,9 @@ def _asks(fn: FunctionView, key: str, until: int, hops: int = 1) -> bool:
         for earlier in fn.calls_on.get(key, ())
     ):
         return True
-    return hops > 0 and any(
+    if hops <= 0 or not key.startswith(f"{fn.self_name}."):
+        return False
+    return any(
         earlier.index < until
         and (callee := earlier.callee) is not None
         and _asks(callee, key, len(callee.nodes), hops - 1)
