@@ -233,7 +233,7 @@ def _is_own_future(call: CallSite) -> bool:
 _AT_ONCE = frozenset({"--version", "-version", "--help", "taskkill"})
 """Arguments of programs that answer, or do what they are told, and end."""
 
-_BRIEF = _AT_ONCE | {"status"}
+_BRIEF = _AT_ONCE | {"rev-parse", "status"}
 """The same, and of those that look first how something is."""
 
 
