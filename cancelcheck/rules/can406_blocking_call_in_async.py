@@ -101,6 +101,7 @@ from cancelcheck.link.threads.blocking import (
     says_it_blocks,
     says_it_is_over,
     stands_still,
+    starts_brief,
     waits_for_thread,
     was_awaited_before,
 )
@@ -195,7 +196,7 @@ def _is_rare(chain: Chain) -> bool:
         return True
     if asks_resolver(last):
         return len(chain) > _FAR or is_of_start(chain[0].fn)
-    if awaits_start(last):
+    if awaits_start(last) or starts_brief(chain):
         return True
     return len(chain) > 1 and (awaits_end(last) or (waits_for_thread(last) and says_undoing(last.fn.name)))
 

@@ -233,8 +233,8 @@ def _is_own_future(call: CallSite) -> bool:
 _AT_ONCE = frozenset({"--version", "-version", "--help", "taskkill"})
 """Arguments of programs that answer, or do what they are told, and end."""
 
-_BRIEF = _AT_ONCE | {"rev-parse", "status"}
-"""The same, and of those that look first how something is."""
+_BRIEF = _AT_ONCE | {"rev-parse", "status", "where", "which"}
+"""The same, and of those that look first how something is, or where."""
 
 
 def _is_brief_program(call: CallSite) -> bool:
@@ -245,6 +245,13 @@ def _is_brief_program(call: CallSite) -> bool:
     return any(
         isinstance(node := view.nodes[index], Const) and node.value in _BRIEF for index in view.operands_within(at)
     )
+
+
+def starts_brief(chain: tuple[CallSite, ...]) -> bool:
+    """The same of a chain whose last function is handed the command line of the program that it starts."""
+    api = chain[-1].fn.module.project.catalog.api(chain[-1].target)
+    is_program = api is not None and api.kind is schema.Kind.SUBPROCESS
+    return is_program and len(chain) > 1 and _is_brief_program(chain[-2])
 
 
 def asks_machine(call: CallSite) -> bool:
