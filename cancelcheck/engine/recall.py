@@ -29,6 +29,7 @@ from cancelcheck.link.project import Loader, ModuleView, Project
 from cancelcheck.model.facts import ModuleFacts
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.source import SourceFile, code_of
+from cancelcheck.model.standard import STANDARD
 
 Asked = dict[str, set[str]]
 """For each file, by its path, the names of the modules that were looked for from it."""
@@ -90,6 +91,8 @@ READ = "#"
 
 class AskingProject(Project):
     """A project that writes down which modules are looked for, by the shown path of the file that does."""
+
+    outside = STANDARD
 
     def __init__(self, catalog: Catalog, settings: Settings, load: Loader, is_test: Callable[[str], bool]) -> None:
         super().__init__(catalog, settings, load)

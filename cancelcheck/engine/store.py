@@ -101,6 +101,8 @@ class Store:
         self._touched: list[bytes] = []
         self._touched_files: list[str] = []
         self._buffered = 0
+        self._written: set[bytes | str] | None = None
+        """What is in a file that was just made; None for any other file. To ask takes as long as to find."""
         self._today = int(time.time() // 86_400)
 
     def __del__(self) -> None:
@@ -145,7 +147,7 @@ class Store:
 
     def _row(self, query: str, key: bytes | str) -> tuple[object, ...] | None:
         db = self._open()
-        if db is None:
+        if db is None or (self._written is not None and key not in self._written):
             return None
         try:
             row = db.execute(query, (key,)).fetchone()
@@ -199,6 +201,8 @@ class Store:
             db.executemany("UPDATE entries SET used = ? WHERE key = ?", ((today, key) for key in touched))
             db.executemany("UPDATE files SET used = ? WHERE path = ?", ((today, path) for path in seen))
             db.execute("COMMIT")
+            if self._written is not None:
+                self._written.update(writes, (path for path, _, _ in files))
             if writes:
                 self._prune(db)
         except sqlite3.Error as error:
@@ -209,6 +213,7 @@ class Store:
     def release(self) -> None:
         """Close the file. It is opened again when it is needed: a process must not be forked with it open."""
         db, self._db = self._db, None
+        self._written = None
         if db is not None:
             try:
                 db.close()
@@ -261,6 +266,7 @@ class Store:
         make_folder(self.folder)
         db = sqlite3.connect(file, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         try:
+            is_new = False
             db.execute("PRAGMA trusted_schema = OFF")
             db.execute("PRAGMA cell_size_check = ON")
             application = self._number(db, "application_id")
@@ -278,6 +284,7 @@ class Store:
                         db.execute(statement)
                     db.execute(f"PRAGMA user_version = {_FORM}")
                     db.execute(f"PRAGMA application_id = {_APPLICATION}")
+                    is_new = True
                 elif self._number(db, "application_id") != _APPLICATION:
                     raise _ForeignError
                 elif self._number(db, "user_version") != _FORM:
@@ -288,6 +295,8 @@ class Store:
             if found != {(statement.replace(" IF NOT EXISTS", ""),) for statement in _SCHEMA}:
                 raise _ForeignError
             db.execute("PRAGMA synchronous = NORMAL")
+            # what another run writes into it meanwhile is a miss
+            self._written = set() if is_new else None
         except BaseException:
             db.close()
             raise

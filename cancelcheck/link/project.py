@@ -6,7 +6,7 @@ with its imports read on demand, gives the same findings as the whole project.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import Catalog
@@ -227,6 +227,12 @@ class ModuleView:
             found.append(FunctionView(self, index, function, parent))
         return found
 
+    @property
+    def held(self) -> Iterable[FunctionView]:
+        """The views of its functions that there are by now."""
+        found: list[FunctionView] = vars(self).get("functions", [])
+        return found
+
     @Lazily
     def body(self) -> FunctionView:
         """The module's own body."""
@@ -419,6 +425,9 @@ _BRANCHES = (RegionKind.BRANCH, RegionKind.PROTECTED, RegionKind.HANDLER, Region
 class Project:
     """All modules that were given, and those that a name has led to."""
 
+    outside: frozenset[str] = frozenset()
+    """Names of top-level modules that are never the project's, in whichever file."""
+
     def __init__(self, catalog: Catalog, settings: Settings, load: Loader) -> None:
         self.catalog = catalog
         self.settings = settings
@@ -436,7 +445,7 @@ class Project:
         """Take all modules apart, when nothing will be asked of them any more: they refer to each other in rings, and
         to find that out takes Python's collector as long as half of the rules."""
         for module in self._by_path.values():
-            for view in vars(module).get("functions", ()):
+            for view in module.held:
                 vars(view).clear()
             vars(module).clear()
         self._by_path.clear()
@@ -500,6 +509,8 @@ class Project:
         """The longest prefix of a path that is a module of the project, and the parts after it."""
         parts = path.split(".")
         found: tuple[ModuleView | None, list[str]] = (None, parts)
+        if parts[0] in self.outside and not near.name.startswith(parts[0]):
+            return found
         prefix = ""
         for count, part in enumerate(parts, 1):
             prefix = f"{prefix}.{part}" if count > 1 else part

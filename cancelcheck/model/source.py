@@ -71,7 +71,6 @@ _MASK = re.compile("\0([0-9]+)\0")
 
 
 _CONTINUED = re.compile(r"\\\n[ \t\f]*(?:\#|\n)")
-_CONTINUED_LITERAL = re.compile(r"""["'][^\n]*\\\n""")
 _BEFORE_OPENING = re.compile(r"""(?:[^"'#\\]|"[^"\\]*"|'[^'\\]*')*""")
 
 
@@ -92,20 +91,28 @@ def code_of(text: str) -> str:
         or len(outside) == len(inside)
         # an escaped quote; a literal of f-strings, in which there may be others with the same quotes
         or any(part.endswith("\\") for part in inside)
-        or any(_may_be_none(part) for part in outside[:-1])
-        or ("\\\n" in code and _CONTINUED_LITERAL.search(code))
+        or any(map(_may_be_none, outside, inside))
     ):
         return uncommented(text)
-    if "\\\n" in code and _CONTINUED.search(code):
-        return text
-    lines = [line for line in code.split("\n") if (begun := line.lstrip(" \t\f")) and begun[0] != "#"]
+    lines = code.split("\n")
+    if "\\\n" in code:
+        if any(line[-1:] == "\\" and _BEFORE_OPENING.fullmatch(line[:-1]) is None for line in lines):
+            # a literal may go on on the next line
+            return uncommented(text)
+        if _CONTINUED.search(code):
+            return text
+    lines = [line for line in lines if (begun := line.lstrip(" \t\f")) and begun[0] != "#"]
     return "\0".join(("\n".join(lines), *inside))
 
 
-def _may_be_none(before: str) -> bool:
-    """Whether quotes after this may open no literal, or one of an f-string."""
+def _may_be_none(before: str, inside: str) -> bool:
+    """Whether the quotes before and after this may not be those of one literal: they stand in another one, or it is an
+    f-string, in which there may be others with the same quotes."""
     line = before[before.rfind("\n") + 1 :]
-    return line[-1:] in _FORMATTED or line[-2:-1] in _FORMATTED or _BEFORE_OPENING.fullmatch(line) is None
+    if _BEFORE_OPENING.fullmatch(line) is None:
+        return True
+    is_formatted = line[-1:] in _FORMATTED or line[-2:-1] in _FORMATTED
+    return is_formatted and inside.count("{") != inside.count("}")
 
 
 _FORMATTED = ("f", "F", "t", "T")

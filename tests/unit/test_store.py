@@ -14,6 +14,7 @@ import pytest
 from cancelcheck.engine import store as module
 from cancelcheck.engine.store import FILE, Kind, Store, clean, digest, state_of
 
+OTHER = digest(b"other")
 KEY = digest(b"key")
 OLD = 1_000_000_000
 
@@ -179,9 +180,25 @@ def test_two_runs_write_at_once(tmp_path: Path) -> None:
         one.flush()
         two.flush()
     assert one.problem == two.problem == ""
+    later = Store(tmp_path)
     for number in range(20):
-        assert one.get(Kind.FACTS, digest(b"two%d" % number)) == b"2"
+        assert later.get(Kind.FACTS, digest(b"one%d" % number)) == b"1"
+        assert later.get(Kind.FACTS, digest(b"two%d" % number)) == b"2"
         assert two.get(Kind.FACTS, digest(b"one%d" % number)) == b"1"
+
+
+def test_who_makes_the_file_asks_it_only_for_what_it_wrote(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.get(Kind.FACTS, KEY) is None
+    store.put(Kind.FACTS, KEY, b"value")
+    store.flush()
+    assert store.get(Kind.FACTS, KEY) == b"value"
+    other = Store(tmp_path)
+    other.put(Kind.FACTS, OTHER, b"other")
+    other.flush()
+    assert store.get(Kind.FACTS, OTHER) is None
+    store.release()
+    assert store.get(Kind.FACTS, OTHER) == b"other"
 
 
 def test_a_run_that_waits_too_long_for_another_goes_on_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
