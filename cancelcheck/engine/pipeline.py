@@ -69,8 +69,8 @@ Filter = Callable[[Report, "Engine"], Report]
 _FEW = 8
 """Files after a change that are checked anew without asking what is known of them, or keeping it: the run is kept."""
 
-_NOTED = 64
-"""Files of which a run begins to note what they look at. It takes twice the time, as nothing is taken over from the
+_NOTED = 128
+"""Files of which a run begins to note what they look at. It takes half as long again, as nothing is taken over from the
 check of another file; so a run that has to look at many after a change does it for some of them."""
 
 _OFTEN = 2

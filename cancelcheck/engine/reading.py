@@ -13,9 +13,9 @@ A digest of each (`parts_of`) says whether what was looked at has changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 import msgspec
 
@@ -53,6 +53,8 @@ _BODIES = ("nodes", "blocks", "regions")
 """What a view holds of its function's body, besides its facts."""
 
 _T = TypeVar("_T")
+_K = TypeVar("_K")
+_D = TypeVar("_D")
 
 
 def bodies_of(facts: ModuleFacts) -> list[int]:
@@ -119,10 +121,12 @@ class _Noted:
 
 
 class _All(Sequence[_T]):
-    """What there is one of for each function of another file. Who goes through it has looked at all bodies."""
+    """What there is one of for each function of another file, by its place. Who goes through it has looked at all
+    bodies."""
 
-    def __init__(self, items: Sequence[_T], note: Callable[[], None]) -> None:
-        self.items = items
+    def __init__(self, count: int, item: Callable[[int], _T], note: Callable[[], None]) -> None:
+        self._count = count
+        self._item = item
         self._note = note
 
     @overload
@@ -134,15 +138,31 @@ class _All(Sequence[_T]):
     def __getitem__(self, place: int | slice) -> _T | Sequence[_T]:
         if isinstance(place, slice):
             self._note()
-        return self.items[place]
+            return [self._item(at) for at in range(self._count)[place]]
+        return self._item(range(self._count)[place])
 
     def __len__(self) -> int:
         self._note()
-        return len(self.items)
+        return self._count
 
     def __iter__(self) -> Iterator[_T]:
         self._note()
-        return iter(self.items)
+        return map(self._item, range(self._count))
+
+
+class _Table(Generic[_K]):
+    """Functions of another file by something that its frame says of them. They are seen when they are asked for."""
+
+    def __init__(self, places: Mapping[_K, Sequence[int]], item: Callable[[int], FunctionView]) -> None:
+        self._places = places
+        self._item = item
+
+    def __getitem__(self, key: _K) -> list[FunctionView]:
+        return [self._item(place) for place in self._places[key]]
+
+    def get(self, key: _K, default: _D) -> list[FunctionView] | _D:
+        """As a dictionary has it."""
+        return self[key] if key in self._places else default
 
 
 class Lent:
@@ -165,8 +185,18 @@ class Lent:
         ]
         self.source = _Text(source, self.note_all)
         shown = _Frame(facts.module, facts.is_package, facts.exact, facts.libraries)
-        shown.functions = _All(self.functions, self.note_all)
+        shown.functions = _All(len(self.functions), self.functions.__getitem__, self.note_all)
         self.shown = cast(ModuleFacts, shown)
+        self.by_qualname: dict[str, list[int]] = {}
+        self.by_parent: dict[int, list[int]] = {}
+        for place, function in enumerate(facts.functions):
+            self.by_qualname.setdefault(function.qualname, []).append(place)
+            self.by_parent.setdefault(function.parent, []).append(place)
+        self.rebinding = [place for place, function in enumerate(facts.functions) if place and function.global_names]
+        """The functions that declare a name `global`."""
+        self.told: dict[tuple[int, str], Any] = {}
+        """What a function's facts tell by themselves, by its place and what it is: the same for all that it is lent
+        to."""
 
     @contextmanager
     def quoting(self) -> Iterator[None]:
@@ -232,44 +262,59 @@ class _Text(SourceFile):
 
 
 class ReadModule(ModuleView):
-    """Another file of the project. A look at it is noted in what is `lent`."""
+    """Another file of the project. A look at it is noted in what is `lent`. Its functions are made when they are asked
+    for: of most files a check sees but one or two."""
 
     def __init__(self, project: ReadingProject, lent: Lent) -> None:
         super().__init__(project, lent.source, lent.shown)
         self.lent = lent
+        self._made: dict[int, FunctionView] = {}
+
+    def _function(self, place: int) -> FunctionView:
+        known = self._made.get(place)
+        if known is None:
+            facts = self.lent.facts.functions[place]
+            parent = self._function(facts.parent) if facts.parent >= 0 else None
+            known = self._made[place] = ReadFunction(self, place, facts, parent, self.lent.bodies[place])
+        return known
+
+    @property
+    def held(self) -> Iterable[FunctionView]:
+        """As the module itself has it."""
+        return self._made.values()
 
     @Lazily
     def functions(self) -> list[FunctionView]:
         """As the module itself has it."""
-        found: list[FunctionView] = []
-        for index, (facts, body) in enumerate(zip(self.lent.facts.functions, self.lent.bodies, strict=True)):
-            parent = found[facts.parent] if facts.parent >= 0 else None
-            found.append(ReadFunction(self, index, facts, parent, body))
-        return cast("list[FunctionView]", _All(found, self.lent.note_all))
-
-    @property
-    def _views(self) -> Sequence[FunctionView]:
-        return cast("_All[FunctionView]", self.functions).items
+        found = _All(len(self.lent.facts.functions), self._function, self.lent.note_all)
+        return cast("list[FunctionView]", found)
 
     @Lazily
     def by_qualname(self) -> dict[str, list[FunctionView]]:
         """As the module itself has it."""
-        table: dict[str, list[FunctionView]] = {}
-        for view in self._views:
-            table.setdefault(view.facts.qualname, []).append(view)
-        return table
+        return cast("dict[str, list[FunctionView]]", _Table(self.lent.by_qualname, self._function))
 
     @Lazily
     def by_parent(self) -> dict[int, list[FunctionView]]:
         """As the module itself has it."""
-        table: dict[int, list[FunctionView]] = {}
-        for view in self._views:
-            table.setdefault(view.facts.parent, []).append(view)
-        return table
+        return cast("dict[int, list[FunctionView]]", _Table(self.lent.by_parent, self._function))
 
     @Lazily
     def _rebinding(self) -> list[FunctionView]:
-        return [view for view in self._views if view.index and view.facts.global_names]
+        return [self._function(place) for place in self.lent.rebinding]
+
+
+class _Told(Lazily[_T]):
+    """What a function's facts tell by themselves. It is worked out once for all checks that the file is lent to."""
+
+    def __init__(self, attribute: Lazily[_T]) -> None:
+        super().__init__(attribute.find)
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        found = vars(instance)[self.name] = instance.told(self.name, self.find)
+        return found
 
 
 class ReadFunction(FunctionView):
@@ -283,6 +328,24 @@ class ReadFunction(FunctionView):
             self.facts = module.lent.functions[index]
             for name in _BODIES:
                 del vars(self)[name]
+
+    by_kind = _Told(FunctionView.by_kind)
+    live_blocks = _Told(FunctionView.live_blocks)
+    came_from = _Told(FunctionView.came_from)
+    final_entries = _Told(FunctionView.final_entries)
+    names_read = _Told(FunctionView.names_read)
+    places_read = _Told(FunctionView.places_read)
+    attributes_stored = _Told(FunctionView.attributes_stored)
+    items_stored = _Told(FunctionView.items_stored)
+
+    def told(self, name: str, find: Callable[[FunctionView], _T]) -> _T:
+        """What the function's facts tell by themselves, and `find` finds."""
+        self._lent.note(self._body)
+        known: dict[tuple[int, str], _T] = self._lent.told
+        key = (self.index, name)
+        if key not in known:
+            known[key] = find(self)
+        return known[key]
 
     def __getattr__(self, name: str) -> Any:
         # what the body holds is put back when it is first asked for
@@ -329,17 +392,18 @@ class ReadingProject(AskingProject):
         lent: dict[str, Lent],
     ) -> None:
         super().__init__(catalog, settings, load, is_test)
-        self._lent = lent
-        for known in lent.values():
-            known.read.clear()
+        self._all_lent = lent
+        self._lent: dict[str, Lent] = {}
 
     def viewed(self, source: SourceFile, facts: ModuleFacts) -> ModuleView:
         """As the project itself has it."""
         if not self._by_path:
             return super().viewed(source, facts)
-        known = self._lent.get(source.path)
+        known = self._all_lent.get(source.path)
         if known is None or known.facts is not facts:
-            known = self._lent[source.path] = Lent(source, facts)
+            known = self._all_lent[source.path] = Lent(source, facts)
+        known.read.clear()
+        self._lent[source.path] = known
         return ReadModule(self, known)
 
     @property

@@ -13,12 +13,12 @@ class Lazily(Generic[_T]):
     takes a lock for it up to Python 3.11: of half a million, that is what takes longest."""
 
     def __init__(self, find: Callable[[Any], _T]) -> None:
-        self._find = find
-        self._name = ""
+        self.find = find
+        self.name = ""
         self.__doc__ = find.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+        self.name = name
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -29,5 +29,5 @@ class Lazily(Generic[_T]):
     def __get__(self, instance: object | None, owner: type) -> _T | Self:
         if instance is None:
             return self
-        found = instance.__dict__[self._name] = self._find(instance)
+        found = instance.__dict__[self.name] = self.find(instance)
         return found
