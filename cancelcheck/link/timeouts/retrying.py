@@ -187,11 +187,14 @@ def says_it_waits(view: FunctionView, retry: Retry) -> bool:
 
 def _awaits_visitor(view: FunctionView, tried: int, handler: Handler) -> bool:
     """Whether what is tried waits for others to come (`server.accept()`), a server's own loop, or for the next thing
-    that a peer has to say (`ws.receive()`), where the peer's end leaves by a handler."""
+    that a peer has to say (`ws.receive()`), where the peer's end leaves by another
+    handler."""
     call = view.call_at(tried)
     if call is None or not call.member.startswith(("receive", "recv")):
         return call is not None and call.member == "accept"
     for other in handlers_of(view, handler.statement):
+        if other.region == handler.region:
+            continue
         named = view.text(other.excepts(view).caught).lower() if other.excepts(view).caught >= 0 else ""
         leaves = any(isinstance(view.nodes[at], (Raise, Return)) for at in view.nodes_in(other.region))
         if leaves and (_FAILS.search(named) is not None or "clos" in named):
