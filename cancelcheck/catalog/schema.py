@@ -529,11 +529,11 @@ class Coroutine(_Entry, frozen=True, kw_only=True):
 class Poll(_Entry, frozen=True, kw_only=True):
     """A form that asks and does not wait.
 
-    With `position` or `keyword`: only where that argument is one of `values` (`"false"`, `"zero"`, `"none"`,
-    `"missing"`). `raises` is what it raises for "not yet"; empty: it returns something false, or the state.
-    `state`: it only reads a state (`done()`, `is_set()`). `named`: it waits by default, and asks only where a handler
-    that names `raises` says that it was made to (`recv` on a non-blocking socket). `elsewhere`: the state is that of
-    another process that no event loop can wait for.
+    With `position` or `keyword`: only where that argument is one of `values` (`"false"`, `"zero"`, `"missing"`).
+    `raises` is what it raises for "not yet"; empty: it returns something false, or the state. `state`: it only reads a
+    state (`done()`, `is_set()`). `named`: it waits by default, and asks only where a handler that names `raises` says
+    that it was made to (`recv` on a non-blocking socket). `elsewhere`: the state is that of another process that no
+    event loop can wait for.
     """
 
     call: Names

@@ -767,7 +767,8 @@ class FunctionView:
         return ""
 
     def assigned_value(self, store: int) -> int | None:
-        """The node whose value a plain `name = value` (or walrus) gives to the stored name; None for anything else."""
+        """The node whose value a plain `name = value` (or walrus) gives to the stored name; None for anything else, a
+        parameter (-1) among it."""
         parent = self.nodes[store].parent
         node = self.nodes[parent] if parent >= 0 else None
         if isinstance(node, Assign) and node.op in ("", ":=") and node.value >= 0 and store in node.targets:

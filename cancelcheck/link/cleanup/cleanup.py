@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.paths.checkpoints import may_wait
-from cancelcheck.link.paths.conditions import tests_before
+from cancelcheck.link.paths.conditions import asks_type, tests_before
 from cancelcheck.link.paths.exceptions import (
     Handler,
     cancels_with_errors,
@@ -77,7 +77,7 @@ def undoings(view: FunctionView, region: int) -> Iterator[Undoing]:
         if call is not None and undoes(call):
             if call.member.startswith("wait_"):
                 continue  # it waits for the end of what is undone by something else
-            if isinstance(view.nodes[call.node.parent] if call.node.parent >= 0 else None, Raise):
+            if isinstance(view.nodes[call.node.parent], Raise):
                 continue
             yield Undoing(index, _undone(view, call))
         elif call is not None and call.member in _REMOVING and call.use.kind == "dropped" and call.receiver >= 0:
@@ -165,14 +165,11 @@ def _asks_error(view: FunctionView, handler: Handler, index: int) -> bool:
     return bool(name) and any(
         test > handler.node
         and name in names_read(view, test)
-        and not any(_asks_type(view, at) for at in view.operands_within(test))
+        and not any(
+            call is not None and asks_type(call, name) for call in map(view.call_at, view.operands_within(test))
+        )
         for test in tests_before(view, index)
     )
-
-
-def _asks_type(view: FunctionView, index: int) -> bool:
-    call = view.call_at(index)
-    return call is not None and call.target == "builtins.isinstance"
 
 
 def _may_take_cancellations(view: FunctionView, handler: Handler) -> bool:
@@ -298,7 +295,7 @@ _ERRORS = "builtins.Exception"
 def _is_point(view: FunctionView, index: int) -> bool:
     """Whether a cancellation can be raised at a node; in a context manager also where it yields: that of its block."""
     if isinstance(view.nodes[index], Yield):
-        return view.is_async and view.has_role("contextmanager")
+        return view.has_role("contextmanager")
     return may_wait(view, index)
 
 
@@ -355,8 +352,7 @@ def _ends_with(view: FunctionView, undoing: Undoing, point: int) -> bool:
             if not undoing.keys.isdisjoint(places(view, at)):
                 return True
         elif (waiter := catalog.waiter(made.target)) is not None:
-            pending += made.positional if waiter.cancels and waiter.many else []
-            pending += [arg.value for arg in made.node.args if arg.star == 1 and waiter.cancels]
+            pending += [arg.value for arg in made.node.args if not arg.keyword] if waiter.cancels else []
         elif (scope := catalog.scope(made.target)) is not None and scope.wraps >= 0 and scope.kind != "shield":
             pending += made.positional[scope.wraps : scope.wraps + 1]
     return False
@@ -494,7 +490,7 @@ def _owners(view: FunctionView, keys: frozenset[str]) -> set[str]:
         scope, bound = view.bindings(name)
         made = [at for _, at in bound] if scope is view else []
         for at in (*made, *view.attributes_stored.get(key, ())):
-            value = view.assigned_value(at) if at >= 0 else None
+            value = view.assigned_value(at)
             if value is None:
                 continue
             node = view.nodes[value]

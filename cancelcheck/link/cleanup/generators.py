@@ -13,7 +13,6 @@ from cancelcheck.model.facts import (
     Call,
     Const,
     Enter,
-    FunctionKind,
     Iterate,
     Name,
     RegionKind,
@@ -44,8 +43,6 @@ _NEUTRAL = frozenset({"abstract", "override", "staticmethod", "classmethod", "ov
 def purpose_of(view: FunctionView) -> Purpose:
     """What an asynchronous generator is for, as far as its own file says."""
     catalog = view.module.project.catalog
-    if view.facts.kind is not FunctionKind.DEF:
-        return Purpose.MANAGED
     if any(catalog.decorator(name) not in _NEUTRAL for name, _ in view.decorators):
         return Purpose.MANAGED
     yields = [index for index, node in enumerate(view.nodes) if isinstance(node, Yield)]
@@ -122,9 +119,9 @@ def _has_to_be_left(view: FunctionView, index: int) -> bool:
     if scope_of(view, enter.context) is not None:
         return True
     call = view.call_at(enter.context)
-    if call is not None and call.target:
-        resource = catalog.resource(call.target)
-        return resource is not None and resource.entered
+    resource = catalog.resource(call.target) if call is not None else None
+    if resource is not None:
+        return resource.entered
     instance = view.instance(enter.context)
     return instance is not None and catalog.lock(instance.catalog_type()) is not None
 
@@ -144,14 +141,14 @@ def generator_made(view: FunctionView, index: int) -> tuple[CallSite, FunctionVi
     node = view.nodes[index]
     if call is None and isinstance(node, Name):
         scope, nodes = view.bindings(node.id)
-        value = view.assigned_value(nodes[0][1]) if scope is view and len(nodes) == 1 and nodes[0][1] >= 0 else None
+        value = view.assigned_value(nodes[0][1]) if scope is view and len(nodes) == 1 else None
         reads = view.reads(node.id)
         if value is not None and all(user is view and view.use(at).kind == "iterated" for user, at in reads):
             call = view.call_at(value)
     callee = call.callee if call is not None else None
     if call is None or callee is None or len(callee.alternatives) != 1:
         return None
-    if not (callee.facts.is_async and callee.facts.is_generator) or callee.facts.kind is not FunctionKind.DEF:
+    if not (callee.facts.is_async and callee.facts.is_generator):
         return None
     catalog = view.module.project.catalog
     if any(catalog.decorator(name) not in _NEUTRAL for name, _ in callee.decorators):
@@ -195,7 +192,7 @@ def _closed_by(call: CallSite) -> int:
         return call.receiver if call.member == "aclose" else -1
     name = view.nodes[call.node.func]
     scope, bound = view.bindings(name.id) if isinstance(name, Name) else (None, ())
-    value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 and bound[0][1] >= 0 else None
+    value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 else None
     looked_up = view.call_at(value) if value is not None else None
     if looked_up is None or looked_up.target != "builtins.getattr" or len(looked_up.positional) < 2:
         return -1
@@ -209,7 +206,7 @@ def _is_gone_through(view: FunctionView, index: int) -> bool:
     if any(_goes_on(view, at) for at in view.places_read.get(key, ())):
         return True
     for at in view.facts.bound.get(key, ()):
-        value = view.assigned_value(at) if at >= 0 else None
+        value = view.assigned_value(at)
         made = view.call_at(value) if value is not None else None
         if made is not None and (made.target == "builtins.aiter" or made.member == "__aiter__"):
             return True

@@ -167,8 +167,7 @@ def _waits(view: FunctionView, call: CallSite) -> bool:
     """Whether an `acquire` in async code that is not awaited is a coroutine that somebody else runs."""
     instance = view.instance(call.receiver)
     entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None
-    parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
-    return entry is None or entry.awaited or isinstance(parent, Call)
+    return entry is None or entry.awaited or isinstance(view.nodes[call.node.parent], Call)
 
 
 def _handed_on(view: FunctionView, key: str) -> tuple[int, ...]:

@@ -205,7 +205,7 @@ def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
         return
     for name, releases in _closed_by_hand(view).items():
         bound = view.facts.bound.get(name, [])
-        value = view.assigned_value(bound[0]) if len(bound) == 1 and bound[0] >= 0 else None
+        value = view.assigned_value(bound[0]) if len(bound) == 1 else None
         node = view.nodes[value] if value is not None else None
         call = view.call_at(node.value if isinstance(node, Await) else value) if value is not None else None
         if call is None or resource_of(call) is not None or _is_known(call) or call.member in _OWNING:

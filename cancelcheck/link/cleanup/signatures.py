@@ -192,8 +192,7 @@ def _given_to(user: FunctionView, looked_up: CallSite, unknown: int) -> set[int]
     """How many arguments what was looked up is called with, there or through a local; `unknown` where that is not
     seen."""
     use = looked_up.use
-    at = looked_up.node.parent
-    direct = user.call_at(at) if at >= 0 else None
+    direct = user.call_at(looked_up.node.parent)
     if direct is not None and direct.node.func == looked_up.index:
         return {len(direct.node.args)}
     if use.kind != "bound":

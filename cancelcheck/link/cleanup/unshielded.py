@@ -43,7 +43,6 @@ from cancelcheck.model.facts import (
     Iterate,
     Name,
     RegionKind,
-    Store,
     Yield,
 )
 
@@ -102,14 +101,14 @@ def _cleanups(view: FunctionView) -> Iterator[tuple[str, int]]:
 
 def _is_looked_after(view: FunctionView, index: int, region: int) -> bool:
     """Whether a `try` of the cleanup itself has a handler for the cancellation of a wait in it, whatever it does."""
-    inner = -1
     for around in view.regions_around(index):
+        facts = view.regions[around]
         if around == region:
             return False
-        if inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
-            if any(handler.catch.cancels for handler in handlers_of(view, around)):
-                return True
-        inner = around
+        if facts.kind is RegionKind.PROTECTED and any(
+            handler.catch.cancels for handler in handlers_of(view, facts.parent)
+        ):
+            return True
     return False
 
 
@@ -242,7 +241,7 @@ def _made(view: FunctionView, index: int) -> int:
     """The node of what is awaited, through a local that is bound to it once."""
     node = view.nodes[index]
     scope, bound = view.bindings(node.id) if isinstance(node, Name) else (None, ())
-    value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 and bound[0][1] >= 0 else None
+    value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 else None
     return value if value is not None and isinstance(view.nodes[value], Call) else index
 
 
@@ -279,7 +278,7 @@ def _is_anyones(view: FunctionView, index: int) -> bool:
         return False
     scope, bound = view.bindings(awaited.id)
     for holder, at in bound:
-        value = holder.assigned_value(at) if at >= 0 and isinstance(holder.nodes[at], Store) else None
+        value = holder.assigned_value(at)
         given = holder.nodes[value] if value is not None else None
         if isinstance(given, Await) and holder.key(given.value) == awaited.id:
             continue  # `result = await result`

@@ -79,8 +79,6 @@ def is_poll(call: CallSite, entry: schema.Poll) -> bool:
             return value.number == 0 and "zero" in entry.values
         case ValueKind.BOOL:
             return not value.number and "false" in entry.values
-        case ValueKind.NONE:
-            return "none" in entry.values
     return False
 
 
@@ -144,8 +142,7 @@ def _is_ended_by(view: FunctionView, header: object, call: CallSite) -> bool:
         if isinstance(node, Operation) and node.op == "and":
             needed += node.operands
         elif isinstance(node, Name) and any(
-            holder is view and bound >= 0 and call.index in _given_to(view, bound)
-            for holder, bound in view.bindings(node.id).nodes
+            holder is view and call.index in _given_to(view, bound) for holder, bound in view.bindings(node.id).nodes
         ):
             return True
     return False
@@ -194,14 +191,11 @@ def _counts(view: FunctionView, index: int, names: set[str]) -> bool:
 
 def not_yet_handler(view: FunctionView, index: int, poll: schema.Poll) -> Handler | None:
     """The handler that takes the poll's "not yet"."""
-    inner = -1
     for region in view.regions_around(index):
-        facts = view.regions[region]
-        if facts.kind is RegionKind.TRY and inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
-            for handler in handlers_of(view, region):
+        if view.regions[region].kind is RegionKind.PROTECTED:
+            for handler in handlers_of(view, view.regions[region].parent):
                 if _takes(view, handler, poll):
                     return handler
-        inner = region
     return None
 
 

@@ -422,7 +422,7 @@ def _is_container(scope: FunctionView, name: str) -> bool:
     """Whether every value that a name is given is a container that is made there."""
     nodes = scope.facts.bound.get(name, ())
     for at in nodes:
-        value = scope.assigned_value(at) if at >= 0 and isinstance(scope.nodes[at], Store) else None
+        value = scope.assigned_value(at)
         if value is None:
             return False
         call = scope.call_at(value)

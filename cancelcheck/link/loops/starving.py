@@ -317,14 +317,10 @@ class _Ending:
     def _ends_by_exception(self, index: int) -> bool:
         """Whether a handler stands around a call that leaves the loop with what the call may raise, or waits."""
         view = self.view
-        inner = -1
         for region in view.regions_around(index):
-            if (
-                view.regions[region].kind is RegionKind.TRY
-                and inner >= 0
-                and view.regions[inner].kind is RegionKind.PROTECTED
-            ):
-                for handler in handlers_of(view, region):
+            facts = view.regions[region]
+            if facts.kind is RegionKind.PROTECTED:
+                for handler in handlers_of(view, facts.parent):
                     if handler.catch.named and not handler.catch.others:
                         continue  # a cancellation does not come out of a plain call
                     if not view.is_inside(region, self.loop):
@@ -333,7 +329,6 @@ class _Ending:
                         return True
                     if any(is_checkpoint(view, at) for at in view.nodes_in(handler.region)):
                         return True
-            inner = region
         return False
 
 

@@ -314,14 +314,14 @@ def is_of_another_type(view: FunctionView, index: int, place: int) -> bool:
     """Whether all ways to a node come by a test that says that what stands at a place is not of some type: what is
     known of it may not hold there."""
     key = view.key(place)
-    return any(not outcome and _asks_type(call, key) for call, outcome in _asked_about(view, index, key))
+    return any(not outcome and asks_type(call, key) for call, outcome in _asked_about(view, index, key))
 
 
 def types_told(view: FunctionView, index: int, place: int) -> Iterator[int]:
     """The types of which one, as tests on all ways to a node have found, is that of what stands at a place."""
     key = view.key(place)
     for call, outcome in _asked_about(view, index, key):
-        if outcome and _asks_type(call, key):
+        if outcome and asks_type(call, key):
             types = view.nodes[call.positional[1]]
             yield from types.items if isinstance(types, Display) else call.positional[1:]
 
@@ -343,7 +343,7 @@ def _asked_about(view: FunctionView, index: int, key: str) -> Iterator[tuple[Cal
                     yield call, outcome
 
 
-def _asks_type(call: CallSite, key: str) -> bool:
+def asks_type(call: CallSite, key: str) -> bool:
     """Whether a call asks for the type of what stands at a place."""
     return call.target == "builtins.isinstance" and len(call.positional) == 2 and call.fn.key(call.positional[0]) == key
 

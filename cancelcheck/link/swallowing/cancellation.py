@@ -56,14 +56,13 @@ if TYPE_CHECKING:
 
 def kept_cancellation(view: FunctionView, handler: Handler, escape: Escape) -> bool:
     """Whether the cancellation is not lost: it is stored or handed on as a value, or what follows raises again."""
-    node = handler.excepts(view)
-    if node.name:
-        for index in view.nodes_in(handler.region):
-            inner = view.nodes[index]
-            if isinstance(inner, Name) and inner.id == node.name and _keeps(view, index):
-                return True
-    if any(_hands_on_current(view, index) for index in view.nodes_in(handler.region)):
-        return True
+    name = handler.excepts(view).name
+    for index in view.nodes_in(handler.region):
+        node = view.nodes[index]
+        if isinstance(node, Name) and node.id == name and _keeps(view, index):
+            return True
+        if _hands_on_current(view, index):
+            return True
     return hands_back(view, handler) or _raises_later(view, handler, escape)
 
 
@@ -73,12 +72,9 @@ def _hands_on_current(view: FunctionView, index: int) -> bool:
     call = view.call_at(index)
     if call is None or call.target not in ("sys.exc_info", "sys.exception"):
         return False
-    parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
-    at = call.node.parent if isinstance(parent, Subscript) and parent.value == index else index
+    at = call.node.parent if isinstance(view.nodes[call.node.parent], Subscript) else index
     use = view.use(at)
-    if use.kind == "bound":
-        return _is_raised_behind(view, use.name, index)
-    return use.kind in ("argument", "returned", "yielded", "stored") and _keeps(view, at)
+    return _is_raised_behind(view, use.name, index) if use.kind == "bound" else _keeps(view, at)
 
 
 def _is_raised_behind(view: FunctionView, name: str, index: int) -> bool:
@@ -99,11 +95,8 @@ def _is_raised_behind(view: FunctionView, name: str, index: int) -> bool:
 def exit_hands_on(view: FunctionView) -> bool:
     """Whether a context manager's exit hands the exception that it is given on as a value: it stores it, or gives it to
     a call that takes it in (`self.state.set_exception(exc)`). Who has it then decides what becomes of it."""
-    params = view.facts.params[1:]
-    if len(params) == 1 and params[0].kind is ParamKind.VAR_POSITIONAL:
-        names = {params[0].name}
-    else:
-        names = {param.name for param in params[1:2]}
+    params = view.facts.params
+    names = {param.name for at, param in enumerate(params) if at == EXCEPTION or param.kind is ParamKind.VAR_POSITIONAL}
     return any(
         isinstance(node, Name)
         and node.id in names
@@ -111,6 +104,10 @@ def exit_hands_on(view: FunctionView) -> bool:
         and _takes_in(view, _packed(view, index))
         for index, node in enumerate(view.nodes)
     )
+
+
+EXCEPTION = 2
+"""Where the exception stands among the parameters of a context manager's exit: behind `self` and its type."""
 
 
 def _packed(view: FunctionView, index: int) -> int:
@@ -159,18 +156,16 @@ def _decides(view: FunctionView, index: int) -> bool:
 def _cancels_current(view: FunctionView, receiver: int) -> bool:
     """Whether `x.cancel()` is about the current task, by whichever binding of its name: the cancellation is delivered
     again."""
-    node = view.nodes[receiver] if receiver >= 0 else None
+    node = view.nodes[receiver]
     if not isinstance(node, Name):
         return _gives_current(view, receiver)
-    scope, bound = view.bindings(node.id)
-    if scope is not view or not bound:
-        return False
-    values = [view.assigned_value(at) if at >= 0 else None for _, at in bound]
-    return all(value is not None and _gives_current(view, value) for value in values)
+    bound = view.bindings(node.id).nodes
+    values = [view.assigned_value(at) if holder is view else None for holder, at in bound]
+    return bool(values) and all(value is not None and _gives_current(view, value) for value in values)
 
 
 def _gives_current(view: FunctionView, index: int) -> bool:
-    call = view.call_at(index) if index >= 0 else None
+    call = view.call_at(index)
     return call is not None and "current_task" in (call.member, call.target.rpartition(".")[2])
 
 
@@ -181,7 +176,7 @@ def _keeps(view: FunctionView, index: int) -> bool:
     if use.kind == "argument":
         call = view.call_at(use.node)
         assert call is not None
-        return not (call.target.startswith(("builtins.", *_SAYING)) or call.member in _LOGGING)
+        return not (call.target.startswith("builtins.") or says_only(call))
     if use.kind == "receiver":
         # `exc.exceptions` and `exc.with_traceback(…)` are the exception still
         node = view.nodes[use.node]
@@ -209,41 +204,24 @@ _LOGGING = frozenset(
 def _raises_later(view: FunctionView, handler: Handler, escape: Escape) -> bool:
     """Whether on the way from the handler the function raises the cancellation again: `raise` of a cancellation, or of
     a name that holds an exception kept here, or under a flag that the handler sets."""
-    flags = {
-        target.id
-        for index in view.nodes_in(handler.region)
-        if isinstance(node := view.nodes[index], Assign)
-        for target in (view.nodes[at] for at in node.targets)
-        if isinstance(target, Store)
-    }
-    attributes = {
+    kept = {
         view.key(at)
         for index in view.nodes_in(handler.region)
         if isinstance(node := view.nodes[index], Assign)
         for at in node.targets
-        if isinstance(view.nodes[at], Store) is False
-    }
+    } - {""}
 
     def again(index: int) -> bool:
         node = view.nodes[index]
-        if not isinstance(node, Raise) or view.is_inside(view.region_of(index), handler.region):
+        if not isinstance(node, Raise) or node.exc < 0 or view.is_inside(view.region_of(index), handler.region):
             return False
-        if node.exc < 0:
-            return False
-        target = view.nodes[node.exc]
-        if isinstance(target, Call):
-            return caught_by(view, [target.func]).cancels
-        if isinstance(target, Name) and target.id in flags:
-            return True
-        return caught_by(view, [node.exc]).cancels or (bool(attributes) and view.key(node.exc) in attributes)
+        return view.key(node.exc) in kept or caught_by(view, [node.exc]).cancels
 
     return reaches(view, Place(escape.block, escape.ways), again) >= 0
 
 
 def joins_own_cancel(view: FunctionView, points: list[int]) -> bool:
     """The join idiom of asyncio: every cancellation point awaits a task that this function cancelled before."""
-    if not points:
-        return False
     cancelled = _cancelled(view) + _cancelled_around(view)
     if not cancelled:
         return False
@@ -752,7 +730,7 @@ def _is_taken_in(view: FunctionView, index: int, loop: int) -> bool:
     name = view.nodes[node.value] if isinstance(node, Await) else None
     nodes = view.bindings(name.id).nodes if isinstance(name, Name) else ()
     for holder, at in nodes:
-        value = view.assigned_value(at) if holder is view and at >= 0 else None
+        value = view.assigned_value(at) if holder is view else None
         if value is None:
             return False
         taken = view.nodes[value]
@@ -888,7 +866,7 @@ def _is_own_coroutine(view: FunctionView, index: int) -> bool:
     """Whether a local holds the coroutine of a function of the project, made here: nobody else can cancel that."""
     node = view.nodes[index]
     nodes = view.bindings(node.id).nodes if isinstance(node, Name) else ()
-    made = [view.assigned_value(at) if holder is view and at >= 0 else None for holder, at in nodes]
+    made = [view.assigned_value(at) if holder is view else None for holder, at in nodes]
     calls = [view.call_at(value) if value is not None else None for value in made]
     return bool(calls) and all(
         call is not None and call.callee is not None and call.callee.is_coroutine for call in calls

@@ -114,13 +114,12 @@ def _is_live(view: FunctionView, index: int) -> bool:
 
 def _dealt_with(view: FunctionView, index: int, outer: int) -> bool:
     """Whether something between a node and the region `outer` catches a cancellation and does not let it on."""
-    inner = -1
     for region in view.regions_around(index):
+        facts = view.regions[region]
         if region == outer:
             return False
-        facts = view.regions[region]
-        if facts.kind is RegionKind.TRY and inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
-            for handler in handlers_of(view, region):
+        if facts.kind is RegionKind.PROTECTED and facts.parent != outer:
+            for handler in handlers_of(view, facts.parent):
                 if handler.catch.cancels:
                     if not view.raises_within(handler.region):
                         return True
@@ -133,7 +132,6 @@ def _dealt_with(view: FunctionView, index: int, outer: int) -> bool:
                 node = view.nodes[index]
                 if not (isinstance(node, (Enter, Exit)) and getattr(node, "region", -1) == region):
                     return True
-        inner = region
     return False
 
 

@@ -46,7 +46,7 @@ def raised_by(view: FunctionView, index: int, handler: Handler) -> Raised:
         if inner.id == handler.excepts(view).name:
             return Raised.CANCELLATION
         scope, nodes = view.bindings(inner.id)
-        if scope is view and len(nodes) == 1 and nodes[0][1] >= 0:
+        if scope is view and len(nodes) == 1:
             value = view.assigned_value(nodes[0][1])
             if value is not None:
                 exc = value
