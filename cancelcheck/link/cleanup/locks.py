@@ -203,11 +203,13 @@ def is_taken_back(view: FunctionView, taking: Taking) -> bool:
 
 def is_consumed(view: FunctionView, key: str) -> bool:
     """Whether a `while` takes it in each turn, and no loop gives any back: each is given back by who gets what the turn
-    has made."""
+    has made. One that asks whether it was got (`while not lock.acquire(timeout=1)`) takes it once."""
     released = [at for place, nodes in view.places_read.items() if place.startswith(f"{key}.release") for at in nodes]
     if any(next(view.loops_around(at), -1) >= 0 for at in released):
         return False
-    taken = [call.index for call in view.calls_on.get(key, ()) if "acquire" in call.member]
+    calls = [call for call in view.calls_on.get(key, ()) if "acquire" in call.member]
+    taken = [call.node.parent if call.is_awaited else call.index for call in calls]
+    taken = [at for at in taken if view.use(at).kind == "dropped"]
     loops = {view.regions[loop].node for at in taken for loop in view.loops_around(at)}
     return any(not isinstance(view.nodes[header], Iterate) for header in loops)
 
