@@ -387,8 +387,8 @@ def _looks_for_an_end(view: FunctionView, nodes: list[int]) -> bool:
 
 def _is_logged(view: FunctionView, index: int) -> bool:
     """Whether an attribute is a method that is called: `socket.close()` is no flag."""
-    parent = view.nodes[view.nodes[index].parent] if view.nodes[index].parent >= 0 else None
-    return isinstance(parent, Call) and parent.func == index
+    call = view.call_at(view.nodes[index].parent)
+    return call is not None and call.node.func == index
 
 
 def _varies(view: FunctionView, nodes: list[int], body: int) -> bool:

@@ -158,7 +158,7 @@ def _parameters(call: CallSite) -> Iterator[tuple[str, int, Length]]:
             for at, name in enumerate(names_of(entry.timeout)):
                 yield name, entry.timeout_position if at == 0 else -1, _UNITS[entry.unit]
     scope = catalog.scope(call.target)
-    if scope is not None and scope.clock is schema.Clock.RELATIVE and (scope.timeout or scope.timeout_position >= 0):
+    if scope is not None and scope.clock is schema.Clock.RELATIVE:
         yield scope.timeout, scope.timeout_position, Length.SECONDS
     timeouts = catalog.timeout_object(call.target)
     if timeouts is not None:
