@@ -755,7 +755,7 @@ class FunctionView:
         if imported:
             return imported
         definitions = [view.nodes[at] for view, at in nodes if at >= 0 and isinstance(view.nodes[at], Define)]
-        if definitions and len(definitions) == len(nodes):
+        if len(definitions) == len(nodes):
             last = definitions[-1]
             assert isinstance(last, Define)
             return self.module.functions[last.function].qualname
@@ -780,21 +780,8 @@ class FunctionView:
         known = self._partials.get(index)
         if known is not None:
             return known
-        view, at = self.told_at(index)
-        if at != index or view is not self:
-            known = view.partials_of(at)
-            if self.module.project.guard.is_settled:
-                self._partials[index] = known
-            return known
-        guard = self.module.project.guard
-        if not guard.is_settled and (mark := (self.module.source.path, self.index, index)) in guard.partials:
-            return guard.partials[mark]
-        known = self._partials_of(index)
-        if guard.is_settled:
-            self._partials[index] = known
-        else:
-            guard.partials[self.module.source.path, self.index, index] = known
-        return known
+        under_way = self.module.project.guard.partials
+        return self._looked_up(index, self._partials, under_way, FunctionView.partials_of, self._partials_of)
 
     def _partials_of(self, index: int) -> list[CallSite]:
         node = self.nodes[index]
@@ -891,6 +878,31 @@ class FunctionView:
         self._told[index] = told
         return told
 
+    def _looked_up(
+        self,
+        index: int,
+        kept: dict[int, _T],
+        under_way: dict[tuple[str | int, ...], _T],
+        ask: Callable[[FunctionView, int], _T],
+        find: Callable[[int], _T],
+    ) -> _T:
+        """What a node stands for in one way or another: `find` says it, and `ask` does of the node that was asked of it
+        first, of all that spell the same place (`told_at`). It is `kept`, unless it may depend on where another look-up
+        began: then as long as that is under way."""
+        guard = self.module.project.guard
+        view, at = self.told_at(index)
+        if at != index or view is not self:
+            found = ask(view, at)
+        else:
+            if not guard.is_settled and (mark := (self.module.source.path, self.index, index)) in under_way:
+                return under_way[mark]
+            found = find(index)
+            if not guard.is_settled:
+                under_way[self.module.source.path, self.index, index] = found
+        if guard.is_settled:
+            kept[index] = found
+        return found
+
     def _is_type_asked(self, name: str, parts: list[str]) -> bool:
         """Whether the function asks what a place is, or what it is a part of: the last attribute comes first."""
         return any(
@@ -903,21 +915,8 @@ class FunctionView:
         known = self._targets.get(index)
         if known is not None:
             return known
-        view, at = self.told_at(index)
-        if at != index or view is not self:
-            found = view.target_of(at)
-            if self.module.project.guard.is_settled:
-                self._targets[index] = found
-            return found
-        guard = self.module.project.guard
-        if not guard.is_settled and (mark := (self.module.source.path, self.index, index)) in guard.targets:
-            return guard.targets[mark]
-        known = self._target_of(index)
-        if guard.is_settled:
-            self._targets[index] = known
-        else:
-            guard.targets[self.module.source.path, self.index, index] = known
-        return known
+        under_way = self.module.project.guard.targets
+        return self._looked_up(index, self._targets, under_way, FunctionView.target_of, self._target_of)
 
     def _target_of(self, index: int) -> str:
         project = self.module.project
@@ -983,21 +982,8 @@ class FunctionView:
         """The project's function or class that a node stands for."""
         if index in self._definitions:
             return self._definitions[index]
-        view, at = self.told_at(index)
-        if at != index or view is not self:
-            found = view.definition_of(at)
-            if self.module.project.guard.is_settled:
-                self._definitions[index] = found
-            return found
-        guard = self.module.project.guard
-        if not guard.is_settled and (mark := (self.module.source.path, self.index, index)) in guard.definitions:
-            return guard.definitions[mark]
-        found = self._definition_of(index)
-        if guard.is_settled:
-            self._definitions[index] = found
-        else:
-            guard.definitions[self.module.source.path, self.index, index] = found
-        return found
+        under_way = self.module.project.guard.definitions
+        return self._looked_up(index, self._definitions, under_way, FunctionView.definition_of, self._definition_of)
 
     def _definition_of(self, index: int) -> FunctionView | None:
         partials = self.partials_of(index)

@@ -809,13 +809,7 @@ def _of_store(view: FunctionView, index: int) -> Instance | None:
     parent = view.nodes[index].parent
     node = view.nodes[parent] if parent >= 0 else None
     if isinstance(node, Assign):
-        if node.op not in ("", ":="):
-            return None
-        if node.value >= 0:
-            found = instance_of(view, node.value)
-            if found is not None:
-                return found
-        return annotated_instance(view, node.annotation) if node.annotation >= 0 else None
+        return instance_of(view, node.value) if node.op in ("", ":=") and node.value >= 0 else None
     if isinstance(node, Enter) and node.target == index:
         return entered_instance(view, node.context)
     if isinstance(node, Iterate) and node.target == index:
