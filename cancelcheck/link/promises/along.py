@@ -606,6 +606,8 @@ class Walk:
     def _in_time(self, way: Way, mark: Mark, course: Course, header: int, one: float = 0.0) -> Way:
         """The way as far as a policy's time lets it go on, and `one` attempt that has begun in time."""
         assert course.seconds is not None
+        if math.isinf(course.seconds):
+            return way
         most = overrun(course, one)
         if most is None or way.passed - mark.first <= most:
             return way
