@@ -201,6 +201,11 @@ class CallSite:
                 at += 1
         return -1 if hidden else None
 
+    def seen_argument(self, keyword: str | tuple[str, ...], position: int = -1) -> int | None:
+        """The node of an argument given by keyword or position; None where it is not given, or hidden."""
+        found = self.argument(keyword, position)
+        return found if found is not None and found >= 0 else None
+
     @property
     def positional(self) -> list[int]:
         """The nodes of the plain positional arguments."""

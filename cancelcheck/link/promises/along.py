@@ -321,8 +321,8 @@ class Walk:
         """A call that comes back when what it runs has ended, and blocks until then (`asyncio.run`)."""
         if runner.thread or call.is_awaited:
             return way
-        work = call.argument(runner.work_keyword, runner.work_position)
-        if work is None or work < 0:
+        work = call.seen_argument(runner.work_keyword, runner.work_position)
+        if work is None:
             return way
         if runner.work is schema.Work.COROUTINE:
             found = self.reckoner.awaitable(self.view, work, known, math.inf, way.beside, way.passed)
@@ -350,8 +350,8 @@ class Walk:
     def _starts(self, way: Way, call: CallSite, spawner: schema.Spawner, known: Known) -> Way:
         """Work that goes on beside."""
         view = self.view
-        work = call.argument(spawner.work_keyword, spawner.work_position)
-        if work is None or work < 0 or call.is_awaited or self.reckoner.catalog.waiter(call.target) is not None:
+        work = call.seen_argument(spawner.work_keyword, spawner.work_position)
+        if work is None or call.is_awaited or self.reckoner.catalog.waiter(call.target) is not None:
             return way
         place = _held_at(view, call.index)
         group = self._owner(way, call)
@@ -450,8 +450,8 @@ class Walk:
             if (limit.seconds is not None and not math.isinf(limit.seconds))
             else ""
         )
-        shield = call.argument("shield")
-        shields = shield is not None and shield >= 0 and bool(getattr(view.nodes[shield], "value", False))
+        shield = call.seen_argument("shield")
+        shields = shield is not None and bool(getattr(view.nodes[shield], "value", False))
         return way._replace(bounds=(*way.bounds, Bound(index, until, why, doubtful, shields)))
 
     def _exits(self, way: Way, node: Exit, known: Known) -> Way:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
-from cancelcheck.link.promises.known import NOTHING, Known, thing_of
+from cancelcheck.link.promises.known import NOTHING, Known, kind_of, thing_of
 from cancelcheck.link.values import Bound, Value, ValueKind, bound_of, evaluate
 from cancelcheck.model.facts import Attr, Call, Name, Operation
 
@@ -215,7 +215,7 @@ def _delays(call: CallSite, entry: schema.Retry, known: Known) -> DelayOf:
     if jitter < 0:
         return lambda _: None
     thing = thing_of(call.fn, jitter, known)
-    if isinstance(thing, Value) and thing.kind is ValueKind.NONE:
+    if kind_of(thing) is ValueKind.NONE:
         return main
     return _sum([main, _delay_at(call.fn, jitter, call, known)])
 
@@ -304,6 +304,6 @@ def _part(call: CallSite, part: schema.Part, known: Known) -> float | None:
     if argument < 0:
         return None
     thing = thing_of(call.fn, argument, known)
-    if isinstance(thing, Value) and thing.kind is ValueKind.NONE:
+    if kind_of(thing) is ValueKind.NONE:
         return math.inf if part.default is None else part.default
     return thing.number if isinstance(thing, Value) and thing.kind is ValueKind.NUMBER else None

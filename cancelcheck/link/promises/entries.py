@@ -114,8 +114,8 @@ def _named_outside(view: FunctionView) -> list[tuple[CallSite, FunctionView]]:
     instance = call.called_on
     calls: list[CallSite | None] = []
     for at in (*(instance.origins if instance is not None else ()), call):
-        given = at.argument("dependencies")
-        node = at.fn.nodes[given] if given is not None and given >= 0 else None
+        given = at.seen_argument("dependencies")
+        node = at.fn.nodes[given] if given is not None else None
         if isinstance(node, Display):
             calls += [at.fn.call_at(item) for item in node.items]
     return _providers(calls)
@@ -127,8 +127,8 @@ def _providers(calls: list[CallSite | None]) -> list[tuple[CallSite, FunctionVie
         injector = call.fn.module.project.catalog.injector(call.target) if call is not None else None
         if call is None or injector is None:
             continue
-        argument = call.argument(injector.keyword, injector.position)
-        if argument is None or argument < 0:
+        argument = call.seen_argument(injector.keyword, injector.position)
+        if argument is None:
             continue
         provider = call.fn.definition_of(argument)
         if provider is None:
@@ -161,8 +161,8 @@ def _limited(view: FunctionView, found: Sum) -> Sum:
         call = view.parent.call_at(index) if view.parent is not None else None
         if entry is None or call is None:
             continue
-        given = [call.argument(limit) for limit in names_of(entry.limits)]
-        known = [number_of(call.fn, at, NOTHING) for at in given if at is not None and at >= 0]
+        given = [call.seen_argument(limit) for limit in names_of(entry.limits)]
+        known = [number_of(call.fn, at, NOTHING) for at in given if at is not None]
         limits = [number for number in known if number is not None]
         if limits:
             left = min(limits)

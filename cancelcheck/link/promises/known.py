@@ -178,6 +178,11 @@ def thing_of(view: FunctionView, index: int, known: Known, steps: int = MAX_STEP
     return value
 
 
+def kind_of(thing: Thing) -> ValueKind:
+    """Of what kind a value is; what is handed over is none."""
+    return thing.kind if isinstance(thing, Value) else ValueKind.UNKNOWN
+
+
 def number_of(view: FunctionView, index: int, known: Known) -> float | None:
     """The number that a node is known to be."""
     thing = thing_of(view, index, known)

@@ -14,6 +14,7 @@ from cancelcheck.link.promises.known import (
     Known,
     Thing,
     given_thing,
+    kind_of,
     thing_of,
 )
 from cancelcheck.link.tasks.spawning import never_waits
@@ -102,7 +103,7 @@ def _limit(call: CallSite, api: schema.Api, known: Known) -> Limit:
     if names or api.timeout_position >= 0:
         thing = given_thing(call, names, api.timeout_position, known)
         if thing is not None:
-            is_none = isinstance(thing, Value) and thing.kind is ValueKind.NONE
+            is_none = kind_of(thing) is ValueKind.NONE
             if not is_none or schema.Value.NONE in api.forever:
                 own = limit_from(thing, api.unit, api.forever, api.zero)
     instance = call.called_on
@@ -278,7 +279,7 @@ def _of_argument(
         if argument < 0:
             return UNKNOWN
         thing = thing_of(origin.fn, argument, NOTHING)
-        is_none = isinstance(thing, Value) and thing.kind is ValueKind.NONE
+        is_none = kind_of(thing) is ValueKind.NONE
         if not is_none or schema.Value.NONE in client.forever:
             return limit_from(thing, client.unit, client.forever)
     url = origin.argument(client.url, client.url_position) if client.url else None
@@ -357,8 +358,8 @@ def _mounted(call: CallSite, client: schema.Client, instance: Instance) -> tuple
             here = {(made.fn, made.index) for made in at.called_on.origins}
             if not any((origin.fn, origin.index) in here for origin in instance.origins):
                 continue
-            given = at.argument("", client.mounts_position)
-            adapter = user.instance(given) if given is not None and given >= 0 else None
+            given = at.seen_argument("", client.mounts_position)
+            adapter = user.instance(given) if given is not None else None
             for origin in adapter.origins if adapter is not None else ():
                 entry = catalog.client(origin.target)
                 if entry is not None:

@@ -60,23 +60,23 @@ def _route(call: CallSite) -> Route:
     if path is None:
         path = next((text for at in call.positional if (text := _text(view, at)) is not None), "")
         for keyword in ("path", "rule", "route"):
-            argument = call.argument(keyword)
-            if argument is not None and argument >= 0:
+            argument = call.seen_argument(keyword)
+            if argument is not None:
                 path = _text(view, argument) or path
     methods: tuple[str, ...] = ()
     member = call.member.removeprefix("add_")
     if member in _METHODS:
         methods = (member.upper(),)
     else:
-        given = call.argument("methods")
-        node = view.nodes[given] if given is not None and given >= 0 else None
+        given = call.seen_argument("methods")
+        node = view.nodes[given] if given is not None else None
         if isinstance(node, Display):
             methods = tuple(sorted(text.upper() for at in node.items if (text := _text(view, at)) is not None))
         else:
             verb = next((t for at in call.positional if (t := _text(view, at)) and t.lower() in _METHODS), "")
             methods = (verb.upper(),) if verb else ()
-    operation = call.argument("operation_id")
-    named = _text(view, operation) if operation is not None and operation >= 0 else None
+    operation = call.seen_argument("operation_id")
+    named = _text(view, operation) if operation is not None else None
     return Route(methods, _prefix(call) + path, named or "")
 
 
@@ -94,5 +94,5 @@ def _prefix(call: CallSite) -> str:
     if instance is None or len(instance.origins) != 1:
         return ""
     origin = instance.origins[0]
-    argument = origin.argument(_PREFIXES)
-    return (_text(origin.fn, argument) or "") if argument is not None and argument >= 0 else ""
+    argument = origin.seen_argument(_PREFIXES)
+    return (_text(origin.fn, argument) or "") if argument is not None else ""

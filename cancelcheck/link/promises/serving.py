@@ -152,8 +152,8 @@ def _by_call(view: FunctionView) -> Serving | None:
     catalog = view.module.project.catalog
     for call in _given_to(view):
         entry = catalog.serves(call.target) if _may_serve(call) else None
-        argument = call.argument(entry.keyword, entry.position) if entry is not None else None
-        if entry is not None and argument is not None and argument >= 0:
+        argument = call.seen_argument(entry.keyword, entry.position) if entry is not None else None
+        if entry is not None and argument is not None:
             node = call.fn.nodes[argument]
             if isinstance(node, (Name, Attr)) and view.name in (getattr(node, "id", ""), getattr(node, "attr", "")):
                 return Serving(entry.role, call.fn, call.index)

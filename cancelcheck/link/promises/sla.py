@@ -87,14 +87,14 @@ def promise_of(view: FunctionView) -> Promise | None:
             continue
         idempotent |= any(_is_set(call, argument) for argument in IDEMPOTENT)
         for argument, once in RETRIES.items():
-            given = call.argument(argument)
-            number = evaluate(parent, given) if given is not None and given >= 0 else None
+            given = call.seen_argument(argument)
+            number = evaluate(parent, given) if given is not None else None
             retried |= number is not None and number.kind is ValueKind.NUMBER and number.number > once
         opaque = any(arg.star for arg in call.node.args) or bool(call.positional)
         read_only = any(_is_set(call, argument) for argument in READ_ONLY)
         for argument in TIMEOUTS:
-            value = call.argument(argument)
-            if value is not None and value >= 0:
+            value = call.seen_argument(argument)
+            if value is not None:
                 timeout, timeout_name = evaluate(parent, value), argument
                 break
     if timeout is None and operation is not None:
@@ -105,8 +105,8 @@ def promise_of(view: FunctionView) -> Promise | None:
 
 def _is_set(call: CallSite, keyword: str) -> bool:
     """Whether an argument is given, and is not written out as None, False or nothing."""
-    argument = call.argument(keyword)
-    if argument is None or argument < 0:
+    argument = call.seen_argument(keyword)
+    if argument is None:
         return False
     node = call.fn.nodes[argument]
     return not isinstance(node, Const) or bool(node.value)
@@ -177,8 +177,8 @@ def scope_milliseconds(view: FunctionView) -> float | None:
     entry = view.module.project.catalog.scope(call.target) if call is not None else None
     if call is None or entry is None or entry.clock is not schema.Clock.RELATIVE:
         return None
-    argument = call.argument(entry.timeout, entry.timeout_position)
-    value = evaluate(call.fn, argument) if argument is not None and argument >= 0 else None
+    argument = call.seen_argument(entry.timeout, entry.timeout_position)
+    value = evaluate(call.fn, argument) if argument is not None else None
     return value.number * 1000 if value is not None and value.kind is ValueKind.NUMBER else None
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.paths.flow import Place, start_at, steps
-from cancelcheck.link.promises.known import Known, Turns, thing_of, truth_of
-from cancelcheck.link.values import Value, ValueKind
+from cancelcheck.link.promises.known import Known, Turns, kind_of, thing_of, truth_of
+from cancelcheck.link.values import ValueKind
 from cancelcheck.model.facts import (
     Assign,
     Await,
@@ -238,7 +238,7 @@ def _at_header(view: FunctionView, state: State, known: Known, loop: int, header
         if isinstance(node, Iterate):
             target = view.nodes[node.target]
             if isinstance(target, Store):
-                is_number = isinstance(thing, Value) and thing.kind is ValueKind.NUMBER
+                is_number = thing is not None and kind_of(thing) is ValueKind.NUMBER
                 entered = known.with_(target.id, thing if is_number else None)
         # of a loop over things the first knowledge is kept: it says what they are
         kept = current.known if isinstance(node, Iterate) and current is not None else known
@@ -260,7 +260,7 @@ def _stored(view: FunctionView, index: int, node: Store, known: Known) -> Known:
     if isinstance(view.nodes[parent.value], Const) and len(view.facts.bound.get(node.id, ())) < 2:
         return known
     thing = thing_of(view, parent.value, known)
-    is_plain = isinstance(thing, Value) and thing.kind in (ValueKind.NUMBER, ValueKind.NONE, ValueKind.BOOL)
+    is_plain = kind_of(thing) in (ValueKind.NUMBER, ValueKind.NONE, ValueKind.BOOL)
     return known.with_(node.id, thing if is_plain else None)
 
 

@@ -226,8 +226,8 @@ class Reckoner:
 
         scope = catalog.scope(target)
         if scope is not None and scope.entering is schema.Entering.AWAIT:
-            wrapped = call.argument("", scope.wraps)
-            if wrapped is None or wrapped < 0:
+            wrapped = call.seen_argument("", scope.wraps)
+            if wrapped is None:
                 return unknown(view, index, "what is awaited is not resolved")
             if scope.kind is not schema.ScopeKind.TIMEOUT:
                 return inner(wrapped, math.inf)
@@ -242,8 +242,8 @@ class Reckoner:
             if timeout is not None:
                 thing = thing_of(view, timeout, known) if timeout >= 0 else None
                 limit = limit_from(thing, schema.Unit.SECONDS, (schema.Value.NONE,)) if thing else Limit(None, "")
-            early = call.argument(waiter.early) if waiter.early else None
-            first = early is not None and early >= 0 and view.path_of(early).endswith(waiter.early_values[:1])
+            early = call.seen_argument(waiter.early) if waiter.early else None
+            first = early is not None and view.path_of(early).endswith(waiter.early_values[:1])
 
             def waited(left: float) -> Sum:
                 if first:
@@ -253,16 +253,16 @@ class Reckoner:
             return capped(waited, limit, view, index, within)
         spawner = catalog.spawner(target)
         if spawner is not None:
-            work = call.argument(spawner.work_keyword, spawner.work_position)
-            if work is None or work < 0 or spawner.ready:
+            work = call.seen_argument(spawner.work_keyword, spawner.work_position)
+            if work is None or spawner.ready:
                 return unknown(view, index, "what it runs is not resolved")
             if spawner.work is schema.Work.COROUTINE:
                 return inner(work)
             return self.handed(call, work, known)
         runner = catalog.runner(target)
         if runner is not None and runner.thread:
-            work = call.argument(runner.work_keyword, runner.work_position)
-            done = self.handed(call, work, known) if work is not None and work >= 0 else None
+            work = call.seen_argument(runner.work_keyword, runner.work_position)
+            done = self.handed(call, work, known) if work is not None else None
             if done is None:
                 return unknown(view, index, "what it runs is not resolved")
             return blocked(done) if runner.waits and not _gives_up(call, runner) else done
