@@ -473,10 +473,13 @@ def _outwards(view: FunctionView) -> Iterator[FunctionView]:
 def given_to(call: CallSite, callee: FunctionView, known: Known, outer: Known = NOTHING) -> Known:
     """What a function knows when it is called so: its parameters, beside what is known where it is written."""
     held: dict[str, Thing] = {name: thing for name, thing in outer.held.items() if name not in callee.facts.bound}
+    hides = any(arg.star == 1 for arg in call.node.args) or bool(call.fn.partials_of(call.node.func))
     for param, argument in matched(call, callee):
         if argument is not None and argument >= 0:
             _hold(held, param.name, _handed(call.fn, argument, known))
             continue
+        if argument is not None and hides:
+            continue  # it may be among the `*args`
         keyword = "" if param.kind is ParamKind.POSITIONAL_ONLY else param.name
         thing = given_thing(call, keyword, -1, known) if argument is not None else None
         if thing is not None:
