@@ -381,9 +381,20 @@ class FunctionView:
                 found.setdefault(key, []).append(call)
         return found
 
-    def call_at(self, index: int) -> CallSite | None:
-        """The call at a node, if it is one."""
-        node = self.nodes[index] if index >= 0 else None
+    def node_at(self, index: int | None) -> AnyNode | None:
+        """A node; None for no node: -1, or None."""
+        return self.nodes[index] if index is not None and index >= 0 else None
+
+    def user_of(self, index: int) -> AnyNode | None:
+        """The node that uses the value of a node; None where nothing does."""
+        parent = self.nodes[index].parent
+        return self.nodes[parent] if parent >= 0 else None
+
+    def call_at(self, index: int | None) -> CallSite | None:
+        """The call at a node, if there is one, and it is a call."""
+        if index is None or index < 0:
+            return None
+        node = self.nodes[index]
         if not isinstance(node, Call):
             return None
         if "sites" in self.__dict__:
@@ -857,6 +868,12 @@ class FunctionView:
         holder, at = nodes[0]
         value = holder.assigned_value(at) if isinstance(holder.nodes[at], Store) else None
         return (holder, value) if value is not None else None
+
+    def local_value(self, index: int) -> int | None:
+        """The node whose value a local of this very function is given by its only assignment; None for anything
+        else."""
+        found = self.variable_at(index)
+        return found[1] if found is not None and found[0] is self else None
 
     def stores_none(self, store: int) -> bool:
         """Whether `name = None` is what binds the name."""

@@ -18,7 +18,6 @@ from cancelcheck.model.facts import (
     Name,
     Operation,
     RegionKind,
-    Return,
     Store,
     StoreAttr,
     Test,
@@ -30,17 +29,17 @@ if TYPE_CHECKING:
 
 class Deadline(NamedTuple):
     """A point in time, or a remaining time, on the wall clock that bounds a wait. `node` computes it; `bounds` are the
-    places where it does so; `clocks` the clock reads that take part, `local` whether these are all there are. `paces`:
-    it only says when a loop that sleeps does something again."""
+    places where it does so; `clocks` the clock reads that take part, where these are all there are. `paces`: it only
+    says when a loop that sleeps does something again."""
 
     node: int
     bounds: tuple[tuple[FunctionView, int], ...]
-    clocks: tuple[int, ...]
-    local: bool
+    clocks: tuple[int, ...] = ()
     paces: bool = False
 
 
-_COMPARES = ("<", "<=", ">", ">=")
+_MEETING = ("<", "<=", ">", ">=", "-")
+"""How two points in time meet, or a time that has gone by and the time that is given."""
 
 _NAMES = ("deadline",)
 """What a point in time that bounds a wait is called; one that is returned or stored under such a name counts."""
@@ -58,24 +57,16 @@ def clock_of(view: FunctionView, index: int) -> tuple[Clock | None, int]:
         entry = view.module.project.catalog.clock(call.target)
         if entry is not None:
             return entry.clock, index
-        if call.member == "timestamp" and call.receiver >= 0:
-            return clock_of(view, call.receiver)
-        return None, index
+        func = view.nodes[call.node.func]
+        return clock_of(view, func.value) if isinstance(func, Attr) and func.attr == "timestamp" else (None, index)
     if isinstance(node, Operation) and node.op in ("+", "-") and len(node.operands) == 2:
         left, at = clock_of(view, node.operands[0])
         right, other = clock_of(view, node.operands[1])
-        if left is not None and right is None:
+        if right is None:
             return left, at
-        if right is not None and left is None and node.op == "+":
-            return right, other
-        return None, index
-    if isinstance(node, Name):
-        _, bound = view.bindings(node.id)
-        if len(bound) == 1 and bound[0][1] >= 0 and bound[0][0] is view:
-            value = view.assigned_value(bound[0][1])
-            if value is not None:
-                return clock_of(view, value)
-    return None, index
+        return (right, other) if left is None and node.op == "+" else (None, index)
+    value = view.local_value(index)
+    return clock_of(view, value) if value is not None else (None, index)
 
 
 class Handed(NamedTuple):
@@ -93,18 +84,18 @@ def on_wrong_clocks(view: FunctionView) -> Iterator[Handed]:
     """The points in time of a function that are handed to what reads another clock, in order."""
     for call in view.told_calls:
         for sink in view.module.project.catalog.clock_sinks(call.target):
-            argument = call.argument(sink.keyword, sink.position)
-            if argument is not None and argument >= 0:
+            argument = call.seen_argument(sink.keyword, sink.position)
+            if argument is not None:
                 yield from _misread(view, argument, sink, call)
-    for index, node in view.all_of(Assign):
-        for target in node.targets if node.value >= 0 and not node.op else ():
-            yield from _set_on_scope(view, index, target, node.value)
+    for _, node in view.all_of(Assign):
+        for target in node.targets if not node.op else ():
+            yield from _set_on_scope(view, target, node.value)
 
 
-def _set_on_scope(view: FunctionView, index: int, target: int, value: int) -> Iterator[Handed]:
+def _set_on_scope(view: FunctionView, target: int, value: int) -> Iterator[Handed]:
     """What sets the attribute of an object under the name by which its constructor takes a point in time."""
     node = view.nodes[target]
-    if not isinstance(node, StoreAttr) or node.attr not in _NAMES or clock_of(view, value)[0] is None:
+    if not isinstance(node, StoreAttr) or node.attr not in _NAMES:
         return
     instance = view.instance(node.value)
     for sink in view.module.project.catalog.clock_sinks(instance.type) if instance is not None else ():
@@ -138,15 +129,10 @@ def deadlines(view: FunctionView) -> list[Deadline]:
     for call in view.told_calls:
         if not _reads_wall(view, call.index):
             continue
-        parent = view.nodes[call.node.parent] if call.node.parent >= 0 else None
+        parent = view.user_of(call.index)
         if isinstance(parent, Operation) and parent.op == "+":
             found.append(_absolute(view, call.node.parent))
-        elif (
-            isinstance(parent, Operation)
-            and parent.op == "-"
-            and parent.operands[1:]
-            and parent.operands[0] == call.index
-        ):
+        elif isinstance(parent, Operation) and parent.op == "-" and parent.operands[:-1] == [call.index]:
             found.append(_since_attribute(view, call.node.parent))
         elif isinstance(parent, Assign) and len(parent.targets) == 1:
             found += _elapsed(view, call, parent)
@@ -187,7 +173,7 @@ def _kept(view: FunctionView, total: int, name: str) -> Deadline | None:
             bounds.append((reader, comparison.at))
     if len(view.facts.bound.get(name, ())) > 1:
         local = False
-    return Deadline(total, tuple(bounds), tuple(dict.fromkeys(clocks)), local) if bounds else None
+    return Deadline(total, tuple(bounds), tuple(dict.fromkeys(clocks)) if local else ()) if bounds else None
 
 
 def _is_deadline_name(name: str) -> bool:
@@ -199,7 +185,7 @@ def _from_duration(view: FunctionView, total: int) -> bool:
     for index in view.operands_within(total):
         node = view.nodes[index]
         name = node.id if isinstance(node, Name) else node.attr if isinstance(node, Attr) else ""
-        if any(part in name.lower() for part in _DURATIONS) and not isinstance(node, Call):
+        if any(part in name.lower() for part in _DURATIONS):
             return True
     return False
 
@@ -225,14 +211,14 @@ def _sent_out(view: FunctionView, total: int, kind: str, statement: int) -> Dead
             ]
             bounds = [(method, at) for method, at in compared if bounds_wait(method, at)]
             if bounds:
-                return Deadline(total, tuple(bounds), (), False)
+                return Deadline(total, tuple(bounds))
             paced = [(method, at) for method, at in compared if _paces(method, at)]
             if paced and not _is_deadline_name(name) and _from_duration(view, total):
-                return Deadline(total, tuple(paced), (), False, paces=True)
+                return Deadline(total, tuple(paced), paces=True)
     elif kind == "returned":
         name = view.name
     if _is_deadline_name(name) and _from_duration(view, total):
-        return Deadline(total, ((view, statement),), (), False)
+        return Deadline(total, ((view, statement),))
     return None
 
 
@@ -247,9 +233,8 @@ class _Meeting(NamedTuple):
 
 def _against_now(view: FunctionView, index: int) -> _Meeting | None:
     """Where a point in time meets the wall clock's now, which may be in a local."""
-    at = view.nodes[index].parent
-    node = view.nodes[at] if at >= 0 else None
-    if isinstance(node, Operation) and (node.op in _COMPARES or node.op == "-") and len(node.operands) == 2:
+    at, node = view.nodes[index].parent, view.user_of(index)
+    if isinstance(node, Operation) and node.op in _MEETING and len(node.operands) == 2:
         other = node.operands[1] if node.operands[0] == index else node.operands[0]
         reads = _wall_reads(view, other)
         if reads:
@@ -277,14 +262,13 @@ def _elapsed(view: FunctionView, call: CallSite, assign: Assign) -> list[Deadlin
     local = view.facts.kind is FunctionKind.DEF and len(view.facts.bound.get(target.id, ())) == 1
     node = -1
     for reader, at in view.reads(target.id):
-        total = view.nodes[at].parent if reader is view else -1
-        added = view.nodes[total] if total >= 0 else None
+        added = view.user_of(at) if reader is view else None
         if isinstance(added, Operation) and added.op == "+":
-            later = _added(view, total)
+            later = _added(view, view.nodes[at].parent)
             if later is not None:
                 sums.append(later)
                 clocks += later.clocks
-            local &= later is not None and later.local
+            local &= later is not None and bool(later.clocks)
             continue
         comparison = _against_now(reader, at)
         if comparison is None or reader is not view:
@@ -303,10 +287,10 @@ def _elapsed(view: FunctionView, call: CallSite, assign: Assign) -> list[Deadlin
             node = comparison.at if node < 0 else node
         elif isinstance(view.nodes[_outward(view, comparison.at)], Assign):
             local = False
-    clocks = list(dict.fromkeys(clocks))
-    found = [later._replace(clocks=tuple(clocks), local=local) for later in sums]
+    all_reads = tuple(dict.fromkeys(clocks)) if local else ()
+    found = [later._replace(clocks=all_reads) for later in sums]
     if bounds:
-        found.append(Deadline(node, tuple(bounds), tuple(clocks), local))
+        found.append(Deadline(node, tuple(bounds), all_reads))
     return found
 
 
@@ -320,16 +304,14 @@ def _added(view: FunctionView, total: int) -> Deadline | None:
         other = compared.operands[1] if compared.operands[0] == total else compared.operands[0]
         if not bounds_wait(view, direct.at) or not (_wall_reads(view, other) or _holds_now(view, other)):
             return None
-        return Deadline(total, ((view, direct.at),), tuple(direct.reads), direct.whole)
+        return Deadline(total, ((view, direct.at),), tuple(direct.reads) if direct.whole else ())
     use = view.use(total)
     return _kept(view, total, use.name) if use.kind == "bound" else None
 
 
 def _holds_now(view: FunctionView, index: int) -> bool:
     """Whether a local is bound once, to the wall clock's now."""
-    node = view.nodes[index]
-    scope, bound = view.bindings(node.id) if isinstance(node, Name) else (None, ())
-    value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 and bound[0][1] >= 0 else None
+    value = view.local_value(index)
     return value is not None and _reads_wall(view, value)
 
 
@@ -350,7 +332,7 @@ def _since_attribute(view: FunctionView, difference: int) -> Deadline | None:
         if not isinstance(assign, Assign) or assign.value < 0 or assign.op or not _is_time(holder, assign.value):
             return None
     wait = _bounding(view, difference) if stores else -1
-    return Deadline(difference, ((view, wait),), (), False) if wait >= 0 else None
+    return Deadline(difference, ((view, wait),)) if wait >= 0 else None
 
 
 def _is_time(view: FunctionView, index: int) -> bool:
@@ -361,8 +343,8 @@ def _is_time(view: FunctionView, index: int) -> bool:
 def _bounding(view: FunctionView, difference: int) -> int:
     """Where a time that has gone by bounds a wait: what it is compared with, or subtracted from; -1 if it does not."""
     outer = _outward(view, difference)
-    node = view.nodes[outer] if outer >= 0 else None
-    if isinstance(node, Operation) and (node.op in _COMPARES or node.op == "-"):
+    node = view.node_at(outer)
+    if isinstance(node, Operation) and node.op in _MEETING:
         return outer if bounds_wait(view, outer) else -1
     return difference if isinstance(node, Assign) and bounds_wait(view, difference) else -1
 
@@ -374,8 +356,7 @@ _TRANSPARENT = frozenset({"builtins.max", "builtins.min", "builtins.float", "bui
 def _outward(view: FunctionView, index: int) -> int:
     """The node that uses a duration, `max(0, …)`, `.total_seconds()` and so on looked through; -1 if there is none."""
     while True:
-        parent = view.nodes[index].parent
-        node = view.nodes[parent] if parent >= 0 else None
+        parent, node = view.nodes[index].parent, view.user_of(index)
         through = (isinstance(node, Attr) and node.attr in ("total_seconds", "seconds")) or (
             isinstance(node, Call) and (node.func == index or view.target_of(node.func) in _TRANSPARENT)
         )
@@ -390,7 +371,7 @@ def bounds_wait(view: FunctionView, index: int) -> bool:
     at = index
     while at >= 0:
         outer = _outward(view, at)
-        node = view.nodes[outer] if outer >= 0 else None
+        node = view.node_at(outer)
         if isinstance(node, Test):
             return _in_waiting_loop(view, outer)
         if isinstance(node, Call):
@@ -403,19 +384,6 @@ def bounds_wait(view: FunctionView, index: int) -> bool:
                 for reader, read in view.reads(target.id)
                 if reader is view and read > outer and reader.nodes[read].parent != index
             )
-        if isinstance(node, Return):
-            return False
-        if node is None:
-            # a test stands behind what it tests, and is nobody's parent
-            test = next(
-                (
-                    later
-                    for later in range(at + 1, min(at + 4, len(view.nodes)))
-                    if isinstance(inner := view.nodes[later], Test) and inner.value == at
-                ),
-                -1,
-            )
-            return test >= 0 and _in_waiting_loop(view, test)
         at = outer
     return False
 
@@ -468,10 +436,6 @@ def _in_waiting_loop(view: FunctionView, index: int) -> bool:
 def _paces(view: FunctionView, index: int) -> bool:
     """Whether a comparison decides, in a loop that sleeps, whether a turn does something."""
     test = next((at for at in view.outwards(index) if isinstance(view.nodes[at], Test)), -1)
-    if test < 0:
-        # a test of several parts stands behind them
-        later = range(index + 1, min(index + 8, len(view.nodes)))
-        test = next((at for at in later if isinstance(node := view.nodes[at], Test) and node.kind == "if"), -1)
     catalog = view.module.project.catalog
     for loop in view.loops_around(test) if test >= 0 else ():
         for at in view.nodes_in(loop):
@@ -483,10 +447,8 @@ def _paces(view: FunctionView, index: int) -> bool:
 
 
 def monotonic_edits(view: FunctionView, deadline: Deadline) -> list[tuple[int, int, str]]:
-    """Edits that turn each clock read of a deadline into `time.monotonic`; none where the value leaves the function, or
-    a read is not spelled `<module>.time()`."""
-    if not deadline.local:
-        return []
+    """Edits that turn each clock read of a deadline into `time.monotonic`; none where the value leaves the function, or a
+    read is not spelled `<module>.time()`."""
     edits: list[tuple[int, int, str]] = []
     for index in sorted(deadline.clocks):
         call = view.call_at(index)

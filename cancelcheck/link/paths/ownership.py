@@ -169,10 +169,8 @@ def _waited(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> Read:
 
 def comes_back_early(call: CallSite, waiter: schema.Waiter) -> bool:
     """Whether a waiter may come back with some of what it waits for not done."""
-    if waiter.timeout:
-        given = call.argument(waiter.timeout, waiter.timeout_position)
-        if given is not None and not (given >= 0 and _is_none(call.fn, given)):
-            return True
+    if is_given_a_time(call, waiter):
+        return True
     if waiter.early:
         given = call.argument(waiter.early)
         if given is None:
@@ -182,8 +180,12 @@ def comes_back_early(call: CallSite, waiter: schema.Waiter) -> bool:
     return False
 
 
-def _is_none(view: FunctionView, index: int) -> bool:
-    return getattr(view.nodes[index], "kind", "") == "none"
+def is_given_a_time(call: CallSite, waiter: schema.Waiter) -> bool:
+    """Whether a waiter may come back because its time is up."""
+    if not waiter.timeout:
+        return False
+    given = call.argument(waiter.timeout, waiter.timeout_position)
+    return given is not None and getattr(call.fn.node_at(given), "kind", "") != "none"
 
 
 def _then(view: FunctionView, call: int, fate: Fate) -> Read:

@@ -9,7 +9,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import handlers_of
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.paths.leaks import CANCELLED, Raising, Settles, leak_of
-from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, read_of
+from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, is_given_a_time, read_of
 from cancelcheck.link.swallowing.cancellation import is_program
 from cancelcheck.link.tasks.spawning import calls_coroutine, spawner_of
 from cancelcheck.link.undoing import says_undoing, undoes
@@ -69,13 +69,14 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
         kept = [at for name in tasks.names for at in _seen_to(view, name, call, tasks.names)]
         if kept or (pending and _seen_to(view, pending, call, tasks.names)):
             continue
-        if _comes_again(view, call, tasks):
+        # one alone is done when the first one is
+        alone = len(tasks.made) == 1 and next(view.loops_around(tasks.made[0]), -1) < 0
+        if _comes_again(view, call, tasks) or (alone and not is_given_a_time(call, waiter)):
             continue
         pools = _pools(view, tasks) if work is schema.Work.CALLABLE else []
         if any(_is_shut_down(view, pool) for pool in pools):
             continue
         # one job that is given some time, and then goes on by itself, is often meant so
-        alone = len(tasks.made) == 1 and next(view.loops_around(tasks.made[0]), -1) < 0 and not _early(call, waiter)
         elsewhere = waiter.pair and not pools and not call.is_awaited
         lent = not all(_is_made_here(view, pool) for pool in pools)
         # who closes gives the rest some time, and goes
@@ -113,14 +114,14 @@ def _is_made_here(view: FunctionView, pool: int) -> bool:
     if not isinstance(node, Name):
         return isinstance(node, Call)
     scope, bound = view.bindings(node.id)
-    return scope is view and all(holder is view and at >= 0 for holder, at in bound)
+    return scope is view and all(at >= 0 for _, at in bound)
 
 
 def _is_looked_at(view: FunctionView, pending: str, call: CallSite) -> bool:
     """Whether a condition asks if any are left: the function knows that they go on."""
-    return bool(pending) and any(
-        reader is view and at > call.index and any(isinstance(view.nodes[up], Test) for up in view.outwards(at))
-        for reader, at in view.reads(pending)
+    return any(
+        at > call.index and any(isinstance(view.nodes[up], Test) for up in view.outwards(at))
+        for at in view.names_read.get(pending, ())
     )
 
 
@@ -133,10 +134,10 @@ def left_by_cancellation(view: FunctionView) -> Iterator[Left]:
     """The waits for some of several tasks that leave one which takes something to itself where the wait is cancelled:
     it cancels none of them, and nothing on the way out looks at it. Only what this function has made, and nobody else
     may hold."""
-    if not view.is_async or is_program(view) or view.module.is_test:
+    if is_program(view) or view.module.is_test:
         return
     for call, waiter in _waits(view):
-        if not waiter.pair or not call.is_awaited or not comes_back_early(call, waiter):
+        if not call.is_awaited or not comes_back_early(call, waiter):
             continue
         inside = frozenset(view.operands_within(call.index))
         made = tuple(
@@ -157,14 +158,12 @@ def _own_parts(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> lis
     whole = _tasks(view, call, waiter)
     if whole is not None:
         return [whole]
-    given = call.positional[0] if call.positional else -1
+    given = call.positional[0] if call.positional else None
     names: set[str] = set()
-    node = view.nodes[given] if given >= 0 else None
+    node = view.node_at(given)
     if isinstance(node, Name):
-        scope, bound = view.bindings(node.id)
-        value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 and bound[0][1] >= 0 else None
         names.add(node.id)
-        node = view.nodes[value] if value is not None else None
+        node = view.node_at(view.local_value(given))
     parts = []
     for item in node.items if isinstance(node, Display) and node.kind != "dict" else ():
         made: list[int] = []
@@ -209,10 +208,10 @@ def _takes(view: FunctionView, index: int, depth: int) -> bool:
     assert call is not None
     spawner = spawner_of(call)
     given = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else index
-    return given is not None and given >= 0 and _takes_in(view, given, depth)
+    return _takes_in(view, given, depth)
 
 
-def _takes_in(view: FunctionView, index: int, depth: int) -> bool:
+def _takes_in(view: FunctionView, index: int | None, depth: int) -> bool:
     call = view.call_at(index)
     if call is None:
         return False
@@ -267,7 +266,7 @@ def _coroutine(view: FunctionView, index: int) -> FunctionView | None:
     assert call is not None
     spawner = spawner_of(call)
     work = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else index
-    inner = view.call_at(work) if work is not None and work >= 0 else None
+    inner = view.call_at(work)
     callee = inner.callee if inner is not None else None
     return callee if callee is not None and callee.is_coroutine and len(callee.alternatives) == 1 else None
 
@@ -275,7 +274,7 @@ def _coroutine(view: FunctionView, index: int) -> FunctionView | None:
 def _turns_round(view: FunctionView) -> bool:
     """Whether a function waits in a loop whose condition is a constant."""
     for index, region in enumerate(view.regions):
-        node = view.nodes[region.node] if region.kind is RegionKind.LOOP and region.node >= 0 else None
+        node = view.node_at(region.node) if region.kind is RegionKind.LOOP else None
         value = view.nodes[node.value] if isinstance(node, Test) else None
         if isinstance(value, Const) and value.value and region.entry in view.live_blocks:
             if any(isinstance(view.nodes[at], Await) for at in view.nodes_in(index)):
@@ -288,7 +287,7 @@ def _waits(view: FunctionView) -> Iterator[tuple[CallSite, schema.Waiter]]:
         return
     catalog = view.module.project.catalog
     for call in view.told_calls:
-        waiter = catalog.waiter(call.target) if call.target else None
+        waiter = catalog.waiter(call.target)
         if waiter is not None:
             yield call, waiter
 
@@ -296,10 +295,7 @@ def _waits(view: FunctionView) -> Iterator[tuple[CallSite, schema.Waiter]]:
 def _collects_failures(call: CallSite) -> bool:
     """Whether failures are given back as results (`return_exceptions=True`), or may be."""
     argument = call.argument("return_exceptions")
-    if argument is None:
-        return False
-    node = call.fn.nodes[argument] if argument >= 0 else None
-    return not (isinstance(node, Const) and node.value is False)
+    return argument is not None and getattr(call.fn.node_at(argument), "value", None) is not False
 
 
 def _is_guarded(view: FunctionView, call: CallSite) -> bool:
@@ -411,14 +407,12 @@ def _collect_name(
     if name in names:
         return True
     scope, bound = view.bindings(name)
-    if scope is not view or any(holder is not view or at < 0 for holder, at in bound) or not bound:
-        return False
-    if len(bound) > _MANY:
+    if scope is not view or len(bound) > _MANY:
         return False
     names.add(name)
     filled = False
     for _, at in bound:
-        value = view.assigned_value(at) if isinstance(view.nodes[at], Store) else None
+        value = view.assigned_value(at) if at >= 0 else None
         if value is None:
             return False
         if _is_empty(view, value):
@@ -429,11 +423,14 @@ def _collect_name(
     return not filled or _collect_added(view, name, made, names, depth, work)
 
 
+_COLLECTIONS = ("builtins.list", "builtins.set")
+
+
 def _is_empty(view: FunctionView, index: int) -> bool:
     node = view.nodes[index]
     call = view.call_at(index)
     if call is not None:
-        return call.target in ("builtins.list", "builtins.set") and not call.node.args
+        return call.target in _COLLECTIONS and not call.node.args
     return isinstance(node, Display) and not node.items
 
 
@@ -459,7 +456,7 @@ def _pending(view: FunctionView, call: CallSite) -> str | None:
     use = view.use(value)
     if use.kind == "dropped":
         return ""
-    node = view.nodes[use.node] if use.node >= 0 else None
+    node = view.node_at(use.node)
     if isinstance(node, Subscript) and node.value == value:
         index = view.nodes[node.index]
         return "" if isinstance(index, Const) and index.value == 0 else None
@@ -485,18 +482,9 @@ def _seen_to(view: FunctionView, name: str, call: CallSite, names: frozenset[str
         read = read_of(view, at, TASK)
         if at < call.index and not again and read.fate not in (Fate.HANDED_OVER, Fate.STOPPED):
             continue
-        if read.fate is not Fate.LOOKED_AT or _iterates(view, at):
+        if read.fate is not Fate.LOOKED_AT or view.use(at).kind == "iterated":  # goes through them
             found.append(at)
     return found
-
-
-def _iterates(view: FunctionView, at: int) -> bool:
-    """Whether a read goes through the tasks of a collection, or waits for them again."""
-    use = view.use(at)
-    if use.kind == "argument":
-        call = view.call_at(use.node)
-        return call is not None and view.module.project.catalog.waiter(call.target) is not None
-    return use.kind == "iterated"
 
 
 def _is_kept_here(view: FunctionView, at: int, names: frozenset[str]) -> bool:
@@ -506,7 +494,8 @@ def _is_kept_here(view: FunctionView, at: int, names: frozenset[str]) -> bool:
         return getattr(view.nodes[use.node], "attr", "") in ("append", "add")
     if use.kind == "argument":
         call = view.call_at(use.node)
-        return call is not None and call.receiver >= 0 and view.key(call.receiver) in names
+        assert call is not None
+        return call.receiver >= 0 and view.key(call.receiver) in names
     if use.kind == "element":
         holder = view.use(use.node)
         return holder.kind == "bound" and holder.name in names
