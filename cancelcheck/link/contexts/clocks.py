@@ -447,8 +447,8 @@ def _paces(view: FunctionView, index: int) -> bool:
 
 
 def monotonic_edits(view: FunctionView, deadline: Deadline) -> list[tuple[int, int, str]]:
-    """Edits that turn each clock read of a deadline into `time.monotonic`; none where the value leaves the function, or a
-    read is not spelled `<module>.time()`."""
+    """Edits that turn each clock read of a deadline into `time.monotonic`; none where not all of them are known, or one
+    is not spelled `<module>.time()`."""
     edits: list[tuple[int, int, str]] = []
     for index in sorted(deadline.clocks):
         call = view.call_at(index)
