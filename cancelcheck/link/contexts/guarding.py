@@ -349,9 +349,12 @@ def _can_only_be_none(call: CallSite, index: int, *, object_only: bool) -> bool:
     """Whether an argument is None: as it is written, by the one value that its name has, or as far as the tests on the
     way say (of an object: a number may be 0)."""
     view = call.fn
+    node = view.nodes[index]
+    scope = view.bindings(node.id).scope if isinstance(node, Name) else None
+    if isinstance(node, Name) and scope is not None and scope.is_set_inside(node.id):
+        return False  # a function inside gives it another value, whenever it is called
     if evaluate(view, index).kind is ValueKind.NONE:
         return True
-    node = view.nodes[index]
     if not isinstance(node, Name):
         return False
     bound = view.facts.bound.get(node.id, [])

@@ -158,7 +158,7 @@ def _own_parts(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> lis
     whole = _tasks(view, call, waiter)
     if whole is not None:
         return [whole]
-    given = call.positional[0] if call.positional else None
+    given = call.positional[0] if call.positional else -1
     names: set[str] = set()
     node = view.node_at(given)
     if isinstance(node, Name):
