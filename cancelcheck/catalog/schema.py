@@ -435,7 +435,9 @@ class Produces(_Entry, frozen=True, kw_only=True):
     on it binds the same (`contextlib.closing`). `opens`: it gives what a `with` on that argument binds
     (`ExitStack.enter_context`). `casts`: it gives an instance of what that argument names (`typing.cast`). `items`: it
     gives a tuple of these (`asyncio.open_connection`), "" for one of no interest. `running`: what it gives is an event
-    loop that runs, and it fails with a RuntimeError where there is none; `current`: the task that it is asked in.
+    loop that runs, and it fails with a RuntimeError where there is none; `current`: the task that it is asked in;
+    `others`: tasks that others have started. `form_of`: it gives another form of its argument at this position, which
+    is over when that is (`asyncio.wrap_future`).
     """
 
     call: Names
@@ -447,6 +449,8 @@ class Produces(_Entry, frozen=True, kw_only=True):
     items: tuple[str, ...] = ()
     running: bool = False
     current: bool = False
+    others: bool = False
+    form_of: int = -1
 
 
 class Partial(_Entry, frozen=True, kw_only=True):

@@ -16,7 +16,6 @@ from cancelcheck.model.facts import (
     Await,
     Call,
     Comprehension,
-    Const,
     Display,
     Iterate,
     Name,
@@ -45,8 +44,7 @@ def ignored_results(view: FunctionView) -> Iterator[tuple[CallSite, int]]:
 
 
 def _is_true(view: FunctionView, argument: int | None) -> bool:
-    node = view.nodes[argument] if argument is not None and argument >= 0 else None
-    return isinstance(node, Const) and node.value is True
+    return getattr(view.node_at(argument), "value", None) is True
 
 
 def _awaited(view: FunctionView, index: int) -> int:
@@ -88,16 +86,13 @@ def _looked_at(view: FunctionView, call: CallSite, awaited: int) -> bool:
         node = view.nodes[arg.value]
         keys.add(view.key(node.value if isinstance(node, Starred) else arg.value))
     keys.discard("")
-    if not keys:
-        return False
     for key in tuple(keys):
         for inner in view.calls_on.get(key, ()):
             if inner.member in ("append", "add"):
                 keys |= {view.key(at) for at in inner.positional} - {""}
-    for index in range(awaited + 1, len(view.nodes)):
-        node = view.nodes[index]
-        if isinstance(node, (Name, Attr)) and view.key(index) in keys:
-            parent = view.nodes[node.parent] if node.parent >= 0 else None
+    for index in range(awaited, len(view.nodes)):
+        if isinstance(view.nodes[index], (Name, Attr)) and view.key(index) in keys:
+            parent = view.user_of(index)
             if not (isinstance(parent, Attr) and parent.attr in _SAYS_NOTHING):
                 return True
     return any(reader is not view for key in keys if "." not in key for reader, _ in view.reads(key))
@@ -133,15 +128,15 @@ def _is_started_before(view: FunctionView, index: int) -> bool:
     if call is not None:
         return call.receiver >= 0 and call.member in _VIEWS and _is_started_before(view, call.receiver)
     return isinstance(node, Name) and not any(
-        view.assigned_value(at) is None or _is_awaitable_made(view, view.assigned_value(at))
+        (value := view.assigned_value(at)) is None or _is_awaitable_made(view, value)
         for holder, at in view.bindings(node.id).nodes
         if holder is view and at >= 0
     )
 
 
-def _is_awaitable_made(view: FunctionView, index: int | None) -> bool:
+def _is_awaitable_made(view: FunctionView, index: int) -> bool:
     """Whether a value is a collection of coroutines that nothing has started."""
-    node = view.nodes[index] if index is not None else None
+    node = view.nodes[index]
     elements = node.elements if isinstance(node, Comprehension) else node.items if isinstance(node, Display) else []
     return any(
         (call := view.call_at(at)) is not None and call.callee is not None and call.callee.is_coroutine
@@ -165,10 +160,11 @@ def _is_held(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> bo
         case Call():
             call = view.call_at(index)
             assert call is not None
-            if (call.target in _COPYING or call.target in _WRAPPING) and len(call.positional) == 1:
-                return _is_held(view, call.positional[0], inside)
-            if call.target in _EVERYBODYS:
+            given = view.module.project.catalog.produces(call.target)
+            if given is not None and given.others:
                 return True
+            if call.target in _COPYING or (given is not None and given.form_of >= 0):
+                return len(call.positional) == 1 and _is_held(view, call.positional[0], inside)
             return call.receiver >= 0 and call.member in _VIEWS | _TAKING and _is_held(view, call.receiver, inside)
         case Name() if node.id not in inside:
             return _is_held_by_name(view, node.id, (*inside, node.id))
@@ -183,8 +179,8 @@ def _is_held_by_name(view: FunctionView, name: str, inside: tuple[str, ...]) -> 
         return False
     given = []
     for holder, at in bound:
-        header = _header(view, at) if holder is view and at >= 0 else -1
-        value = header if header >= 0 else holder.assigned_value(at) if holder is view and at >= 0 else None
+        header = _header(view, at) if holder is view else -1
+        value = header if header >= 0 else view.assigned_value(at) if holder is view and at >= 0 else None
         if value is None:
             return False
         if not _is_empty(view, value):
@@ -271,12 +267,6 @@ def _says_end(name: str) -> bool:
 _COPYING = frozenset({"builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset"})
 """Calls that give a collection with the same things in it."""
 
-_WRAPPING = frozenset({"asyncio.wrap_future", "asyncio.futures.wrap_future"})
-"""Calls that give another form of the same future."""
-
-_EVERYBODYS = frozenset({"asyncio.all_tasks", "asyncio.tasks.all_tasks"})
-"""Calls that give the tasks of everybody."""
-
 _FILLING = frozenset({"append", "add", "extend", "update"})
 """Methods that put something into a collection."""
 
@@ -304,8 +294,8 @@ def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Itera
             call = view.call_at(index)
             assert call is not None
             spawner = spawner_of(call)
-            work = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else None
-            if work is not None and work >= 0:
+            work = call.seen_argument(spawner.work_keyword, spawner.work_position) if spawner is not None else None
+            if work is not None:
                 yield view.call_at(work)
             elif call.target in _COPYING and len(call.positional) == 1:
                 yield from _made(view, call.positional[0], inside)
@@ -321,10 +311,8 @@ def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Itera
                     yield None
                 else:
                     yield from _made(view, value, (*inside, node.id))
-            for call in view.calls:
-                if call.member not in _FILLING or call.receiver < 0 or not call.positional:
-                    continue
-                if view.key(call.receiver) == node.id:
+            for call in view.calls_on.get(node.id, ()):
+                if call.member in _FILLING and call.positional:
                     yield from _made(view, call.positional[0], (*inside, node.id))
         case _:
             yield None
