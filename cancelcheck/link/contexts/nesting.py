@@ -11,7 +11,7 @@ from cancelcheck.link.contexts.parameters import carriers
 from cancelcheck.link.paths.scopes import Held, bound_of_scope, is_disarmed, references, scopes_open_at
 from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.link.values import Bound, Value, ValueKind, evaluate
-from cancelcheck.model.facts import Await, Call, Const, Display, Enter, FunctionKind, Starred
+from cancelcheck.model.facts import Await, Call, Display, Enter, FunctionKind, Starred
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -167,8 +167,8 @@ def _total_of(made: CallSite) -> Value | None:
     entry = made.fn.module.project.catalog.timeout_object(made.target)
     if entry is None or len(made.node.args) != 1:
         return None
-    argument = made.argument(entry.total, entry.total_position) if entry.total else None
-    return evaluate(made.fn, argument) if argument is not None and argument >= 0 else None
+    argument = made.seen_argument(entry.total, entry.total_position) if entry.total else None
+    return evaluate(made.fn, argument) if argument is not None else None
 
 
 # --- the one around it
@@ -188,12 +188,12 @@ def _around(view: FunctionView, index: int, entered: bool) -> Timed | None:
     if any(not _is_lasting(view, held) for held in _scopes(view, at)):
         return None
     for held in _scopes(view, at):
-        if _shields(held.call):
-            break
         argument = held.call.argument(held.scope.timeout, held.scope.timeout_position)
         timed = _timed(held.call, argument, 1.0) if held.scope.clock is schema.Clock.RELATIVE else None
         if timed is not None:
             found.append(timed)
+        if _shields(held.call):
+            break  # it ends what is in it, and keeps the others out
     return min(found, key=lambda timed: timed.seconds) if found else None
 
 
@@ -224,9 +224,7 @@ _MOVES = ("reschedule", "update", "shift")
 
 
 def _shields(call: CallSite) -> bool:
-    shield = call.argument("shield")
-    node = call.fn.nodes[shield] if shield is not None and shield >= 0 else None
-    return isinstance(node, Const) and node.value is True
+    return getattr(call.fn.node_at(call.argument("shield")), "value", None) is True
 
 
 def _is_shielded(view: FunctionView, index: int) -> bool:
@@ -239,8 +237,7 @@ def _wrappers(view: FunctionView, index: int, found: list[Timed]) -> int | None:
     catalog = view.module.project.catalog
     at = index
     while True:
-        parent = view.nodes[at].parent
-        node = view.nodes[parent] if parent >= 0 else None
+        parent, node = view.nodes[at].parent, view.user_of(at)
         if isinstance(node, Await):
             return parent
         if isinstance(node, Call):
