@@ -53,7 +53,9 @@ from cancelcheck.model.rule import Default, Family, Rule
 
 def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     """Reports each wait that is bounded by the wall clock, and each point in time on the wrong clock."""
+    told: set[int] = set()
     for found in on_wrong_clocks(fn):
+        told.add(found.node)
         edits = other_clock_edits(found.call, found.node, found.read, found.sink) if found.call is not None else []
         yield ctx.report(
             fn,
@@ -65,6 +67,8 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             fix=ctx.fix("read the clock that it takes", Safety.SAFE, *edits) if edits else None,
         )
     for deadline in deadlines(fn):
+        if deadline.node in told:
+            continue
         yield ctx.report(
             fn,
             deadline.node,
