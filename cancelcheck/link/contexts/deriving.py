@@ -275,8 +275,7 @@ def meets_later(derived: Derived, index: int, steps_left: int = 4) -> bool:
     view = derived.view
     at = index
     while True:
-        parent = view.nodes[at].parent
-        node = view.nodes[parent] if parent >= 0 else None
+        parent, node = view.nodes[at].parent, view.user_of(at)
         if node is None:
             return False
         if isinstance(node, Call):
@@ -289,17 +288,13 @@ def meets_later(derived: Derived, index: int, steps_left: int = 4) -> bool:
             if any(derived.is_in(other) or derived.holds(view.key(other)) for other in others):
                 return True
             holder = view.key(func.value) if isinstance(func, Attr) else ""
-            if _is_local(view, holder) and steps_left > 0 and _place_meets(derived, holder, parent, steps_left):
+            if _is_local(view, holder) and _place_meets(derived, holder, parent, steps_left):
                 return True  # `tasks.append(fetch())`, and the list is waited for
         if isinstance(node, Assign):
-            return steps_left > 0 and any(
-                _place_meets(derived, place, parent, steps_left) for place in _places(view, node.targets)
-            )
+            return any(_place_meets(derived, place, parent, steps_left) for place in _places(view, node.targets))
         if isinstance(node, Enter):
-            return steps_left > 0 and any(
-                _place_meets(derived, place, parent, steps_left)
-                for place in (_places(view, [node.target]) if node.target >= 0 else ())
-            )
+            targets = [node.target] if node.target >= 0 else []
+            return any(_place_meets(derived, place, parent, steps_left) for place in _places(view, targets))
         at = parent
 
 
@@ -320,16 +315,16 @@ MAX_MENTIONS = 60
 
 
 def _place_meets(derived: Derived, place: str, after: int, steps_left: int) -> bool:
-    """Whether what is in a place is waited for, further on, together with it."""
+    """Whether what is in a place is waited for, further on, together with it; it may be where that is not followed."""
     view = derived.view
     mentions = derived.mentions.get(place, [])
-    if len(mentions) > MAX_MENTIONS:
+    if len(mentions) > MAX_MENTIONS or steps_left == 0:
         return True
     for index in mentions:
         if index <= after:
             continue
         node = view.nodes[index]
-        outer = view.nodes[node.parent] if node.parent >= 0 else None
+        outer = view.node_at(node.parent)
         if isinstance(outer, Attr) and outer.parent >= 0 and isinstance(view.nodes[outer.parent], Call):
             call = view.call_at(outer.parent)
             if call is not None and call.node.func == node.parent:
