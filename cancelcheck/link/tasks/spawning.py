@@ -65,8 +65,8 @@ def spawner_of(call: CallSite) -> schema.Spawner | None:
     if holder.endswith(_LOOP_SUFFIX):
         return entry
     if entry.work is schema.Work.COROUTINE and holder and not holder.endswith(_OWNERS):
-        work = call.argument(entry.work_keyword, entry.work_position)
-        if work is not None and work >= 0 and calls_coroutine(call.fn, work):
+        work = call.seen_argument(entry.work_keyword, entry.work_position)
+        if work is not None and calls_coroutine(call.fn, work):
             return entry
     return None
 
@@ -136,8 +136,8 @@ def _started(view: FunctionView) -> Started | None:
     entry = spawner_of(call) if call is not None else None
     if call is None or entry is None:
         return None
-    work = call.argument(entry.work_keyword, entry.work_position)
-    if work is None or work < 0:
+    work = call.seen_argument(entry.work_keyword, entry.work_position)
+    if work is None:
         return Started(call, entry, "")
     made = view.call_at(work)
     # `spawn(work, *args)` may run `work(*args)`
@@ -152,13 +152,8 @@ def _handed_out(view: FunctionView, value: int) -> int:
     node = view.nodes[value]
     if isinstance(node, Call):
         return value
-    if not isinstance(node, Name):
-        return -1
-    scope, bound = view.bindings(node.id)
-    if scope is not view or len(bound) != 1 or bound[0][1] < 0 or not isinstance(view.nodes[bound[0][1]], Store):
-        return -1
-    made = view.assigned_value(bound[0][1])
-    if made is None or not isinstance(view.nodes[made], Call):
+    made = view.local_value(value)
+    if made is None or not isinstance(node, Name) or not isinstance(view.nodes[made], Call):
         return -1
     return made if _is_only_looked_at(view, node.id, MAX_STEPS) else -1
 
@@ -176,10 +171,11 @@ def _is_only_looked_at(view: FunctionView, name: str, steps: int) -> bool:
             continue
         if use.kind == "argument":
             given = view.call_at(use.node)
-            callee = given.callee if given is not None else None
-            if given is not None and callee is not None:
+            assert given is not None
+            callee = given.callee
+            if callee is not None:
                 param = next((param.name for param, argument in matched(given, callee) if argument == at), "")
-                if not param or callee.is_async or not _may_hand_out(callee):
+                if not param or not _may_hand_out(callee):
                     return False
                 if not _is_only_looked_at(callee, param, steps - 1):
                     return False
@@ -191,8 +187,7 @@ def _is_only_looked_at(view: FunctionView, name: str, steps: int) -> bool:
 
 
 def _member_of(view: FunctionView, index: int) -> str:
-    node = view.nodes[index] if index >= 0 else None
-    return node.attr if isinstance(node, Attr) else ""
+    return getattr(view.node_at(index), "attr", "")
 
 
 def _is_none(view: FunctionView, index: int) -> bool:
@@ -246,7 +241,7 @@ def loss_of(view: FunctionView, index: int) -> str:
             if _is_callback(view):
                 return "callback"
         case "other":
-            node = view.nodes[use.node] if use.node >= 0 else None
+            node = view.node_at(use.node)
             if isinstance(node, Assign) and not node.op:
                 targets = [view.nodes[target] for target in node.targets]
                 if all(isinstance(target, Store) and _is_unread(view, target.id) for target in targets):
@@ -285,8 +280,7 @@ def _is_held(view: FunctionView, name: str) -> bool:
 
 def _unpacked_to(view: FunctionView, display: int, index: int) -> str:
     """The name that `a, b = x, y` binds to one of the values; "" where it binds none, or not one to one."""
-    holder = view.nodes[display]
-    assign = view.nodes[holder.parent] if holder.parent >= 0 else None
+    holder, assign = view.nodes[display], view.user_of(display)
     if not isinstance(holder, Display) or not isinstance(assign, Assign) or len(assign.targets) != 1:
         return ""
     target = view.nodes[assign.targets[0]]
@@ -333,7 +327,7 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
     if entry.work is schema.Work.CALLABLE:
         callee = call.fn.definition_of(work) if work >= 0 else None
     else:
-        made = call.fn.call_at(work) if work >= 0 else None
+        made = call.fn.call_at(work)
         if made is not None and ((_sleeps(made) and _is_zero(made)) or _closes_as_well(made)):
             return True
         callee = made.callee if made is not None else None
@@ -365,7 +359,7 @@ def cannot_be_lost(call: CallSite, entry: schema.Spawner) -> bool:
 def ends_by_itself(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether the work is a mere sleep, which ends by itself and leaves nothing behind."""
     work = _work(call, entry)
-    made = call.fn.call_at(work) if work >= 0 and entry.work is schema.Work.COROUTINE else None
+    made = call.fn.call_at(work) if entry.work is schema.Work.COROUTINE else None
     return made is not None and _sleeps(made)
 
 
@@ -498,7 +492,7 @@ def only_tells(call: CallSite, entry: schema.Spawner) -> bool:
     if inner is not None:
         return only_tells(inner.call, inner.entry)
     work = _work(call, entry)
-    made = call.fn.call_at(work) if work >= 0 and entry.work is schema.Work.COROUTINE else None
+    made = call.fn.call_at(work) if entry.work is schema.Work.COROUTINE else None
     callee = made.callee if made is not None else None
     if callee is None or callee.parent is not call.fn or not callee.is_coroutine:
         return False
@@ -529,8 +523,7 @@ def _is_guarded(view: FunctionView, index: int, *, broadly: bool) -> bool:
 def runs_in_one_step(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether the work is a coroutine that calls something, waits for nothing and starts nothing: it is done in its
     first step, and cannot vanish."""
-    work = _work(call, entry)
-    made = call.fn.call_at(work) if work >= 0 else None
+    made = call.fn.call_at(_work(call, entry))
     return made is not None and _is_done_at_once(made, MAX_STEPS)
 
 
@@ -570,7 +563,7 @@ def never_waits(call: CallSite) -> bool:
     if instance is None or not instance.origins:
         return False
     for origin in instance.origins:
-        given = origin.argument(entry.unless, entry.unless_position) if entry.unless else None
+        given = origin.argument(entry.unless, entry.unless_position)
         if given is None:
             continue
         value = evaluate(origin.fn, given) if given >= 0 else None
@@ -581,22 +574,17 @@ def never_waits(call: CallSite) -> bool:
 
 def _work(call: CallSite, entry: schema.Spawner) -> int:
     """The node that makes the work, through a local that is bound to it once; -1 where there is none."""
-    work = call.argument(entry.work_keyword, entry.work_position)
-    if work is None or work < 0:
+    work = call.seen_argument(entry.work_keyword, entry.work_position)
+    if work is None:
         return -1
-    node = call.fn.nodes[work]
-    if isinstance(node, Name) and entry.work is schema.Work.COROUTINE:
-        _, bound = call.fn.bindings(node.id)
-        if len(bound) == 1 and bound[0][0] is call.fn and bound[0][1] >= 0:
-            value = call.fn.assigned_value(bound[0][1])
-            return work if value is None else value
-    return work
+    value = call.fn.local_value(work) if entry.work is schema.Work.COROUTINE else None
+    return work if value is None else value
 
 
 def work_text(call: CallSite, entry: schema.Spawner) -> str:
     """What a spawner is given to run, as it is written."""
-    work = call.argument(entry.work_keyword, entry.work_position)
-    if work is None or work < 0:
+    work = call.seen_argument(entry.work_keyword, entry.work_position)
+    if work is None:
         started = started_in(call)
         return work_text(started.call, started.entry) if started is not None and not started.param else call.text
     node = call.fn.nodes[work]
