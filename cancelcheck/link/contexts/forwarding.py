@@ -261,7 +261,7 @@ def _is_aside(call: CallSite) -> bool:
 
 def _shields(scope: schema.Scope, call: CallSite) -> bool:
     shield = call.argument("shield")
-    node = call.fn.nodes[shield] if shield is not None and shield >= 0 else None
+    node = call.fn.node_at(shield)
     return scope.kind is schema.ScopeKind.SHIELD or (isinstance(node, Const) and node.value is True)
 
 

@@ -184,7 +184,7 @@ def _asks(view: FunctionView, index: int, name: str) -> bool:
             return node.value >= 0 and any(_is_it(view, at, name) for at in view.operands_within(node.value))
         case Call():
             # `require(ctx)`, and `isinstance(ctx, Context)` outside of a test
-            outer = view.nodes[node.parent] if node.parent >= 0 else None
+            outer = view.node_at(node.parent)
             given = any(_is_it(view, arg.value, name) for arg in node.args)
             return given and (isinstance(outer, Expr) or view.target_of(node.func) in _LOOKS)
         case Operation():
@@ -319,7 +319,7 @@ def _used_further(view: FunctionView, name: str, hops: int) -> tuple[tuple[CallS
     found: dict[int, tuple[tuple[CallSite, ...], int]] = {}
     for call in view.known_calls:
         callee = call.callee
-        if callee is None or callee.facts.kind is not FunctionKind.DEF or callee is view or callee.decorators:
+        if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.decorators:
             continue
         if len(callee.alternatives) > 1 or (callee.is_coroutine and not call.is_awaited):
             continue

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.link.contexts.deriving import Derived
 from cancelcheck.link.contexts.parameters import NAMES, Carrier, carriers, is_carrying_type, is_plainly_one, same_kind
 from cancelcheck.link.timeouts.passing import matched
-from cancelcheck.model.facts import Attr, Call, FunctionKind, Name
+from cancelcheck.model.facts import Attr, Call, FunctionKind
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -51,14 +51,10 @@ def _made(view: FunctionView, index: int) -> CallSite | None:
     call = view.call_at(index)
     if call is not None:
         return call if not call.node.args else None
-    node = view.nodes[index]
-    found = view.variable_at(index) if isinstance(node, Name) else None
-    if found is None or found[0] is not view:
-        return None
-    call = view.call_at(found[1])
+    call = view.call_at(view.local_value(index))
     if call is None or call.node.args:
         return None
-    for reader, at in view.reads(node.id) if isinstance(node, Name) else ():
+    for reader, at in view.reads(view.key(index)):
         use = reader.use(at)
         if use.kind in ("entered", "stored", "returned", "yielded", "element"):
             return None
@@ -146,7 +142,7 @@ def _body(call: CallSite) -> FunctionView | None:
     callee = call.callee
     if callee is None or callee.facts.kind is not FunctionKind.DEF or len(callee.alternatives) > 1:
         return None
-    parent = call.fn.nodes[call.node.parent] if call.node.parent >= 0 else None
+    parent = call.fn.node_at(call.node.parent)
     if callee.is_coroutine and not call.is_awaited and not isinstance(parent, Call):
         return None
     return None if callee.facts.is_stub or callee.decorators else callee

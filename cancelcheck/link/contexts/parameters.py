@@ -184,10 +184,10 @@ def _uses_surface(view: FunctionView, name: str, hops: int) -> bool:
     handed: list[tuple[FunctionView, str]] = []
     for user, at in view.reads(name):
         outer = user.nodes[at].parent
-        node = user.nodes[outer] if outer >= 0 else None
+        node = user.node_at(outer)
         if isinstance(node, Attr) and node.attr in SURFACE:
             return True
-        call = user.call_at(outer) if outer >= 0 else None
+        call = user.call_at(outer)
         callee = call.callee if call is not None and hops > 0 else None
         if call is None or callee is None or callee.facts.kind is not FunctionKind.DEF or callee is view:
             continue

@@ -82,7 +82,7 @@ def _gets(call: CallSite, name: str) -> bool:
             return False
         slots = {carrier.name for carrier in carriers(callee) if carrier.is_time and carrier.name != _POINT}
         argument = next((given for param, given in matched(call, callee) if param.name in slots and given), None)
-    node = view.nodes[argument] if argument is not None and argument >= 0 else None
+    node = view.node_at(argument)
     return isinstance(node, Name) and node.id == name
 
 
@@ -115,7 +115,7 @@ _RUNNING = ("alive", "running", "stop", "clos", "shutdown", "active", "quit", "e
 def _runs_on(view: FunctionView, loop: int) -> bool:
     """Whether a loop's own condition says that it goes on until something is told to end."""
     header = view.regions[loop].node
-    node = view.nodes[header] if header >= 0 else None
+    node = view.node_at(header)
     if not isinstance(node, Test):
         return False
     names = [view.key(at).lower() for at in view.operands_within(node.value)]
@@ -129,7 +129,7 @@ _ATTEMPTS = ("attempt", "retr", "tries")
 def _counts_attempts(view: FunctionView, loop: int) -> bool:
     """Whether a loop's header reads a number of attempts."""
     header = view.regions[loop].node
-    node = view.nodes[header] if header >= 0 else None
+    node = view.node_at(header)
     asked = node.value if isinstance(node, Test) else node.iterable if isinstance(node, Iterate) else -1
     return asked >= 0 and any(word in view.key(at).lower() for at in view.operands_within(asked) for word in _ATTEMPTS)
 

@@ -117,7 +117,7 @@ def _is_driven(view: FunctionView, attribute: str) -> bool:
     owns it."""
     for user, index in view.module.mentions(attribute, of_method=True):
         outer = user.nodes[index].parent
-        node = user.nodes[outer] if outer >= 0 else None
+        node = user.node_at(outer)
         if isinstance(node, StoreAttr) and node.attr == "deadline":
             return True
         if isinstance(node, Attr) and node.attr == "cancel":

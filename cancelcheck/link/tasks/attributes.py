@@ -82,11 +82,11 @@ def is_named_by_text(owner: FunctionView, name: str) -> bool:
 def called_method(view: FunctionView, index: int) -> str:
     """The method that is called, or taken, of the value of a node: `cancel` of `self.task.cancel()`; "" for anything
     else."""
-    parent = view.nodes[view.nodes[index].parent] if view.nodes[index].parent >= 0 else None
+    parent = view.user_of(index)
     return parent.attr if isinstance(parent, Attr) and parent.value == index else ""
 
 
 def is_called(view: FunctionView, index: int) -> bool:
     """Whether a node is what a call calls."""
-    parent = view.nodes[view.nodes[index].parent] if view.nodes[index].parent >= 0 else None
+    parent = view.user_of(index)
     return isinstance(parent, Call) and parent.func == index

@@ -74,11 +74,10 @@ def _spawned(view: FunctionView, index: int) -> tuple[CallSite, ...]:
         return ()
     scope, bound = view.bindings(node.id)
     found = []
-    for holder, at in bound if scope is view else ():
-        if at >= 0 and holder.stores_none(at):
+    for _, at in bound if scope is view else ():
+        if at >= 0 and view.stores_none(at):
             continue
-        value = view.assigned_value(at) if at >= 0 and holder is view else None
-        call = view.call_at(value) if value is not None else None
+        call = view.call_at(view.assigned_value(at)) if at >= 0 else None
         if call is None or spawner_of(call) is None:
             return ()
         found.append(call)
@@ -164,7 +163,7 @@ def _is_plain(view: FunctionView, index: int) -> bool:
     use = view.use(index)
     if use.kind == "receiver":
         attr = view.nodes[use.node]
-        call = view.call_at(attr.parent) if attr.parent >= 0 else None
+        call = view.call_at(attr.parent)
         return call is not None and call.member == _CANCEL
     return use.kind == "other"
 
@@ -269,8 +268,8 @@ def _has_nothing_to_clean(call: CallSite) -> bool:
         return len(plain) == sum(not arg.keyword for arg in call.node.args) and all(
             _is_mere_wait(call.fn, work, MAX_CALLS) for work in plain
         )
-    given = call.argument(spawner.work_keyword, spawner.work_position)
-    return given is not None and given >= 0 and _is_mere_wait(call.fn, given, MAX_CALLS)
+    given = call.seen_argument(spawner.work_keyword, spawner.work_position)
+    return given is not None and _is_mere_wait(call.fn, given, MAX_CALLS)
 
 
 MAX_CALLS = 4
@@ -416,7 +415,7 @@ def _is_waited_for(view: FunctionView, index: int) -> bool:
         call = view.call_at(use.node)
         if use.kind == "receiver":
             attr = view.nodes[use.node]
-            call = view.call_at(attr.parent) if attr.parent >= 0 else None
+            call = view.call_at(attr.parent)
             if call is None or call.receiver != index or call.member not in _ALL_OF_THEM:
                 return False
             use = call.use
@@ -492,14 +491,14 @@ def _collection(view: FunctionView, call: CallSite) -> str:
 
 def _iterated(view: FunctionView, call: CallSite) -> int:
     """What the loop goes over whose variable is cancelled, as a node; -1 where there is none."""
-    node = view.nodes[call.receiver] if call.receiver >= 0 else None
+    node = view.node_at(call.receiver)
     if not isinstance(node, Name):
         return -1
     for region in view.regions_around(call.index):
         facts = view.regions[region]
-        header = view.nodes[facts.node] if facts.node >= 0 else None
+        header = view.node_at(facts.node)
         if facts.kind in (RegionKind.LOOP, RegionKind.COMPREHENSION) and isinstance(header, Iterate):
-            target = view.nodes[header.target] if header.target >= 0 else None
+            target = view.node_at(header.target)
             if isinstance(target, Store) and target.id == node.id:
                 return header.iterable
     return -1
@@ -508,7 +507,7 @@ def _iterated(view: FunctionView, call: CallSite) -> int:
 def _listed(view: FunctionView, call: CallSite) -> list[str]:
     """The locals in the display over which the loop goes whose variable is cancelled."""
     around = _iterated(view, call)
-    display = view.nodes[around] if around >= 0 else None
+    display = view.node_at(around)
     names = [view.nodes[item] for item in display.items] if isinstance(display, Display) else []
     return [name.id for name in names if isinstance(name, Name)]
 
@@ -535,7 +534,7 @@ def _is_only_cancelled(view: FunctionView, index: int) -> bool:
         return use.kind == "receiver" and not _is_waited_for(view, index)
     header = view.nodes[use.node]
     assert isinstance(header, Iterate)
-    target = view.nodes[header.target] if header.target >= 0 else None
+    target = view.node_at(header.target)
     if not isinstance(target, Store):
         return False
     return all(
@@ -545,5 +544,5 @@ def _is_only_cancelled(view: FunctionView, index: int) -> bool:
 
 def statement_of(view: FunctionView, call: CallSite) -> Expr | None:
     """The statement that a call is, where it is one."""
-    node = view.nodes[call.node.parent] if call.node.parent >= 0 else None
+    node = view.node_at(call.node.parent)
     return node if isinstance(node, Expr) else None

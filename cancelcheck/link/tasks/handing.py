@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.function import CallSite
-from cancelcheck.model.facts import Arg, Call, FunctionKind, Lambda, Name, Store
+from cancelcheck.model.facts import Arg, Call, FunctionKind, Lambda
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -28,8 +28,8 @@ def work_of(call: CallSite, keyword: str, position: int) -> Work | None:
     """What is run of the argument at `position`; what follows are its arguments. Partials, context runs and locals are
     looked through. None where the argument is not seen."""
     view = call.fn
-    node = call.argument(keyword, position)
-    if node is None or node < 0:
+    node = call.seen_argument(keyword, position)
+    if node is None:
         return None
     args = [arg for arg in call.node.args if arg.value != node]
     args = _behind(args, position)
@@ -67,7 +67,7 @@ def started_by(call: CallSite, entry: schema.Spawner) -> FunctionView | None:
     """The function of the project, or the lambda, that a started task runs; None where it is not seen."""
     if entry.work is schema.Work.COROUTINE:
         given = call.argument(entry.work_keyword, entry.work_position)
-        made = call.fn.call_at(given) if given is not None and given >= 0 else None
+        made = call.fn.call_at(given)
         callee = made.callee if made is not None else None
         return callee if callee is not None and callee.facts.kind is FunctionKind.DEF else None
     work = work_of(call, entry.work_keyword, entry.work_position)
@@ -88,13 +88,7 @@ def _behind(args: list[Arg], position: int) -> list[Arg]:
 
 def _held(view: FunctionView, index: int) -> int:
     """The partial or lambda that a local is; -1 for anything else."""
-    node = view.nodes[index]
-    if not isinstance(node, Name):
-        return -1
-    scope, bound = view.bindings(node.id)
-    if scope is not view or len(bound) != 1 or bound[0][1] < 0 or not isinstance(view.nodes[bound[0][1]], Store):
-        return -1
-    value = view.assigned_value(bound[0][1])
+    value = view.local_value(index)
     if value is None:
         return -1
     call = view.call_at(value)

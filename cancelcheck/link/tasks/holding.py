@@ -115,7 +115,7 @@ def _ends_at_nothing(view: FunctionView) -> bool:
 def stored_on(view: FunctionView, index: int) -> list[int]:
     """The targets, attributes and items, that the value of a node is stored on, also through a local."""
     use = view.use(index)
-    node = view.nodes[use.node] if use.node >= 0 else None
+    node = view.node_at(use.node)
     if isinstance(node, Assign) and not node.op:
         found = [target for target in node.targets if isinstance(view.nodes[target], (StoreAttr, StoreItem))]
         if found:
@@ -133,10 +133,9 @@ def stored_on(view: FunctionView, index: int) -> list[int]:
 def _is_used_elsewhere(view: FunctionView, index: int) -> bool:
     """Whether the local through which a task is stored has another use: it is awaited, handed on."""
     use = view.use(index)
-    node = view.nodes[use.node] if use.node >= 0 else None
-    names = [use.name] if use.kind == "bound" else []
-    if isinstance(node, Assign):
-        names += [target.id for at in node.targets if isinstance(target := view.nodes[at], Store)]
+    node = view.node_at(use.node)
+    targets = [view.nodes[at] for at in node.targets] if isinstance(node, Assign) else []
+    names = [target.id for target in targets if isinstance(target, Store)]
     return any(
         reader is not view or (view.use(at).kind != "stored" and not _only_looks(reader, at))
         for name in names
@@ -151,7 +150,7 @@ def _only_looks(view: FunctionView, index: int) -> bool:
         return False  # a loop that waits until it is
     if method:
         return method in _LOOKING
-    parent = view.nodes[view.nodes[index].parent] if view.nodes[index].parent >= 0 else None
+    parent = view.user_of(index)
     if isinstance(parent, (Test, Expr)):
         return True
     if isinstance(parent, Operation):

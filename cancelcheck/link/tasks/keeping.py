@@ -22,7 +22,7 @@ def keeping_edits(call: CallSite, spawner: schema.Spawner) -> Edits | None:
     """The edits that keep what a statement starts; None where it is no statement of a function, or the task cannot say
     when it has ended."""
     fn = call.fn
-    value = fn.nodes[call.node.parent] if call.node.parent >= 0 else None
+    value = fn.node_at(call.node.parent)
     if fn.facts.kind is not FunctionKind.DEF or not spawner.done_callback:
         return None
     if not isinstance(value, (Expr, Assign)) or value.parent >= 0:
@@ -61,9 +61,8 @@ def _holder(fn: FunctionView) -> tuple[str, Edits] | None:
     body = fn.module.body
     for name in _SETS:
         scope, nodes = fn.bindings(name)
-        if scope is body and len(nodes) == 1 and nodes[0][1] >= 0:
-            made = body.assigned_value(nodes[0][1]) if isinstance(body.nodes[nodes[0][1]], Store) else None
-            call = body.call_at(made) if made is not None else None
+        if scope is body and len(nodes) == 1:
+            call = body.call_at(body.assigned_value(nodes[0][1]))
             if call is not None and call.target == "builtins.set":
                 return name, ()
     free = next((name for name in _SETS if not fn.bindings(name).nodes and not body.bindings(name).nodes), "")

@@ -137,7 +137,7 @@ def _is_its_work(view: FunctionView, call: CallSite, entry: schema.Spawner, inde
     if parent < 0 or not isinstance(view.nodes[parent], Attr):
         return False
     given = call.argument(entry.work_keyword, entry.work_position)
-    node = view.nodes[given] if given is not None and given >= 0 else None
+    node = view.node_at(given)
     if entry.work is schema.Work.COROUTINE:
         return isinstance(node, Call) and node.func == parent
     return given == parent
@@ -179,10 +179,7 @@ def _made(view: FunctionView, index: int) -> CallSite | None:
     """The call that makes what a `with` enters: there, awaited there, or through a local."""
     node = view.nodes[index]
     if isinstance(node, Name):
-        scope, nodes = view.bindings(node.id)
-        if scope is not view or len(nodes) != 1 or nodes[0][1] < 0:
-            return None
-        value = view.assigned_value(nodes[0][1])
+        value = view.local_value(index)
         if value is None:
             return None
         node, index = view.nodes[value], value

@@ -131,7 +131,7 @@ def _stores(run: FunctionView, depth: int = 2) -> list[Setup]:
         if not isinstance(node, StoreAttr) or not _MARKS.isdisjoint(kinds):
             continue
         holder = run.key(node.value)
-        assign = run.nodes[node.parent] if node.parent >= 0 else None
+        assign = run.node_at(node.parent)
         if holder != run.self_name or not isinstance(assign, Assign) or assign.op or assign.value < 0:
             continue
         if isinstance(run.nodes[assign.value], Const) or not _waits_for(run, assign.value, waited):

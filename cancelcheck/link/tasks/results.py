@@ -173,7 +173,7 @@ def _is_held(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> bo
 
 def _is_held_by_name(view: FunctionView, name: str, inside: tuple[str, ...]) -> bool:
     scope, bound = view.bindings(name)
-    if scope is not None and scope is view.module.body:
+    if scope is view.module.body:
         return True
     if scope is not view:
         return False

@@ -53,7 +53,7 @@ def _bound(fn: FunctionView, left: Left) -> tuple[Expr | Assign, str, Edits] | N
     if not left.call.is_awaited:
         return None
     value = left.call.node.parent
-    statement = fn.nodes[fn.nodes[value].parent] if fn.nodes[value].parent >= 0 else None
+    statement = fn.user_of(value)
     free = _free(fn, _PENDING)
     if isinstance(statement, Expr):
         start = statement.start
