@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.paths.exceptions import handlers_of, suppressed_types
+from cancelcheck.link.paths.exceptions import handlers_of, protected, suppressed_types
 from cancelcheck.link.swallowing.cancellation import joins_own_cancel
 from cancelcheck.link.tasks.attributes import attribute_reads, called_method, is_called, is_named_by_text, own_attribute
 from cancelcheck.link.tasks.handing import started_by
@@ -303,7 +303,7 @@ def _is_made_once(call: CallSite, place: str) -> bool:
             return True
         if facts.kind is RegionKind.HANDLER and any(
             isinstance(node := view.nodes[at], Subscript) and view.key(node.value) == place
-            for at in view.nodes_in(facts.parent)
+            for at in view.nodes_in(protected(view, facts.parent))
         ):
             return True
     return False
