@@ -315,10 +315,12 @@ MAX_MENTIONS = 60
 
 
 def _place_meets(derived: Derived, place: str, after: int, steps_left: int) -> bool:
-    """Whether what is in a place is waited for, further on, together with it; it may be where that is not followed."""
+    """Whether what is in a place is waited for, further on, together with it."""
     view = derived.view
     mentions = derived.mentions.get(place, [])
-    if len(mentions) > MAX_MENTIONS or steps_left == 0:
+    if steps_left == 0:
+        return False
+    if len(mentions) > MAX_MENTIONS:
         return True
     for index in mentions:
         if index <= after:
