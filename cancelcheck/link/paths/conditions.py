@@ -291,12 +291,13 @@ def found_true(view: FunctionView, index: int, place: int) -> Iterator[CallSite]
 
 
 def found_equal(view: FunctionView, index: int, attribute: str) -> Iterator[tuple[int, int]]:
-    """What all ways to a node have found an attribute of this name to be equal to (`parsed.scheme == "data"`): the node
-    of which it is an attribute, and the node of what it is equal to."""
+    """What all ways to a node have found an attribute of this name to be equal to (`parsed.scheme == "data"`), also one
+    that was kept in a local before: the node of which it is an attribute, and the node of what it is equal to."""
     for clause, outcome in told_at(view, index):
         node = view.nodes[clause]
         if outcome and isinstance(node, Operation) and node.op == "==":
-            left = view.nodes[node.operands[0]]
+            kept = view.local_value(node.operands[0])
+            left = view.nodes[node.operands[0] if kept is None else kept]
             if isinstance(left, Attr) and left.attr == attribute:
                 yield left.value, node.operands[1]
 
