@@ -333,13 +333,14 @@ def places(view: FunctionView, index: int, seen: set[int] | None = None) -> set[
     if isinstance(node, Call):
         call = view.call_at(index)
         assert call is not None
-        if call.member in ("keys", "values", "items", "copy", "pop", "popitem", "popleft", "all_tasks", "get"):
-            keys.add(f"{call.text}()") if call.member == "all_tasks" else None
+        produced = view.module.project.catalog.produces(call.target)
+        if produced is not None and produced.others:
+            return {f"{call.target}()"}
+        if call.member in ("keys", "values", "items", "copy", "pop", "popitem", "popleft", "get"):
             return keys | (places(view, call.receiver, seen) if call.receiver >= 0 else set())
         if call.target in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.filter", "builtins.reversed"):
             for arg in call.node.args:
                 keys |= places(view, arg.value, seen)
-        produced = view.module.project.catalog.produces(call.target)
         if produced is not None and produced.casts >= 0:
             for given in call.positional[1:2]:
                 keys |= places(view, given, seen)
