@@ -76,7 +76,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             continue
         if all(are_apart(fn, taking.at, at) for at in taking.released):
             continue  # one call of the function takes it, and another gives it back
-        if is_held_around(fn, taking.call, taking.key) or is_taken_back(fn, taking) or is_consumed(fn, taking.key):
+        if is_held_around(fn, taking.call, taking.key) or is_taken_back(fn, taking) or is_consumed(fn, taking):
             continue
         if is_released_elsewhere(fn, taking.key) and _leak(fn, taking, Raising.NONE, ENDS) is not None:
             # the lock outlives this function by design; whoever is told that it failed may not know that it is held

@@ -77,7 +77,7 @@ def undoings(view: FunctionView, region: int) -> Iterator[Undoing]:
         if call is not None and undoes(call):
             if call.member.startswith("wait_"):
                 continue  # it waits for the end of what is undone by something else
-            if isinstance(view.nodes[call.node.parent], Raise):
+            if isinstance(view.user_of(call.index), Raise):
                 continue
             yield Undoing(index, _undone(view, call))
         elif call is not None and call.member in _REMOVING and call.use.kind == "dropped" and call.receiver >= 0:

@@ -167,7 +167,7 @@ def _waits(view: FunctionView, call: CallSite) -> bool:
     """Whether an `acquire` in async code that is not awaited is a coroutine that somebody else runs."""
     instance = view.instance(call.receiver)
     entry = view.module.project.catalog.lock(instance.catalog_type()) if instance is not None else None
-    return entry is None or entry.awaited or isinstance(view.nodes[call.node.parent], Call)
+    return entry is None or entry.awaited or isinstance(view.user_of(call.index), Call)
 
 
 def _handed_on(view: FunctionView, key: str) -> tuple[int, ...]:
@@ -201,16 +201,15 @@ def is_taken_back(view: FunctionView, taking: Taking) -> bool:
     return meets(view, -1, taken.__contains__, released.__contains__, errors=True) < 0
 
 
-def is_consumed(view: FunctionView, key: str) -> bool:
+def is_consumed(view: FunctionView, taking: Taking) -> bool:
     """Whether a `while` takes it in each turn, and no loop gives any back: each is given back by who gets what the turn
     has made. One that asks whether it was got (`while not lock.acquire(timeout=1)`) takes it once."""
-    released = [at for place, nodes in view.places_read.items() if place.startswith(f"{key}.release") for at in nodes]
-    if any(next(view.loops_around(at), -1) >= 0 for at in released):
+    if any(next(view.loops_around(at), -1) >= 0 for at in taking.released):
         return False
-    calls = [call for call in view.calls_on.get(key, ()) if "acquire" in call.member]
+    calls = [call for call in view.calls_on[taking.key] if "acquire" in call.member]
     taken = [call.node.parent if call.is_awaited else call.index for call in calls]
-    taken = [at for at in taken if view.use(at).kind == "dropped"]
-    loops = {view.regions[loop].node for at in taken for loop in view.loops_around(at)}
+    dropped = [at for at in taken if view.use(at).kind == "dropped"]
+    loops = {view.regions[loop].node for at in dropped for loop in view.loops_around(at)}
     return any(not isinstance(view.nodes[header], Iterate) for header in loops)
 
 

@@ -18,14 +18,13 @@ from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_o
 from cancelcheck.link.loops.polling import is_poll
 from cancelcheck.link.paths.conditions import are_apart
 from cancelcheck.link.paths.flow import always_raises
-from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, references, scopes_around
+from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, is_shield, references, scopes_around
 from cancelcheck.link.timeouts.passing import endless_calls, matched
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.values import Bound, ValueKind, bound_of, evaluate
 from cancelcheck.model.facts import (
     AnyNode,
     Comprehension,
-    Const,
     FunctionKind,
     Operation,
     ParamKind,
@@ -254,15 +253,9 @@ def _is_aside(call: CallSite) -> bool:
     view = call.fn
     if any(view.regions[region].kind in _ASIDE for region in view.regions_around(call.index)):
         return True
-    if any(_shields(*found) for found in scopes_around(view, call.index)):
+    if any(is_shield(*found) for found in scopes_around(view, call.index)):
         return True
     return any(isinstance(view.nodes[outer], Raise) for outer in view.outwards(call.index))
-
-
-def _shields(scope: schema.Scope, call: CallSite) -> bool:
-    shield = call.argument("shield")
-    node = call.fn.node_at(shield)
-    return scope.kind is schema.ScopeKind.SHIELD or (isinstance(node, Const) and node.value is True)
 
 
 def _judged(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.contexts.parameters import carriers
-from cancelcheck.link.paths.scopes import Held, bound_of_scope, is_disarmed, references, scopes_open_at
+from cancelcheck.link.paths.scopes import (
+    Held,
+    bound_of_scope,
+    is_disarmed,
+    is_made_to_shield,
+    references,
+    scopes_open_at,
+)
 from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.link.values import Bound, Value, ValueKind, evaluate
 from cancelcheck.model.facts import Await, Call, Display, Enter, FunctionKind, Starred
@@ -192,7 +199,7 @@ def _around(view: FunctionView, index: int, entered: bool) -> Timed | None:
         timed = _timed(held.call, argument, 1.0) if held.scope.clock is schema.Clock.RELATIVE else None
         if timed is not None:
             found.append(timed)
-        if _shields(held.call):
+        if is_made_to_shield(held.call):
             break  # it ends what is in it, and keeps the others out
     return min(found, key=lambda timed: timed.seconds) if found else None
 
@@ -223,12 +230,8 @@ _MOVES = ("reschedule", "update", "shift")
 """Methods of a scope that give it another deadline."""
 
 
-def _shields(call: CallSite) -> bool:
-    return getattr(call.fn.node_at(call.argument("shield")), "value", None) is True
-
-
 def _is_shielded(view: FunctionView, index: int) -> bool:
-    return any(_shields(held.call) for held in _scopes(view, index))
+    return any(is_made_to_shield(held.call) for held in _scopes(view, index))
 
 
 def _wrappers(view: FunctionView, index: int, found: list[Timed]) -> int | None:

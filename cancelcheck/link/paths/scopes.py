@@ -200,6 +200,17 @@ def bound_of_scope(scope: schema.Scope, call: CallSite) -> Bound:
     return bound_of(evaluate(call.fn, argument), scope.forever)
 
 
+def is_shield(scope: schema.Scope, call: CallSite) -> bool:
+    """Whether a scope keeps what is in it from being cancelled by those around it."""
+    return scope.kind is schema.ScopeKind.SHIELD or is_made_to_shield(call)
+
+
+def is_made_to_shield(call: CallSite) -> bool:
+    """Whether a scope is made with `shield=True`."""
+    node = call.fn.node_at(call.argument("shield"))
+    return isinstance(node, Const) and node.value is True
+
+
 def is_bounded(view: FunctionView, index: int, depth: int = 3) -> bool:
     """Whether an awaited node surely or possibly ends: a scope that is not endless stands around it, or it is wrapped
     by one (`wait_for`), or, in a private function all of whose uses are seen, around every call."""

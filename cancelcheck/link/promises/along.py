@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.reaching import is_run_through
-from cancelcheck.link.paths.scopes import Held, held_by_manager, is_disarmed, scope_of
+from cancelcheck.link.paths.scopes import Held, held_by_manager, is_disarmed, is_made_to_shield, scope_of
 from cancelcheck.link.promises.attempts import Course, policy_of
 from cancelcheck.link.promises.completing import named, shifted
 from cancelcheck.link.promises.costs import (
@@ -450,9 +450,7 @@ class Walk:
             if (limit.seconds is not None and not math.isinf(limit.seconds))
             else ""
         )
-        shield = call.seen_argument("shield")
-        shields = shield is not None and bool(getattr(view.nodes[shield], "value", False))
-        return way._replace(bounds=(*way.bounds, Bound(index, until, why, doubtful, shields)))
+        return way._replace(bounds=(*way.bounds, Bound(index, until, why, doubtful, is_made_to_shield(call))))
 
     def _exits(self, way: Way, node: Exit, known: Known) -> Way:
         view = self.view

@@ -72,7 +72,7 @@ def _hands_on_current(view: FunctionView, index: int) -> bool:
     call = view.call_at(index)
     if call is None or call.target not in ("sys.exc_info", "sys.exception"):
         return False
-    at = call.node.parent if isinstance(view.nodes[call.node.parent], Subscript) else index
+    at = call.node.parent if isinstance(view.user_of(call.index), Subscript) else index
     use = view.use(at)
     return _is_raised_behind(view, use.name, index) if use.kind == "bound" else _keeps(view, at)
 

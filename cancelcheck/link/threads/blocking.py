@@ -249,9 +249,7 @@ def _is_brief_program(call: CallSite) -> bool:
 
 def starts_brief(chain: tuple[CallSite, ...]) -> bool:
     """The same of a chain whose last function is handed the command line of the program that it starts."""
-    api = chain[-1].fn.module.project.catalog.api(chain[-1].target)
-    is_program = api is not None and api.kind is schema.Kind.SUBPROCESS
-    return is_program and len(chain) > 1 and _is_brief_program(chain[-2])
+    return len(chain) > 1 and _kind(chain[-1]) is schema.Kind.SUBPROCESS and _is_brief_program(chain[-2])
 
 
 def asks_machine(call: CallSite) -> bool:
@@ -440,8 +438,7 @@ def _of_put(call: CallSite) -> Hold | None:
 
 def takes_at_once(call: CallSite) -> bool:
     """Whether a call puts something into a queue that has room for everything: it never waits."""
-    api = call.fn.module.project.catalog.api(call.target)
-    return api is not None and api.kind is schema.Kind.QUEUE and call.member == "put" and _of_put(call) is None
+    return _kind(call) is schema.Kind.QUEUE and call.member == "put" and _of_put(call) is None
 
 
 _SENDS = frozenset(

@@ -224,13 +224,10 @@ def is_joined_around(call: CallSite) -> bool:
     end nothing."""
     fn = call.fn
     instance = fn.instance(call.receiver) if call.receiver >= 0 else None
-    pools = {
-        fn.key(made.receiver)
-        for made in (instance.origins if instance is not None else ())
-        if made.fn is fn and (spawner := spawner_of(made)) is not None and spawner.joined_at_exit
-    }
-    for region in fn.regions_around(call.index) if pools else ():
-        enter = fn.nodes[fn.regions[region].node] if fn.regions[region].kind is RegionKind.WITH else None
-        if isinstance(enter, Enter) and enter.target >= 0 and fn.key(enter.target) in pools:
-            return True
-    return False
+    return instance is not None and any(
+        made.fn is fn
+        and (spawner := spawner_of(made)) is not None
+        and spawner.joined_at_exit
+        and _with_of(fn, call.index, fn.key(made.receiver)) >= 0
+        for made in instance.origins
+    )

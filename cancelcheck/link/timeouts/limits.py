@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.paths.scopes import bound_of_scope, references, scopes_around
+from cancelcheck.link.paths.scopes import bound_of_scope, is_shield, references, scopes_around
 from cancelcheck.link.values import Bound, ValueKind, evaluate
-from cancelcheck.model.facts import Const, FunctionKind
+from cancelcheck.model.facts import FunctionKind
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -38,7 +38,7 @@ def limit_of(view: FunctionView, index: int, callers: int = MAX_CALLERS) -> Limi
             found = _limit(scope, call, awaited)
             if found is not None:
                 return found
-            if _shields(scope, call):
+            if is_shield(scope, call):
                 shielded = True
                 break
         if not shielded and callers > 0 and view.facts.kind is FunctionKind.DEF and view.is_coroutine:
@@ -108,9 +108,3 @@ def _limit(scope: schema.Scope, call: CallSite, at: int) -> Limit | None:
         value = evaluate(call.fn, argument)
         seconds = value.number if value.kind is ValueKind.NUMBER else math.inf
     return Limit(call, at, seconds)
-
-
-def _shields(scope: schema.Scope, call: CallSite) -> bool:
-    shield = call.argument("shield")
-    node = call.fn.nodes[shield] if shield is not None and shield >= 0 else None
-    return scope.kind is schema.ScopeKind.SHIELD or (isinstance(node, Const) and node.value is True)

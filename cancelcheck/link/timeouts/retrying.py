@@ -187,8 +187,7 @@ def says_it_waits(view: FunctionView, retry: Retry) -> bool:
 
 def _awaits_visitor(view: FunctionView, tried: int, handler: Handler) -> bool:
     """Whether what is tried waits for others to come (`server.accept()`), a server's own loop, or for the next thing
-    that a peer has to say (`ws.receive()`), where the peer's end leaves by another
-    handler."""
+    that a peer has to say (`ws.receive()`), where the peer's end leaves by another handler."""
     call = view.call_at(tried)
     if call is None or not call.member.startswith(("receive", "recv")):
         return call is not None and call.member == "accept"
