@@ -100,3 +100,8 @@ PROBES = frozenset(
     }
 )
 """Programs that tell of the machine that they run on, and end."""
+
+REPOSITORY = frozenset(
+    {"branch", "config", "describe", "log", "remote", "rev-list", "rev-parse", "show", "symbolic-ref", "tag"}
+)
+"""What `git` is asked to tell of a repository without another machine."""

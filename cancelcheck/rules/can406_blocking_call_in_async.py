@@ -55,21 +55,21 @@ blocks for a moment only is left as it is.
 
 ## Known limits
 What can block for a moment only, a disk, a lock, a queue with much room, a wait or a request of a quarter of a second,
-the end of a process or a thread that was told to end, or is over as the function's name says, a program that is asked
-for its status, or tells of this machine (`nvidia-smi`) where no request is served, is reported with `--strict`; so is
-what stands under a condition two to four functions down, in an arm that a parameter keeps for synchronous callers (`if
-sync:`), or that is for tests, or where it was found that no loop runs, is asked once and kept or flagged, is a name
-that is looked up as something starts, connects to this very machine, or ends the program. So is what its author knows
-to block, as a docstring or a comment above the call says. So is what nobody may wait beside: the commands of a tool
-(`cli`, `repl`), a script that starts no task, thread or server, what is made for tests or benchmarks (`testing`,
-`create_test_harness`), a class that is a thread or says that it blocks, a coroutine that is only given to a loop which
-another thread keeps, a module that runs its coroutines by itself, the frameworks themselves, a server's lifespan before
-its `yield`, a prompt in a file that starts nothing beside; a function that asks a person several times is told of the
-first, and with `--strict` of what else blocks in it. A coroutine that is all that its loop runs (`asyncio.run(main())`,
-with no task, thread or server started in it) is left alone, reported with
-`--strict` before the first is started, and after what it has waited for (`await asyncio.gather(…)`); what a handler
-does where no thread can be had for it is left alone too. A function with a decorator is looked into only where the
-decorator is known to leave it what it is.
+the end of a process, a thread or a loop that was told to end, or is over as the function's name says, a program that is
+asked for its status, or what a repository says of itself (`git describe`), or tells of this machine (`nvidia-smi`)
+where no request is served, is reported with `--strict`; so is what stands under a condition two to four functions down,
+in an arm that a parameter keeps for synchronous callers (`if sync:`), or that is for tests, or where it was found that
+no loop runs, is asked once and kept or flagged, is a name that is looked up as something starts, connects to this very
+machine, or ends the program. So is what its author knows to block, as a docstring or a comment above the call says. So
+is what nobody may wait beside: the commands of a tool (`cli`, `repl`), a script that starts no task, thread or server,
+what is made for tests or benchmarks (`testing`, `create_test_harness`), a class that is a thread or says that it
+blocks, a coroutine that is only given to a loop which another thread keeps, or that the function around it makes, a
+module that runs its coroutines by itself, the frameworks themselves, a server's lifespan before its `yield`, a prompt
+in a file that starts nothing beside; a function that asks a person several times is told of the first, and with
+`--strict` of what else blocks in it. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task,
+thread or server started in it) is left alone, reported with `--strict` before the first is started, and after what it
+has waited for (`await asyncio.gather(…)`); what a handler does where no thread can be had for it is left alone too. A
+function with a decorator is looked into only where the decorator is known to leave it what it is.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
-from cancelcheck.catalog.words import PROBES
+from cancelcheck.catalog.words import PROBES, REPOSITORY
 from cancelcheck.link.loops.polling import is_poll, not_yet_handler
 from cancelcheck.link.paths.exceptions import exception_types, handlers, protected
 from cancelcheck.link.timeouts.connecting import is_on_this_machine
@@ -72,8 +72,8 @@ def hold_of(call: CallSite) -> Hold | None:
             return _of_put(call)
         case schema.Kind.SOCKET if catalog.knows_type(owner):
             return _of_socket(call)
-        case schema.Kind.THREAD if _awaits_before(call) or _is_own_future(call):
-            return Hold.SHORT  # it is told of the end before it waits for it, or sets that itself
+        case schema.Kind.THREAD if _awaits_before(call) or _is_own_future(call) or _stops_loop_before(call):
+            return Hold.SHORT  # it is told of the end before it waits for it, or sees to that itself
         case schema.Kind.SUBPROCESS if was_ended_before(call) or _is_brief_program(call):
             return Hold.SHORT
     return Hold.LONG
@@ -224,6 +224,13 @@ def was_awaited_before(call: CallSite) -> bool:
 _WAITS = frozenset({"wait", "join", "result"})
 
 
+def _stops_loop_before(call: CallSite) -> bool:
+    """Whether a thread is joined after the loop that it runs was told to stop."""
+    return call.member == "join" and any(
+        earlier.index < call.index and _stops_loop(earlier) for earlier in call.fn.calls
+    )
+
+
 def _is_own_future(call: CallSite) -> bool:
     """Whether a future is asked that is of a class of the project: no pool made it, so that the project sets it."""
     instance = call.called_on if call.member in ("result", "exception") else None
@@ -238,9 +245,13 @@ _BRIEF = _AT_ONCE | {"rev-parse", "status", "where", "which"}
 
 
 def _is_brief_program(call: CallSite) -> bool:
-    """Whether a program is started that ends at once: it is asked for its version or a status, or ends another."""
+    """Whether a program is started that ends at once: it is asked for its version or a status, or what a repository
+    says of itself, or ends another."""
     if not call.positional:
         return False
+    words = _command(call)
+    if words[:1] == ["git"] and any(word in REPOSITORY for word in words[1:]):
+        return True
     view, at = call.fn.variable_at(call.positional[0]) or (call.fn, call.positional[0])
     return any(
         isinstance(node := view.nodes[index], Const) and node.value in _BRIEF for index in view.operands_within(at)
@@ -365,8 +376,14 @@ def was_told_before(call: CallSite) -> bool:
 
 
 def _sets(call: CallSite) -> bool:
-    """Whether a call is that of an event's `set()`."""
-    return call.member == "set" and call.receiver >= 0 and not call.node.args
+    """Whether a call is that of an event's `set()`, or stops the loop that a thread runs."""
+    return (call.member == "set" and call.receiver >= 0 and not call.node.args) or _stops_loop(call)
+
+
+def _stops_loop(call: CallSite) -> bool:
+    """Whether a call has a loop that runs in another thread stop: it does with its next turn."""
+    given = call.fn.nodes[call.positional[0]] if call.positional else None
+    return call.member == "call_soon_threadsafe" and isinstance(given, Attr) and given.attr == "stop"
 
 
 def _is_flag(fn: FunctionView, node: Assign) -> bool:

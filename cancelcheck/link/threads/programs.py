@@ -299,9 +299,21 @@ def _is_given_as_lifespan(view: FunctionView) -> bool:
     return False
 
 
+def _makes_loop(view: FunctionView) -> bool:
+    """Whether a function makes an event loop."""
+    catalog = view.module.project.catalog
+    return any(
+        (taken := catalog.resource(call.target)) is not None and taken.holds == "event loop" for call in view.calls
+    )
+
+
 def _is_for_own_loop(view: FunctionView) -> bool:
     """Whether a coroutine function is only given to the loop of another thread, by a module that makes such a loop:
-    it is there for what blocks."""
+    it is there for what blocks. So is one inside a function that makes a loop for it, and starts nothing beside."""
+    around = view.parent
+    if around is not None and around.facts.kind is FunctionKind.DEF and _makes_loop(around):
+        if not any(map(_starts, around.calls)):
+            return True
     catalog = view.module.project.catalog
     found = False
     for user, index in view.module.mentions(view.name, of_method=view.owner is not None):
@@ -312,11 +324,7 @@ def _is_for_own_loop(view: FunctionView) -> bool:
         if spawner is None or not spawner.other_loop:
             return False
         found = True
-    return found and any(
-        (taken := catalog.resource(call.target)) is not None and taken.holds == "event loop"
-        for other in view.module.functions
-        for call in other.calls
-    )
+    return found and any(map(_makes_loop, view.module.functions))
 
 
 def is_busy(module: ModuleView) -> bool:
