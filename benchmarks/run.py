@@ -7,17 +7,20 @@ one core, in turn.
     python benchmarks/run.py --merge --write             what is kept of all of them
     python benchmarks/run.py --from DIR                  measure on a folder of one's own
 
-What came of a section is kept in the cache folder, so that they can be measured one by one: each takes some minutes.
+What came of a section is kept in benchmarks/results/, so that they can be measured one by one, and on other machines:
+each takes some minutes.
 Standard library only; see README.md beside it. Needs `os.wait4`: Linux or macOS.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import json
 import os
 import platform
+import random
 import shutil
 import statistics
 import subprocess
@@ -47,6 +50,8 @@ GROWTH = (1_000, 3_000, 10_000, 30_000)
 LINKED = 10_000
 """Files of the tree that is linked, at least."""
 RESULTS = HERE / "RESULTS.md"
+KEPT = HERE / "results"
+"""What came of each section, as JSON, when it was measured last."""
 
 
 @dataclass(frozen=True)
@@ -143,19 +148,22 @@ def main() -> int:
     if cache.is_relative_to(ROOT):
         print("error: --cache has to lie outside of the repository", file=sys.stderr)
         return 2
-    kept = cache / "results"
-    kept.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    fresh: dict[str, Found] = {}
     for section in () if options.merge else options.only:
         started = time.perf_counter()
-        found = measured(section, cache, options.source, options.runs or RUNS[section])
-        (kept / f"{section}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+        fresh[section] = measured(section, cache, options.source, options.runs or RUNS[section])
+        if options.write:
+            # at once: the next one may be broken off
+            KEPT.mkdir(exist_ok=True)
+            kept_in(section).write_text(json.dumps(fresh[section], indent=1) + "\n", encoding="utf-8")
         print(f"{section}: {(time.perf_counter() - started) / 60:.1f} minutes", file=sys.stderr)
-    wanted = RUNS if options.write or options.merge else options.only
-    known = {
-        section: json.loads((kept / f"{section}.json").read_text("utf-8"))
-        for section in wanted
-        if (kept / f"{section}.json").exists()
-    }
+    if options.write or options.merge:
+        known = {
+            section: json.loads(kept_in(section).read_text("utf-8")) for section in RUNS if kept_in(section).exists()
+        }
+    else:
+        known = fresh
     report = reported(known)
     print(report)
     if options.write:
@@ -168,6 +176,11 @@ def main() -> int:
 
 Found = dict[str, Any]
 """What came of a section, as it is kept: JSON."""
+
+
+def kept_in(section: str) -> Path:
+    """The file that says what came of a section."""
+    return KEPT / f"{section}.json"
 
 
 def measured(section: str, cache: Path, given: Path | None, runs: int) -> Found:
@@ -194,6 +207,8 @@ def measured(section: str, cache: Path, given: Path | None, runs: int) -> Found:
             return {**found, "text": marked()}
         cases = make_cases(section, source, tools_python(cache), Path(scratch))
         measure(cases, runs)
+        if section == "changes":
+            found["edits"] = edited(Path(scratch) / TREES[0])
     found["cases"] = [
         {"name": case.name, "part": case.part, "samples": [[one.cpu, one.wall, one.memory] for one in case.samples]}
         for case in cases
@@ -401,7 +416,7 @@ def changed_cases(source: Path, tools: Path, scratch: Path) -> list[Case]:
     """The command on a tree of `KNOWN` files that it has checked before: nothing has changed, a comment of the largest
     file, or code of it."""
     files = python_files(source)[:KNOWN]
-    trees = [scratch / name for name in ("unchanged", "comment", "code")]
+    trees = [scratch / name for name in TREES]
     for tree in trees:
         for top in sorted({file.relative_to(source).parts[0] for file in files}):
             shutil.copytree(source / top, tree / top)
@@ -410,12 +425,8 @@ def changed_cases(source: Path, tools: Path, scratch: Path) -> list[Case]:
         }:
             (tree / file).unlink(missing_ok=True)
     largest = max(files, key=lambda file: file.stat().st_size).relative_to(source)
-    command = [sys.executable, "-m", "cancelcheck", "check", "--isolated", "--strict", "--exit-zero", "--quiet"]
-    check = [*command, "--format=json", "--jobs=1"]
     ruff = [str(tools.parent / "ruff"), "check", "--isolated", "--select=ASYNC", "--exit-zero"]
-    unchanged, comment, code = (
-        Case("", [*check, f"--cache-dir={tree.with_suffix('.cache')}", str(tree)], CHECKOUT) for tree in trees
-    )
+    unchanged, comment, code = (Case("", checking(tree, tree.with_suffix(".cache")), CHECKOUT) for tree in trees)
     # of files that were written just now no run is kept
     time.sleep(SETTLED)
     for case in (unchanged, comment, code):
@@ -439,6 +450,59 @@ def changed_cases(source: Path, tools: Path, scratch: Path) -> list[Case]:
         ),
         Case("python -c pass", [sys.executable, "-c", "pass"], CHECKOUT, part=True),
     ]
+
+
+TREES = ("unchanged", "comment", "code")
+"""Copies of the files of `changes`, by what is done to them."""
+
+EDITS = 41
+"""Functions, drawn at random, of which one at a time is changed."""
+
+
+def checking(tree: Path, cache: Path) -> list[str]:
+    """The command on a tree, in one process."""
+    command = [sys.executable, "-m", "cancelcheck", "check", "--isolated", "--strict", "--exit-zero", "--quiet"]
+    return [*command, "--format=json", "--jobs=1", f"--cache-dir={cache}", str(tree)]
+
+
+def edited(tree: Path) -> list[list[float]]:
+    """What the command takes on a tree that it has checked once, after a line was added to one function: seconds of CPU
+    and of the clock, for each of some functions drawn at random. Each is the first change after the check of all."""
+    whole, cache = tree.with_suffix(".whole"), tree.with_suffix(".edited")
+    pin(one_core=True)
+    time.sleep(SETTLED)
+    Case("", checking(tree, whole), CHECKOUT).measure()
+    rows: list[list[float]] = []
+    for file, line, indent in drawn_functions(tree):
+        shutil.rmtree(cache, ignore_errors=True)
+        shutil.copytree(whole, cache)
+        before, times = file.read_bytes(), file.stat()
+        lines = before.splitlines(keepends=True)
+        file.write_bytes(b"".join((*lines[: line - 1], b" " * indent + b"changed_at = 1\n", *lines[line - 1 :])))
+        try:
+            sample = Case("", checking(tree, cache), CHECKOUT).measure()
+        finally:
+            file.write_bytes(before)
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        rows.append([sample.cpu, sample.wall])
+    return rows
+
+
+def drawn_functions(tree: Path) -> list[tuple[Path, int, int]]:
+    """Functions of a tree, drawn at random, the same each time: the file, the line on which the body begins, and how
+    far it is indented."""
+    functions: list[tuple[Path, int, int]] = []
+    for file in python_files(tree):
+        try:
+            parsed = ast.parse(file.read_bytes())
+        except (SyntaxError, ValueError):
+            continue
+        functions += [
+            (file, node.body[0].lineno, node.body[0].col_offset)
+            for node in ast.walk(parsed)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.body[0].lineno > node.lineno
+        ]
+    return random.Random(0).sample(functions, EDITS)
 
 
 def grown(source: Path, scratch: Path) -> list[list[float]]:
@@ -621,6 +685,7 @@ def reported(known: dict[str, Found]) -> str:
         "A tree that was checked before": [known["changes"]] if "changes" in known else [],
     }
     parts += [table(title, found) for title, found in tables.items() if found]
+    parts += [edits_told(edits)] if (edits := known.get("changes", {}).get("edits")) else []
     if "growth" in known:
         parts.append(growth_table(known["growth"]["rows"]))
     parts += [known[section]["text"] for section in ("linking", "markers") if section in known]
@@ -662,6 +727,26 @@ def table(title: str, found: Sequence[Found]) -> str:
         added = known[PLUGIN].cpu - known[FLAKE8].cpu
         rows += ["", f"In flake8: the plugin adds {added / known[FLAKE8].cpu:.2f} of flake8's own CPU time."]
     return "\n".join(rows)
+
+
+def edits_told(rows: Sequence[Sequence[float]]) -> str:
+    """What changing one function costs, in Markdown."""
+    walls = sorted(wall for _, wall in rows)
+    shares = " · ".join(
+        f"{name} {walls[round(share * (len(walls) - 1))]:.2f} s"
+        for name, share in (("median", 0.5), ("three of four", 0.75), ("nine of ten", 0.9), ("all", 1.0))
+    )
+    return "\n".join(
+        (
+            f"A line added to one function, {len(walls)} times, each time to another one drawn at random from all,",
+            "each the first change after a cold run. By the clock, in one process, no more than:",
+            f"{shares}; {sum(wall <= HALF for wall in walls)} within half a second.",
+        )
+    )
+
+
+HALF = 0.5
+"""Seconds."""
 
 
 def growth_table(rows: Sequence[Sequence[float]]) -> str:
