@@ -6,8 +6,10 @@
     python tools/mutate.py FILE --line 57                                    those of one line
 
 A comparison is turned round, `and` becomes `or`, a `not` is dropped, a condition is always true or never, a constant is
-another one, a `return` gives nothing, a statement is left out. A node that is not there is -1, and is asked for by
-`>= 0` and `< 0`: that is turned round, its numbers are left, for no other would be told from them.
+another one, a `return` gives nothing where it gave something, a statement is left out. A node that is not there is -1,
+and is asked for by `>= 0` and `< 0`: that is turned round, its numbers are left, for no other would be told from them.
+To work out anew what is kept (`if known is None: known = kept[key] = …`) takes time and comes to the same: that is left
+out too.
 
 The fixtures are run in this one process with the changed function in the place of the right one: the files of all
 rules, all projects, and the budgets, of these those that come to the changed statement, which is written down for each
@@ -228,6 +230,7 @@ def mutants_of(text: str, file: str = "") -> list[Mutant]:
     found: list[Mutant] = []
     tree = ast.parse(text)
     words = words_in(tree) | set(absences_in(tree))
+    keeping = set(keeping_in(tree))
     for classes, function in functions_in(tree):
         name = ".".join((*(around.name for around in classes), function.name))
         headers = headers_in(function)
@@ -236,6 +239,8 @@ def mutants_of(text: str, file: str = "") -> list[Mutant]:
         begin, finish = starts[first_line - 1], place(function)[1]
         for node in inner_nodes(function, words):
             for start, end, new, what in changes(node, text, place):
+                if node in keeping and new == "True":
+                    continue
                 first, last = headers[node.lineno]
                 found.append(Mutant(file, name, behind, begin, finish, node.lineno, start, end, new, what, first, last))
     return sorted(
@@ -308,6 +313,41 @@ def absences_in(tree: ast.Module) -> Iterator[ast.AST]:
                 yield number
 
 
+def keeping_in(tree: ast.Module) -> Iterator[ast.AST]:
+    """The conditions under which something is worked out, and kept where they look for it."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.If) or node.orelse:
+            continue
+        match node.test:
+            case ast.Compare(left=left, ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
+                looked_for = ast.unparse(left)
+            case ast.Compare(left=left, ops=[ast.NotIn()], comparators=[kept]):
+                looked_for = ast.unparse(ast.Subscript(value=kept, slice=left))
+            case _:
+                continue
+        if any(looked_for == ast.unparse(target) for target in targets_in(node.body)):
+            yield node
+
+
+def targets_in(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    """What statements assign to."""
+    for statement in body:
+        if isinstance(statement, ast.Assign):
+            yield from statement.targets
+
+
+def is_nothing(value: ast.AST) -> bool:
+    """Whether an expression is written out, and empty or false: None in its place is as good."""
+    match value:
+        case ast.Constant():
+            return not value.value
+        case ast.Tuple(elts=[]) | ast.List(elts=[]) | ast.Dict(keys=[]):
+            return True
+        case ast.Call(func=ast.Name(id="frozenset" | "set" | "dict" | "list" | "tuple"), args=[], keywords=[]):
+            return True
+    return False
+
+
 def words_in(tree: ast.Module) -> set[ast.AST]:
     """What only makes words: the message, the help and the trace of a report, the locals and the functions of which
     nothing else is made, the conditions that choose between such, and what gives the steps of a trace, or `Said`."""
@@ -370,6 +410,8 @@ def changes(node: Any, text: str, place: Callable[[ast.AST], tuple[int, int]]) -
                     yield place(left)[1], place(right)[0], between.replace(old, new), f"{old} becomes {new}"
             if len(values) > 1:
                 for value in values:
+                    if is_nothing(value):
+                        continue
                     at, to = place(value)
                     yield (
                         at,
@@ -392,7 +434,7 @@ def changes(node: Any, text: str, place: Callable[[ast.AST], tuple[int, int]]) -
             yield start, end, str(not node.value), "the other"
         case ast.Constant(value=int()):
             yield start, end, str(node.value + 1), "one more"
-        case ast.Return(value=value) if value is not None and here not in ("return None", "return False"):
+        case ast.Return(value=value) if value is not None and not is_nothing(value):
             yield start, end, "return None", "returns nothing"
         case ast.Continue():
             yield start, end, "break", "break"
