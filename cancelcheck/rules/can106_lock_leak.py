@@ -155,5 +155,5 @@ RULE = Rule(
     since="0.1",
     doc=__doc__,
     check=check,
-    asks=Asks.DEF | Asks.CALL,
+    asks=Asks.DEF,
 )
