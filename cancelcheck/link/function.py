@@ -415,8 +415,9 @@ class FunctionView:
         return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
     def key(self, index: int) -> str:
-        """A spelling of a plain place (`self._task`, `tasks`), the same for the same place; "" for anything else."""
-        node = self.nodes[index]
+        """A spelling of a plain place (`self._task`, `tasks`), the same for the same place; "" for anything else,
+        and for no node (-1)."""
+        node: Any = self.node_at(index)
         parts: list[str] = []
         while isinstance(node, (Attr, StoreAttr)):
             parts.append(node.attr)

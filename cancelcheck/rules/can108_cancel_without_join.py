@@ -63,9 +63,9 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
             yield ctx.report(
                 fn,
                 call.index,
-                f"`{call.text}()` does nothing where one of its tasks has failed: it is over, and the others run on",
+                found.in_vain,
                 help="Cancel the tasks themselves and wait for them, or start them in a task group.",
-                trace=ctx.steps(fn, (found.cancel.made[0].index, "it is over when the first one fails")),
+                trace=ctx.steps(fn, (found.cancel.made[0].call.index, "it is over when the first one fails")),
             )
             continue
         yield ctx.report(

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
-from cancelcheck.link.paths.exceptions import handlers_of
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.paths.leaks import CANCELLED, Raising, Settles, leak_of
-from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, is_given_a_time, read_of
+from cancelcheck.link.paths.ownership import TASK, Fate, comes_back_early, is_given_a_time, own_reads, read_of
 from cancelcheck.link.swallowing.cancellation import is_program
+from cancelcheck.link.tasks.attributes import called_method
 from cancelcheck.link.tasks.spawning import calls_coroutine, spawner_of
 from cancelcheck.link.undoing import says_undoing, undoes
 from cancelcheck.model.facts import (
@@ -56,7 +56,7 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
     """The waits that come back early, whose tasks this function has made and never looks after again. Not in what a
     runner is given, which cancels whatever is left, nor in a test, with which they are over."""
     for call, waiter in _waits(view):
-        if waiter.many or not comes_back_early(call, waiter):
+        if not comes_back_early(call, waiter):
             continue
         work = _work_of(call)
         tasks = _tasks(view, call, waiter, work)
@@ -66,22 +66,19 @@ def abandoned(view: FunctionView) -> Iterator[Left]:
         pending = _pending(view, call) if waiter.pair else "" if call.use.kind == "iterated" else None
         if pending is None:
             continue
-        kept = [at for name in tasks.names for at in _seen_to(view, name, call, tasks.names)]
-        if kept or (pending and _seen_to(view, pending, call, tasks.names)):
+        if any(_is_seen_to(view, name, tasks.names) for name in (pending, *tasks.names)):
             continue
-        # one alone is done when the first one is
+        # one alone is done when the first one is; and is often meant to go on by itself when its time is up
         alone = len(tasks.made) == 1 and next(view.loops_around(tasks.made[0]), -1) < 0
         if _comes_again(view, call, tasks) or (alone and not is_given_a_time(call, waiter)):
             continue
         pools = _pools(view, tasks) if work is schema.Work.CALLABLE else []
         if any(_is_shut_down(view, pool) for pool in pools):
             continue
-        # one job that is given some time, and then goes on by itself, is often meant so
-        elsewhere = waiter.pair and not pools and not call.is_awaited
         lent = not all(_is_made_here(view, pool) for pool in pools)
         # who closes gives the rest some time, and goes
         closing = says_undoing(view.name) and not _early(call, waiter)
-        strict = elsewhere or lent or alone or closing or view.module.is_test or _is_looked_at(view, pending, call)
+        strict = lent or alone or closing or view.module.is_test or _is_looked_at(view, pending, call)
         yield Left(call, tasks.made, "it may come back before they are done", strict, bool(pools))
 
 
@@ -99,8 +96,7 @@ def _work_of(call: CallSite) -> schema.Work:
 
 def _pools(view: FunctionView, tasks: Tasks) -> list[int]:
     """What the jobs were given to."""
-    calls = [view.call_at(index) for index in tasks.made]
-    return [call.receiver for call in calls if call is not None and call.receiver >= 0]
+    return [view.sites[index].receiver for index in tasks.made]
 
 
 def _is_shut_down(view: FunctionView, pool: int) -> bool:
@@ -127,7 +123,7 @@ def _is_looked_at(view: FunctionView, pending: str, call: CallSite) -> bool:
 
 def _early(call: CallSite, waiter: schema.Waiter) -> bool:
     """Whether it comes back with the first one that is done."""
-    return bool(waiter.early) and call.argument(waiter.early) is not None
+    return call.argument(waiter.early) is not None
 
 
 def left_by_cancellation(view: FunctionView) -> Iterator[Left]:
@@ -137,13 +133,12 @@ def left_by_cancellation(view: FunctionView) -> Iterator[Left]:
     if is_program(view) or view.module.is_test:
         return
     for call, waiter in _waits(view):
-        if not call.is_awaited or not comes_back_early(call, waiter):
+        if not comes_back_early(call, waiter):
             continue
-        inside = frozenset(view.operands_within(call.index))
         made = tuple(
             at
             for part in _own_parts(view, call, waiter)
-            if not _is_followed(view, part, call, inside) and _is_left(view, part, call, inside)
+            if not _is_followed(view, part, call) and _is_left(view, part, call)
             for at in part.made
             if _takes(view, at, _DEEP)
         )
@@ -165,32 +160,29 @@ def _own_parts(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> lis
         names.add(node.id)
         node = view.node_at(view.local_value(given))
     parts = []
-    for item in node.items if isinstance(node, Display) and node.kind != "dict" else ():
-        made: list[int] = []
-        own = set(names)
-        if _collect(view, item, made, own, 0) and made:
-            parts.append(Tasks(tuple(made), frozenset(own)))
+    for item in node.items if isinstance(node, Display) else ():
+        found = _Found(schema.Work.COROUTINE, [], set(names))
+        part = found.tasks if found.takes(view, item) else None
+        if part is not None:
+            parts.append(part)
     return parts
 
 
-def _is_followed(view: FunctionView, tasks: Tasks, call: CallSite, inside: frozenset[int]) -> bool:
+def _is_followed(view: FunctionView, tasks: Tasks, call: CallSite) -> bool:
     """Whether tasks were given to somebody before a wait, or tell somebody when they are done."""
     for name in tasks.names:
-        for reader, at in view.reads(name):
-            if reader is not view:
-                return True
-            if at in inside or _is_kept_here(view, at, tasks.names):
-                continue
-            use = view.use(at)
-            if use.kind == "receiver" and getattr(view.nodes[use.node], "attr", "") == "add_done_callback":
-                return True
-            if at < call.index and read_of(view, at, TASK).fate is Fate.HANDED_OVER:
-                return True
-    return view.uses_locals
+        reads = own_reads(view, name)
+        if reads is None or any(called_method(view, at) == "add_done_callback" for at in reads):
+            return True
+        before = [at for at in reads if at < call.index and not _is_kept_here(view, at, tasks.names)]
+        if any(read_of(view, at, TASK).fate is Fate.HANDED_OVER for at in before):
+            return True
+    return False
 
 
-def _is_left(view: FunctionView, tasks: Tasks, call: CallSite, inside: frozenset[int]) -> bool:
+def _is_left(view: FunctionView, tasks: Tasks, call: CallSite) -> bool:
     """Whether a cancellation of a wait leaves the function on a way on which nothing reads the tasks."""
+    inside = set(view.operands_within(call.index))
     looks = {at for name in tasks.names for _, at in view.reads(name)} - inside
 
     def settles(index: int) -> Settles:
@@ -204,11 +196,14 @@ def _is_left(view: FunctionView, tasks: Tasks, call: CallSite, inside: frozenset
 def _takes(view: FunctionView, index: int, depth: int) -> bool:
     """Whether a task takes something out of a queue or a stream: what it takes when nobody looks any more is lost.
     `depth`: through how many coroutines of the project."""
-    call = view.call_at(index)
-    assert call is not None
+    return _takes_in(view, _work_at(view, index), depth)
+
+
+def _work_at(view: FunctionView, index: int) -> int | None:
+    """What a call makes a coroutine by, at once or as the work of a task."""
+    call = view.sites[index]
     spawner = spawner_of(call)
-    given = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else index
-    return _takes_in(view, given, depth)
+    return call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else index
 
 
 def _takes_in(view: FunctionView, index: int | None, depth: int) -> bool:
@@ -218,9 +213,13 @@ def _takes_in(view: FunctionView, index: int | None, depth: int) -> bool:
     if view.module.project.catalog.takes(call.target):
         return True
     callee = call.callee
-    if callee is None or not callee.is_coroutine or depth == 0:
+    if callee is None or depth == 0:
         return False
-    return any(isinstance(node, Await) and _takes_in(callee, node.value, depth - 1) for node in callee.nodes)
+    return any(_takes_in(callee, node.value, depth - 1) for _, node in callee.all_of(Await))
+
+
+_DEEP = 6
+"""Coroutines of the project inside each other that are followed to what they wait for."""
 
 
 def left_by_failure(view: FunctionView) -> Iterator[Left]:
@@ -232,11 +231,12 @@ def left_by_failure(view: FunctionView) -> Iterator[Left]:
         if not waiter.cancels or not call.is_awaited or _collects_failures(call):
             continue
         tasks = _tasks(view, call, waiter)
-        if tasks is None or _is_guarded(view, call):
+        # what stands in a `try` may see to them in a handler, or in the `finally`
+        if tasks is None or innermost(view, call.index, RegionKind.TRY) >= 0:
             continue
         # a coroutine in a list is no task yet: nobody could cancel it there
         # nor is it guessed what one does that is not resolved: it may well be over soon
-        held = bool(tasks.names) and all(_is_started(view, index) for index in tasks.made)
+        held = bool(tasks.names) and all(spawner_of(view.sites[index]) is not None for index in tasks.made)
         held = held and any(_coroutine(view, index) is not None for index in tasks.made)
         made = tasks.made if held else _workers(view, tasks.made)
         if made:
@@ -247,36 +247,28 @@ def left_by_failure(view: FunctionView) -> Iterator[Left]:
             yield Left(call, made, "it raises when the first one fails", strict)
 
 
-def _is_started(view: FunctionView, index: int) -> bool:
-    call = view.call_at(index)
-    return call is not None and spawner_of(call) is not None
-
-
 def _workers(view: FunctionView, made: tuple[int, ...]) -> tuple[int, ...]:
     """Those of several coroutines that go round and round until something tells them to end: nobody else holds them,
     and none ends by itself when another one has failed. None where all are torn down with the program."""
-    if len(made) < 2 or is_program(view):
-        return ()
-    return tuple(index for index in made if (callee := _coroutine(view, index)) is not None and _turns_round(callee))
+    several = len(made) > 1 and not is_program(view)
+    coroutines = ((index, _coroutine(view, index)) for index in made if several)
+    return tuple(index for index, callee in coroutines if callee is not None and _turns_round(callee))
 
 
 def _coroutine(view: FunctionView, index: int) -> FunctionView | None:
     """The project's coroutine function that a call makes a coroutine of, at once or as the work of a task."""
-    call = view.call_at(index)
-    assert call is not None
-    spawner = spawner_of(call)
-    work = call.argument(spawner.work_keyword, spawner.work_position) if spawner is not None else index
-    inner = view.call_at(work)
-    callee = inner.callee if inner is not None else None
-    return callee if callee is not None and callee.is_coroutine and len(callee.alternatives) == 1 else None
+    made = view.call_at(_work_at(view, index))
+    assert made is not None
+    callee = made.callee
+    return callee if callee is not None and len(callee.alternatives) == 1 else None
 
 
 def _turns_round(view: FunctionView) -> bool:
     """Whether a function waits in a loop whose condition is a constant."""
     for index, region in enumerate(view.regions):
-        node = view.node_at(region.node) if region.kind is RegionKind.LOOP else None
+        node = view.node_at(region.node)
         value = view.nodes[node.value] if isinstance(node, Test) else None
-        if isinstance(value, Const) and value.value and region.entry in view.live_blocks:
+        if isinstance(value, Const) and value.value:
             if any(isinstance(view.nodes[at], Await) for at in view.nodes_in(index)):
                 return True
     return False
@@ -298,130 +290,94 @@ def _collects_failures(call: CallSite) -> bool:
     return argument is not None and getattr(call.fn.node_at(argument), "value", None) is not False
 
 
-def _is_guarded(view: FunctionView, call: CallSite) -> bool:
-    """Whether a `finally` or a handler of a `try` around the wait may see to the tasks."""
-    for region in view.regions_around(call.index):
-        if view.regions[region].kind is RegionKind.TRY:
-            if handlers_of(view, region) or any(
-                inner.kind is RegionKind.FINALLY and inner.parent == region for inner in view.regions
-            ):
-                return True
-    return False
-
-
 def _tasks(
     view: FunctionView, call: CallSite, waiter: schema.Waiter, work: schema.Work = schema.Work.COROUTINE
 ) -> Tasks | None:
     """What a wait is given, where it is all made by this function; None where any of it may have another owner."""
-    given = [arg for arg in call.node.args if not arg.keyword]
-    if not given or (not waiter.many and given[0].star):
-        return None
-    made: list[int] = []
-    names: set[str] = set()
-    for arg in given if waiter.many else given[:1]:
-        if not _collect(view, arg.value, made, names, 0, work):
-            return None
-    return Tasks(tuple(made), frozenset(names)) if made else None
+    given = [arg.value for arg in call.node.args if not arg.keyword]
+    found = _Found(work, [], set())
+    return found.tasks if all(found.takes(view, index) for index in (given if waiter.many else given[:1])) else None
 
 
 def tasks_made(view: FunctionView, name: str) -> Tasks | None:
     """The tasks in a local collection, where all of them are made by this function; None where any may have another
     owner. Of what a wait gives back, the tasks that it was given."""
-    given = _waited_for(view, name)
-    made: list[int] = []
-    names: set[str] = set()
-    if given is not None:
-        return _tasks(view, *given)
-    return Tasks(tuple(made), frozenset(names)) if _collect_name(view, name, made, names, 0) and made else None
-
-
-def _waited_for(view: FunctionView, name: str) -> tuple[CallSite, schema.Waiter] | None:
-    """Of `done, pending = await asyncio.wait(tasks)`: the wait that one of the two names comes from."""
     for call, waiter in _waits(view):
+        # `done, pending = await asyncio.wait(tasks)`
         if waiter.pair and _pending(view, call) == name:
-            return call, waiter
-    return None
+            return _tasks(view, call, waiter)
+    found = _Found(schema.Work.COROUTINE, [], set())
+    return found.tasks if found.takes_name(view, name) else None
 
 
-_DEEP = 6
-"""Names and collections inside each other that are followed to the tasks in them."""
+class _Found(NamedTuple):
+    """What is found of tasks that a function makes, or of jobs that it gives to a pool: `made` are the calls that make
+    them, `names` the locals that they are in."""
 
+    work: schema.Work
+    made: list[int]
+    names: set[str]
 
-_MANY = 20
-"""Bindings of a local that is followed."""
+    @property
+    def tasks(self) -> Tasks | None:
+        """All of it; None where there is nothing."""
+        return Tasks(tuple(self.made), frozenset(self.names)) if self.made else None
 
-
-def _collect(
-    view: FunctionView,
-    index: int,
-    made: list[int],
-    names: set[str],
-    depth: int,
-    work: schema.Work = schema.Work.COROUTINE,
-) -> bool:
-    """Whether a value is made of tasks that this function makes, or of jobs that it gives to a pool. Of a dict its keys
-    are."""
-    node = view.nodes[index]
-    if depth > _DEEP:
+    def takes(self, view: FunctionView, index: int) -> bool:
+        """Whether a value is made of tasks that the function makes, and of nothing else. Of a dict its keys are."""
+        node = view.node_at(index)
+        match node:
+            case Starred():
+                return self.takes(view, node.value)
+            case Display():
+                return all(self.takes(view, item) for item in (node.keys if node.kind == "dict" else node.items))
+            case Comprehension():
+                return self.takes(view, node.elements[0])
+            case Call():
+                self.made.append(index)
+                return self._is_own(view.sites[index])
+            case Name():
+                return self.takes_name(view, node.id)
         return False
-    if isinstance(node, Starred):
-        return _collect(view, node.value, made, names, depth + 1, work)
-    if isinstance(node, Display):
-        items = node.keys if node.kind == "dict" else node.items
-        return bool(items) and all(item >= 0 and _collect(view, item, made, names, depth + 1, work) for item in items)
-    if isinstance(node, Comprehension):
-        elements = node.elements[:1] if node.kind == "dict" else node.elements
-        return all(_collect(view, item, made, names, depth + 1, work) for item in elements)
-    if isinstance(node, Call):
-        call = view.call_at(index)
-        assert call is not None
+
+    def _is_own(self, call: CallSite) -> bool:
+        """Whether a call makes a task, or a coroutine, that nobody else may have; or the job of a pool."""
         spawner = spawner_of(call)
-        if work is schema.Work.CALLABLE:
-            if spawner is None or not spawner.joined_at_exit:
+        if self.work is schema.Work.CALLABLE:
+            return spawner is not None and spawner.joined_at_exit
+        if spawner is None:
+            return calls_coroutine(call.fn, call.index)
+        # what is no call may have been a task before
+        given = call.fn.call_at(call.argument(spawner.work_keyword, spawner.work_position))
+        return given is not None and not spawner.has_owner and spawner.work is schema.Work.COROUTINE
+
+    def takes_name(self, view: FunctionView, name: str) -> bool:
+        """The same for what a local holds."""
+        if name in self.names:
+            return True
+        scope, bound = view.bindings(name)
+        if scope is not view:
+            return False
+        self.names.add(name)
+        filled = False
+        for holder, at in bound:
+            value = holder.assigned_value(at)
+            if value is None:
                 return False
-            made.append(index)
-            return True
-        if spawner is not None and not spawner.has_owner and spawner.work is schema.Work.COROUTINE:
-            given = call.argument(spawner.work_keyword, spawner.work_position)
-            if given is None or given < 0 or not isinstance(view.nodes[given], Call):
-                return False  # it may have been a task before
-            made.append(index)
-            return True
-        if calls_coroutine(view, index):
-            made.append(index)
-            return True
-        return False
-    if isinstance(node, Name):
-        return _collect_name(view, node.id, made, names, depth, work)
-    return False
+            if _is_empty(holder, value):
+                filled = True
+            elif not self.takes(holder, value):
+                return False
+        return not filled or self._takes_added(view, name)
+
+    def _takes_added(self, view: FunctionView, name: str) -> bool:
+        """The same for what is put into a collection."""
+        added = (call for call in view.calls_on.get(name, ()) if call.member in _PUTTING)
+        return all(self.takes(view, index) for call in added for index in call.positional)
 
 
-def _collect_name(
-    view: FunctionView,
-    name: str,
-    made: list[int],
-    names: set[str],
-    depth: int,
-    work: schema.Work = schema.Work.COROUTINE,
-) -> bool:
-    if name in names:
-        return True
-    scope, bound = view.bindings(name)
-    if scope is not view or len(bound) > _MANY:
-        return False
-    names.add(name)
-    filled = False
-    for _, at in bound:
-        value = view.assigned_value(at) if at >= 0 else None
-        if value is None:
-            return False
-        if _is_empty(view, value):
-            filled = True
-            continue
-        if not _collect(view, value, made, names, depth + 1, work):
-            return False
-    return not filled or _collect_added(view, name, made, names, depth, work)
-
+_PUTTING = ("append", "add", "extend", "update", "insert")
+"""Methods that put what they are given into a collection."""
 
 _COLLECTIONS = ("builtins.list", "builtins.set")
 
@@ -434,22 +390,6 @@ def _is_empty(view: FunctionView, index: int) -> bool:
     return isinstance(node, Display) and not node.items
 
 
-def _collect_added(
-    view: FunctionView, name: str, made: list[int], names: set[str], depth: int, work: schema.Work
-) -> bool:
-    """The same for what is put into a collection by `append` or `add`."""
-    found = False
-    for _, at in view.reads(name):
-        use = view.use(at)
-        attr = view.nodes[use.node] if use.kind == "receiver" else None
-        call = view.call_at(attr.parent) if attr is not None else None
-        if call is not None and call.member in ("append", "add") and call.positional:
-            if not _collect(view, call.positional[0], made, names, depth + 1, work):
-                return False
-            found = True
-    return found
-
-
 def _pending(view: FunctionView, call: CallSite) -> str | None:
     """The name that the pending set is bound to, "" where it is dropped; None where it is kept in another way."""
     value = call.node.parent if call.is_awaited else call.index
@@ -457,46 +397,27 @@ def _pending(view: FunctionView, call: CallSite) -> str | None:
     if use.kind == "dropped":
         return ""
     node = view.node_at(use.node)
-    if isinstance(node, Subscript) and node.value == value:
+    if isinstance(node, Subscript):
         index = view.nodes[node.index]
         return "" if isinstance(index, Const) and index.value == 0 else None
     if isinstance(node, Assign) and len(node.targets) == 1:
         target = view.nodes[node.targets[0]]
-        if isinstance(target, Unpack) and len(target.items) == 2:
-            rest = view.nodes[target.items[1]]
+        if isinstance(target, Unpack):
+            rest = view.nodes[target.items[-1]]
             return rest.id if isinstance(rest, Store) else None
     return None
 
 
-def _seen_to(view: FunctionView, name: str, call: CallSite, names: frozenset[str]) -> list[int]:
-    """The reads of a name by which more is done after a wait than to look at it."""
-    loop = innermost(view, call.index, RegionKind.LOOP)
-    found = []
-    inside = set(view.operands_within(call.index))
-    for reader, at in view.reads(name):
-        if reader is not view:
-            return [at]
-        if at in inside or _is_kept_here(view, at, names):
-            continue
-        again = loop >= 0 and view.is_inside(view.region_of(at), loop)
-        read = read_of(view, at, TASK)
-        if at < call.index and not again and read.fate not in (Fate.HANDED_OVER, Fate.STOPPED):
-            continue
-        if read.fate is not Fate.LOOKED_AT or view.use(at).kind == "iterated":  # goes through them
-            found.append(at)
-    return found
+def _is_seen_to(view: FunctionView, name: str, names: frozenset[str]) -> bool:
+    """Whether more is done with a name than to look at it, and to keep it in one of `names`."""
+    reads = own_reads(view, name)
+    return reads is None or any(
+        read_of(view, at, TASK).fate is not Fate.LOOKED_AT and not _is_kept_here(view, at, names) for at in reads
+    )
 
 
 def _is_kept_here(view: FunctionView, at: int, names: frozenset[str]) -> bool:
-    """Whether a read puts the task into a collection that is itself one of `names`, or adds to such a collection."""
+    """Whether a read puts the task into a collection that is itself one of `names`."""
     use = view.use(at)
-    if use.kind == "receiver":
-        return getattr(view.nodes[use.node], "attr", "") in ("append", "add")
-    if use.kind == "argument":
-        call = view.call_at(use.node)
-        assert call is not None
-        return call.receiver >= 0 and view.key(call.receiver) in names
-    if use.kind == "element":
-        holder = view.use(use.node)
-        return holder.kind == "bound" and holder.name in names
-    return False
+    call = view.call_at(use.node)
+    return (view.key(call.receiver) if call is not None else view.use(use.node).name) in names
