@@ -317,6 +317,12 @@ def _cancelled_by_helper(view: FunctionView, call: CallSite) -> set[str]:
     }
 
 
+_GOING_THROUGH = frozenset(
+    f"builtins.{name}" for name in ("enumerate", "filter", "list", "reversed", "set", "sorted", "tuple", "zip")
+)
+"""Calls that give what is in the collections that they are given."""
+
+
 def places(view: FunctionView, index: int, seen: set[int] | None = None) -> set[str]:
     """Keys of a place: its own, and what it is an item of, through loops, comprehensions and locals. `seen` are the
     names bound anew from themselves that were looked at already."""
@@ -338,7 +344,7 @@ def places(view: FunctionView, index: int, seen: set[int] | None = None) -> set[
             return {f"{call.target}()"}
         if call.member in ("keys", "values", "items", "copy", "pop", "popitem", "popleft", "get"):
             return keys | (places(view, call.receiver, seen) if call.receiver >= 0 else set())
-        if call.target in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.filter", "builtins.reversed"):
+        if call.target in _GOING_THROUGH:
             for arg in call.node.args:
                 keys |= places(view, arg.value, seen)
         if produced is not None and produced.casts >= 0:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cancelcheck.model.facts import Attr, Call, Const, FunctionKind, Name
+from cancelcheck.model.facts import Attr, Call, Const, FunctionKind, Name, StoreAttr
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -14,26 +14,21 @@ if TYPE_CHECKING:
 
 def class_of(view: FunctionView) -> FunctionView | None:
     """The class whose method a function is, or is nested in."""
-    at: FunctionView | None = view
-    while at is not None:
-        if at.owner is not None:
-            return at.owner
-        at = at.parent
-    return None
+    if view.owner is not None or view.parent is None:
+        return view.owner
+    return class_of(view.parent)
 
 
 def own_attribute(view: FunctionView, index: int) -> tuple[FunctionView, str] | None:
     """The class and the name, where a node is an attribute of `self`."""
     node = view.nodes[index]
-    value = getattr(node, "value", -1)
-    holder = view.nodes[value] if isinstance(value, int) and value >= 0 else None
-    attr = getattr(node, "attr", "")
-    if not attr or not isinstance(holder, Name):
+    holder = view.nodes[node.value] if isinstance(node, (Attr, StoreAttr)) else None
+    if not isinstance(node, (Attr, StoreAttr)) or not isinstance(holder, Name):
         return None
     at: FunctionView | None = view
     while at is not None:
         if at.owner is not None:
-            return (at.owner, attr) if at.self_name == holder.id else None
+            return (at.owner, node.attr) if at.self_name == holder.id else None
         if holder.id in at.facts.bound:
             return None
         at = at.parent
@@ -53,10 +48,12 @@ def attribute_reads(owner: FunctionView, name: str) -> Iterator[tuple[FunctionVi
 
 def _is_anothers(owner: FunctionView, view: FunctionView, node: Attr) -> bool:
     instance = view.instance(node.value)
-    other = instance.view if instance is not None else None
-    if other is None:
-        return instance is not None and not isinstance(view.nodes[node.value], Name)
-    return other not in owner.ancestry[0] and owner not in other.ancestry[0]
+    return instance is not None and not _are_akin(owner, instance.view)
+
+
+def _are_akin(one: FunctionView, other: FunctionView | None) -> bool:
+    """Whether one of two classes inherits from the other, or is it."""
+    return other is not None and (other in one.ancestry[0] or one in other.ancestry[0])
 
 
 def is_named_by_text(owner: FunctionView, name: str) -> bool:
@@ -67,7 +64,7 @@ def is_named_by_text(owner: FunctionView, name: str) -> bool:
             if view.facts.kind is FunctionKind.CLASS:
                 continue  # slots, and other declarations
             other = class_of(view)
-            if other is not None and other not in owner.ancestry[0] and owner not in other.ancestry[0]:
+            if other is not None and not _are_akin(owner, other):
                 continue
             for node in view.nodes:
                 if isinstance(node, Const) and node.kind == "str" and node.value == name:

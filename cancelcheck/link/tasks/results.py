@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import handlers, protected, takes_failures
 from cancelcheck.link.paths.flow import innermost
 from cancelcheck.link.swallowing.cancellation import joins_own_cancel
@@ -34,10 +33,10 @@ def ignored_results(view: FunctionView) -> Iterator[tuple[CallSite, int]]:
     catalog = view.module.project.catalog
     for call in view.told_calls:
         waiter = catalog.waiter(call.target)
-        if waiter is None or not waiter.collects or not _is_true(view, call.argument(waiter.collects)):
+        if waiter is None or not _is_true(view, call.argument(waiter.collects)):
             continue
         awaited = _awaited(view, call.index)
-        if awaited < 0 or not loss_of(view, awaited) or joins_own_cancel(view, [awaited]):
+        if not loss_of(view, awaited) or joins_own_cancel(view, [awaited]):
             continue
         if not _looked_at(view, call, awaited) and not _gives_back(view, call):
             yield call, awaited
@@ -57,17 +56,14 @@ def _awaited(view: FunctionView, index: int) -> int:
         if use.kind == "argument":
             wrapper = view.call_at(use.node)
             assert wrapper is not None
-            scope = view.module.project.catalog.scope(wrapper.target)
-            if scope is None or scope.entering is not schema.Entering.AWAIT:
+            if view.module.project.catalog.scope(wrapper.target) is None:
                 return -1
             index = use.node
-        elif use.kind == "bound":
+        else:
             reads = view.reads(use.name)
             if len(reads) != 1 or reads[0][0] is not view or reads[0][1] < index:
                 return -1
             index = reads[0][1]
-        else:
-            return -1
 
 
 _SAYS_NOTHING = frozenset({"clear"})
@@ -79,17 +75,11 @@ def _looked_at(view: FunctionView, call: CallSite, awaited: int) -> bool:
     own is told of its end."""
     if any(inner.member == "add_done_callback" for inner in view.calls):
         return True
-    keys: set[str] = set()
-    for arg in call.node.args:
-        if arg.keyword:
-            continue
-        node = view.nodes[arg.value]
-        keys.add(view.key(node.value if isinstance(node, Starred) else arg.value))
-    keys.discard("")
+    keys = {view.key(arg.value) for arg in call.node.args}
     for key in tuple(keys):
         for inner in view.calls_on.get(key, ()):
-            if inner.member in ("append", "add"):
-                keys |= {view.key(at) for at in inner.positional} - {""}
+            keys |= {view.key(at) for at in inner.positional}
+    keys.discard("")
     for index in range(awaited, len(view.nodes)):
         if isinstance(view.nodes[index], (Name, Attr)) and view.key(index) in keys:
             parent = view.user_of(index)
@@ -110,7 +100,7 @@ def _gives_back(view: FunctionView, call: CallSite) -> bool:
         or _says_reset(view.name)
         or innermost(view, call.index, RegionKind.FINALLY, RegionKind.HANDLER) >= 0
     )
-    if at_end and given and all(_is_started_before(view, index) for index in given):
+    if at_end and all(_is_started_before(view, index) for index in given):
         return True
     work = [made for index in given for made in _made(view, index)]
     return bool(work) and all(
@@ -121,16 +111,13 @@ def _gives_back(view: FunctionView, call: CallSite) -> bool:
 
 def _is_started_before(view: FunctionView, index: int) -> bool:
     """Whether a value is what a local has: it was started before, and is only waited for here."""
-    node = view.nodes[index]
-    if isinstance(node, Starred):
-        return _is_started_before(view, node.value)
     call = view.call_at(index)
     if call is not None:
-        return call.receiver >= 0 and call.member in _VIEWS and _is_started_before(view, call.receiver)
+        return call.member in _VIEWS and _is_started_before(view, call.receiver)
+    node = view.node_at(index)
     return isinstance(node, Name) and not any(
-        (value := view.assigned_value(at)) is None or _is_awaitable_made(view, value)
+        (value := holder.assigned_value(at)) is not None and _is_awaitable_made(holder, value)
         for holder, at in view.bindings(node.id).nodes
-        if holder is view and at >= 0
     )
 
 
@@ -147,16 +134,15 @@ def _is_awaitable_made(view: FunctionView, index: int) -> bool:
 def _is_held(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> bool:
     """Whether a value is what the instance or the module has in a collection, a copy of that, or some of it: others
     have started it. `inside` are the names on the way."""
-    node = view.nodes[index]
-    match node:
-        case Starred():
+    match view.node_at(index):
+        case Starred() as node:
             return _is_held(view, node.value, inside)
         case Attr():
             return bool(view.key(index))
-        case Display():
-            return bool(node.items) and all(_is_held(view, item, inside) for item in node.items)
-        case Comprehension():
-            return bool(node.elements) and all(_is_held(view, item, inside) for item in node.elements)
+        case Display() as node:
+            return all(_is_held(view, item, inside) for item in node.items)
+        case Comprehension() as node:
+            return all(_is_held(view, item, inside) for item in node.elements)
         case Call():
             call = view.call_at(index)
             assert call is not None
@@ -165,8 +151,8 @@ def _is_held(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> bo
                 return True
             if call.target in _COPYING or (given is not None and given.form_of >= 0):
                 return len(call.positional) == 1 and _is_held(view, call.positional[0], inside)
-            return call.receiver >= 0 and call.member in _VIEWS | _TAKING and _is_held(view, call.receiver, inside)
-        case Name() if node.id not in inside:
+            return call.member in _VIEWS | _TAKING and _is_held(view, call.receiver, inside)
+        case Name() as node if node.id not in inside:
             return _is_held_by_name(view, node.id, (*inside, node.id))
     return False
 
@@ -179,8 +165,8 @@ def _is_held_by_name(view: FunctionView, name: str, inside: tuple[str, ...]) -> 
         return False
     given = []
     for holder, at in bound:
-        header = _header(view, at) if holder is view else -1
-        value = header if header >= 0 else view.assigned_value(at) if holder is view and at >= 0 else None
+        header = _header(holder, at)
+        value = header if header >= 0 else holder.assigned_value(at)
         if value is None:
             return False
         if not _is_empty(view, value):
@@ -188,7 +174,7 @@ def _is_held_by_name(view: FunctionView, name: str, inside: tuple[str, ...]) -> 
     for call in view.calls_on.get(name, ()):
         if call.member in _FILLING:
             given += call.positional
-    return bool(given) and all(_is_held(view, value, inside) for value in given)
+    return all(_is_held(view, value, inside) for value in given)
 
 
 def _header(view: FunctionView, store: int) -> int:
@@ -220,9 +206,9 @@ def _hears_itself(callee: FunctionView | None, hops: int = MAX_HOPS) -> bool:
     handler takes them and goes on, or a decorator may see to them."""
     if callee is not None and any(call.member == "add_done_callback" for call in callee.calls):
         return True  # what it has started is heard of
-    if callee is None or not callee.is_coroutine:
+    if callee is None:
         return False
-    waits = [index for index, node in enumerate(callee.nodes) if isinstance(node, Await)]
+    waits = callee.all_of(Await)
     taken = [
         protected(callee, handler.statement)
         for handler in handlers(callee)
@@ -233,17 +219,15 @@ def _hears_itself(callee: FunctionView | None, hops: int = MAX_HOPS) -> bool:
         and all(
             any(callee.is_inside(callee.region_of(at), body) for body in taken)
             or innermost(callee, at, RegionKind.FINALLY) >= 0
-            or _is_heard(callee, at, hops)
-            for at in waits
+            or (hops > 0 and _is_heard(callee.call_at(node.value), hops - 1))
+            for at, node in waits
         )
     )
 
 
-def _is_heard(view: FunctionView, index: int, hops: int) -> bool:
-    """Whether an await is of a function of the project that takes its own failures."""
-    node = view.nodes[index]
-    call = view.call_at(node.value) if isinstance(node, Await) else None
-    return hops > 0 and call is not None and _hears_itself(call.callee, hops - 1)
+def _is_heard(call: CallSite | None, hops: int) -> bool:
+    """Whether what is awaited is a function of the project that takes its own failures."""
+    return call is not None and _hears_itself(call.callee, hops)
 
 
 def _made_to_give(view: FunctionView, call: CallSite) -> bool:
@@ -280,14 +264,13 @@ _VIEWS = frozenset({"copy", "keys", "values"})
 def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Iterator[CallSite | None]:
     """The calls that make what a node holds: in a display, a comprehension, a list that is filled here, as the work of
     a task; None for anything else. `inside` are the names on the way."""
-    node = view.nodes[index]
-    match node:
-        case Starred():
+    match view.node_at(index):
+        case Starred() as node:
             yield from _made(view, node.value, inside)
-        case Display():
+        case Display() as node:
             for item in node.items:
                 yield from _made(view, item, inside)
-        case Comprehension():
+        case Comprehension() as node:
             for element in node.elements:
                 yield from _made(view, element, inside)
         case Call():
@@ -299,18 +282,17 @@ def _made(view: FunctionView, index: int, inside: tuple[str, ...] = ()) -> Itera
                 yield view.call_at(work)
             elif call.target in _COPYING and len(call.positional) == 1:
                 yield from _made(view, call.positional[0], inside)
-            elif call.receiver >= 0 and call.member in _VIEWS:
+            elif call.member in _VIEWS:
                 yield from _made(view, call.receiver, inside)
             else:
                 yield call
-        case Name() if node.id not in inside:
-            scope, bound = view.bindings(node.id)
-            values = [holder.assigned_value(at) if holder is view and at >= 0 else None for holder, at in bound]
-            for value in values if scope is view else [None]:
-                if value is None or isinstance(view.nodes[value], Name):
+        case Name() as node if node.id not in inside:
+            for holder, at in view.bindings(node.id).nodes:
+                value = holder.assigned_value(at)
+                if value is None or isinstance(holder.nodes[value], Name):
                     yield None
                 else:
-                    yield from _made(view, value, (*inside, node.id))
+                    yield from _made(holder, value, (*inside, node.id))
             for call in view.calls_on.get(node.id, ()):
                 if call.member in _FILLING and call.positional:
                     yield from _made(view, call.positional[0], (*inside, node.id))
