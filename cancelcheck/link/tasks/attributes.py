@@ -67,7 +67,7 @@ def is_named_by_text(owner: FunctionView, name: str) -> bool:
             if other is not None and not _are_akin(owner, other):
                 continue
             for node in view.nodes:
-                if isinstance(node, Const) and node.kind == "str" and node.value == name:
+                if isinstance(node, Const) and node.value == name:
                     return True
                 if isinstance(node, Attr) and node.attr == "__dict__":
                     return True
@@ -80,7 +80,7 @@ def called_method(view: FunctionView, index: int) -> str:
     """The method that is called, or taken, of the value of a node: `cancel` of `self.task.cancel()`; "" for anything
     else."""
     parent = view.user_of(index)
-    return parent.attr if isinstance(parent, Attr) and parent.value == index else ""
+    return parent.attr if isinstance(parent, Attr) else ""
 
 
 def is_called(view: FunctionView, index: int) -> bool:
