@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import is_cancellation_point
 from cancelcheck.link.paths.flow import reaches_after, returns_after
+from cancelcheck.link.tasks.attributes import own_attribute
 from cancelcheck.link.tasks.groups import Joining, may_join
 from cancelcheck.link.tasks.handing import started_by
 from cancelcheck.model.facts import Assign, Attr, Await, Const, FunctionKind, RegionKind, StoreAttr
@@ -42,25 +43,22 @@ def used_unready(call: CallSite, entry: schema.Spawner) -> Unready | None:
     if entry.ready or entry.thread or not view.is_async or view.facts.is_generator:
         return None
     setups = _setups(call, entry)
-    if not setups:
-        return None
 
     def told(index: int) -> bool:
         return may_join(view, index) is not Joining.NO
 
-    start = call.node.parent if call.is_awaited else call.index
     for setup in setups:
-        if not setup.name or _is_stored(view, setup.name):
+        if _is_stored(view, setup.name):
             continue
         key = f"{view.self_name}.{setup.name}"
 
         def uses(index: int, key: str = key) -> bool:
-            return isinstance(view.nodes[index], Attr) and view.key(index) == key
+            return view.key(index) == key
 
-        used = reaches_after(view, start, uses, told)
+        used = reaches_after(view, call.index, uses, told)
         if used >= 0:
             return Unready(setup, used)
-    if _enters_its_object(view) and returns_after(view, start, told):
+    if _enters_its_object(view) and returns_after(view, call.index, told):
         counted = next((setup for setup in setups if not setup.name or _counts_on(view, call, entry, setup)), None)
         if counted is not None:
             return Unready(counted, -1)
@@ -70,31 +68,25 @@ def used_unready(call: CallSite, entry: schema.Spawner) -> Unready | None:
 def _setups(call: CallSite, entry: schema.Spawner) -> list[Setup]:
     """What the task sets up before it does its work; nothing where it is not seen, or says to somebody that it has."""
     view = call.fn
-    given = call.argument(entry.work_keyword, entry.work_position)
-    if given is None or given < 0:
+    given = call.seen_argument(entry.work_keyword, entry.work_position)
+    if given is None:
         return []
     catalog = view.module.project.catalog
-    made = view.call_at(given) if entry.work is schema.Work.COROUTINE else None
-    name = made.target if made is not None else view.target_of(given)
-    if name and catalog.startable(name) is not None:
-        return [Setup(f"`{view.text(made.node.func if made is not None else given)}` listens, or runs", None, -1)]
+    made = view.call_at(given)
+    named = made.node.func if made is not None else given
+    if catalog.startable(view.target_of(named)) is not None:
+        return [Setup(f"`{view.text(named)}` listens, or runs", None, -1)]
     run = started_by(call, entry)
-    if run is None or not run.is_coroutine or _tells(run):
+    if run is None or _tells(run):
         return []
     if run.param(_STATUS) is not None:
-        return [Setup(f"it takes a `{_STATUS}`, to say when it is ready", run, 0)] if run.nodes else []
-    found = [*_listens(run)]
-    if run.self_name and run.owner is not None and view.self_name:
-        found += _stores(run)
-    return found
+        return [Setup(f"it takes a `{_STATUS}`, to say when it is ready", run, 0)]
+    return [*_listens(run), *(_stores(run) if run.self_name else ())]
 
 
 def _tells(run: FunctionView) -> bool:
     """Whether a function sets an event, a future or the like on its object: somebody may wait for that."""
-    return any(
-        call.member in _SIGNALS and call.receiver >= 0 and run.key(call.receiver) not in ("", _STATUS)
-        for call in run.calls
-    )
+    return any(call.member in _SIGNALS and call.receiver >= 0 for call in run.calls)
 
 
 _SIGNALS = frozenset({"set", "set_result", "notify", "notify_all", "put_nowait", "send_nowait", "release"})
@@ -104,9 +96,9 @@ _SIGNALS = frozenset({"set", "set_result", "notify", "notify_all", "put_nowait",
 def _listens(run: FunctionView) -> list[Setup]:
     catalog = run.module.project.catalog
     for call in run.calls:
-        if catalog.startable(call.target) is not None and call.argument(_STATUS) is None:
+        if catalog.startable(call.target) is not None:
             return [Setup(f"`{call.text}(…)` listens, or runs", run, call.index)]
-        resource = catalog.resource(call.target) if call.target else None
+        resource = catalog.resource(call.target)
         if resource is not None and resource.holds in ("server", "listener"):
             return [Setup(f"`{call.text}(…)` opens a {resource.holds}", run, call.index)]
     return []
@@ -124,9 +116,14 @@ def _stores(run: FunctionView, depth: int = 2) -> list[Setup]:
             break
         waited |= is_cancellation_point(run, index)
         call = run.call_at(node.value) if isinstance(node, Await) else None
-        helper = call.callee if call is not None and depth > 0 and _MARKS.isdisjoint(kinds) else None
-        if helper is not None and call is not None and helper.is_coroutine and helper.self_name:
-            if helper.owner is not None and run.key(call.receiver) == run.self_name and not _tells(helper):
+        if (
+            call is not None
+            and depth > 0
+            and _MARKS.isdisjoint(kinds)
+            and own_attribute(run, call.node.func) is not None
+        ):
+            helper = call.callee
+            if helper is not None and not _tells(helper):
                 found += _stores(helper, depth - 1)
         if not isinstance(node, StoreAttr) or not _MARKS.isdisjoint(kinds):
             continue
@@ -134,18 +131,13 @@ def _stores(run: FunctionView, depth: int = 2) -> list[Setup]:
         assign = run.node_at(node.parent)
         if holder != run.self_name or not isinstance(assign, Assign) or assign.op or assign.value < 0:
             continue
-        if isinstance(run.nodes[assign.value], Const) or not _waits_for(run, assign.value, waited):
-            continue
-        found.append(Setup(f"`self.{node.attr}` is set", run, index, node.attr))
+        # what is set before it has waited for anything is there after its first step
+        if waited and not isinstance(run.nodes[assign.value], Const):
+            found.append(Setup(f"`self.{node.attr}` is set", run, index, node.attr))
     return found
 
 
 _MARKS = frozenset({RegionKind.HANDLER, RegionKind.FINALLY, RegionKind.LOOP_ELSE})
-
-
-def _waits_for(run: FunctionView, value: int, waited: bool) -> bool:
-    """Whether a value is there only after a wait: it is awaited, or something was before."""
-    return waited or any(isinstance(run.nodes[at], Await) for at in run.operands_within(value))
 
 
 def _is_stored(view: FunctionView, name: str) -> bool:
