@@ -54,19 +54,16 @@ def spawner_of(call: CallSite) -> schema.Spawner | None:
     coroutine function."""
     catalog = call.fn.module.project.catalog
     if call.target:
-        entry = catalog.spawner(call.target)
-        if entry is None and (started := started_in(call)) is not None:
-            return _as_called(call, started)
-        return entry
+        started = started_in(call)
+        return _as_called(call, started) if started is not None else catalog.spawner(call.target)
     entry = catalog.spawner(f"{EVENT_LOOP}.{call.member}") if call.receiver >= 0 else None
     if entry is None:
         return None
     holder = call.fn.key(call.receiver).rpartition(".")[2].lower()
     if holder.endswith(_LOOP_SUFFIX):
         return entry
-    if entry.work is schema.Work.COROUTINE and holder and not holder.endswith(_OWNERS):
-        work = call.seen_argument(entry.work_keyword, entry.work_position)
-        if work is not None and calls_coroutine(call.fn, work):
+    if holder and not holder.endswith(_OWNERS):
+        if calls_coroutine(call.fn, call.argument(entry.work_keyword, entry.work_position)):
             return entry
     return None
 
@@ -208,7 +205,7 @@ def _as_called(call: CallSite, started: Started) -> schema.Spawner:
     )
 
 
-def calls_coroutine(view: FunctionView, index: int) -> bool:
+def calls_coroutine(view: FunctionView, index: int | None) -> bool:
     """Whether a node calls a coroutine function, of the project or of the catalogue."""
     call = view.call_at(index)
     if call is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.paths.exceptions import handlers_of
 from cancelcheck.link.tasks.attributes import attribute_reads, called_method, class_of, is_named_by_text, own_attribute
 from cancelcheck.link.tasks.handing import work_of
 from cancelcheck.link.tasks.stopping import looks_at_stop
@@ -48,8 +49,8 @@ def unstoppable_threads(view: FunctionView) -> Iterator[Unstoppable]:
             continue
         if entry.cancel:
             if cls is None and not _is_short(call, entry) and _is_left(call) and not _is_daemon(call, entry, cls):
-                work = call.argument(entry.target, entry.target_position)
-                if work is not None and work >= 0 and _is_started(call):
+                work = call.seen_argument(entry.target, entry.target_position)
+                if work is not None and _is_started(call):
                     yield Unstoppable(call, view.text(work), None)
             continue
         target, name = _target(call, entry, cls)
@@ -110,12 +111,7 @@ def _endless(view: FunctionView, hops: int) -> Stay | None:
         return None
     for call in view.calls:
         callee = call.callee
-        if (
-            callee is None
-            or callee is view
-            or callee.facts.kind is not FunctionKind.DEF
-            or len(callee.alternatives) > 1
-        ):
+        if callee is None or len(callee.alternatives) > 1:
             continue
         found = _endless(callee, hops - 1)
         if found is not None:
@@ -132,16 +128,13 @@ def defined(method: FunctionView) -> tuple[FunctionView, int]:
 def _told_too_late(view: FunctionView) -> FunctionView | None:
     """The method that takes down the flag by which a method's loop goes on, where all that do are called when the
     program ends: it waits for its threads before that."""
-    owner = view.owner
-    if owner is None or not view.self_name:
-        return None
     for region in view.regions:
-        header = view.nodes[region.node] if region.kind is RegionKind.LOOP and region.node >= 0 else None
+        header = view.node_at(region.node)
         for at in view.operands_within(header.value) if isinstance(header, Test) else ():
-            found = own_attribute(view, at) if isinstance(view.nodes[at], Attr) else None
-            if found is None or found[0] is not owner:
+            found = own_attribute(view, at)
+            if found is None or found[0] is not view.owner:
                 continue
-            enders = {setter for cls in owner.ancestry[0] for setter, _ in cls.attribute_stores.get(found[1], ())}
+            enders = {setter for cls in found[0].ancestry[0] for setter, _ in cls.attribute_stores.get(found[1], ())}
             enders |= {reader for reader, read in attribute_reads(*found) if called_method(reader, read) == "set"}
             enders = {ender for ender in enders if ender is not view and ender.name != "__init__"}
             if enders and all(_runs_at_exit(ender) for ender in enders):
@@ -155,14 +148,13 @@ def _runs_at_exit(method: FunctionView) -> bool:
     catalog = method.module.project.catalog
     hooked = owner is not None and any(catalog.exit_method(base) == method.name for base in owner.ancestry[1])
     for user, index in method.module.mentions(method.name, of_method=True):
-        node = user.nodes[index]
         if user.definition_of(index) not in (method, None):
             continue
         use = user.use(index)
         call = user.call_at(use.node) if use.kind == "argument" else None
         if call is not None and catalog.is_exit_hook(call.target):
             hooked = True
-        elif isinstance(node, Attr) and user is not method and user.key(node.value) == user.self_name != "":
+        elif user is not method and own_attribute(user, index) is not None:
             return False  # another method ends it too
     return hooked
 
@@ -195,37 +187,30 @@ def _may_be_ended(view: FunctionView, loop: int, hops: int) -> bool:
         if closable and not _goes_round(view, call.index, loop):
             return True
         callee = call.callee
-        if callee is not None and callee.facts.kind is FunctionKind.DEF and _asks(callee, hops):
+        if callee is not None and _asks(callee, hops):
             return True
     return False
 
 
 def _asks(view: FunctionView, hops: int) -> bool:
     """Whether a function, or one that it calls, looks at a stop signal, or reads what may be closed."""
-    if looks_at_stop(view) or any(not call.target and _is_reading(call) for call in view.calls):
+    if looks_at_stop(view) or any(_is_reading(call) for call in view.calls):
         return True
-    return hops > 0 and any(
-        _asks(callee, hops - 1)
-        for call in view.calls
-        if (callee := call.callee) is not None and callee is not view and callee.facts.kind is FunctionKind.DEF
-    )
+    return hops > 0 and any(_asks(callee, hops - 1) for call in view.calls if (callee := call.callee) is not None)
 
 
 def _is_reading(call: CallSite) -> bool:
-    return not call.target and call.receiver >= 0 and call.member.lstrip("_").split("_")[0] in _READING
+    return not call.target and call.member.lstrip("_").split("_")[0] in _READING
 
 
 def _goes_round(view: FunctionView, index: int, loop: int) -> bool:
     """Whether an error at a node is caught inside of the loop, which goes on."""
-    inner = -1
     for region in view.regions_around(index):
         if region == loop:
-            return False
+            break
         facts = view.regions[region]
-        if facts.kind is RegionKind.TRY and inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
-            if any(other.parent == region and other.kind is RegionKind.HANDLER for other in view.regions):
-                return True
-        inner = region
+        if facts.kind is RegionKind.PROTECTED and handlers_of(view, facts.parent):
+            return True
     return False
 
 
@@ -302,7 +287,7 @@ def _is_started(call: CallSite) -> bool:
 
 def _targets(call: CallSite) -> list[int]:
     """What a thread is assigned to where it is made."""
-    node = call.fn.nodes[call.use.node] if call.use.kind in ("bound", "stored") else None
+    node = call.fn.node_at(call.use.node)
     return node.targets if isinstance(node, Assign) else []
 
 
@@ -312,8 +297,8 @@ SHORT = 5.0
 
 def _is_short(call: CallSite, entry: schema.ThreadEntry) -> bool:
     """Whether a timer fires so soon that it is not worth taking back."""
-    argument = call.argument(entry.interval, entry.interval_position)
-    value = evaluate(call.fn, argument) if argument is not None and argument >= 0 else None
+    argument = call.seen_argument(entry.interval, entry.interval_position)
+    value = evaluate(call.fn, argument) if argument is not None else None
     return value is not None and value.kind is ValueKind.NUMBER and value.number <= SHORT
 
 
@@ -340,6 +325,5 @@ _STARTING = frozenset({"start", "name", "is_alive", "daemon"})
 
 def _only_starts(view: FunctionView, index: int) -> bool:
     """Whether where a timer is read it is only started, named, or asked whether it runs."""
-    use = view.use(index)
-    member = view.nodes[use.node] if use.node >= 0 else None
+    member = view.node_at(view.use(index).node)
     return isinstance(member, (Attr, StoreAttr)) and member.attr in _STARTING
