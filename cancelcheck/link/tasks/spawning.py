@@ -108,7 +108,7 @@ def started_in(call: CallSite) -> Started | None:
 def _may_hand_out(view: FunctionView) -> bool:
     """Whether a call of a function gives what its text returns, and no other text may be meant."""
     facts = view.facts
-    if facts.kind is not FunctionKind.DEF or facts.is_async or facts.is_generator or facts.is_stub:
+    if facts.is_async or facts.is_generator:
         return False
     return len(view.alternatives) == 1 and all(
         view.module.project.catalog.decorator(name) in _KEEPING_ROLES for name, _ in view.decorators
@@ -125,13 +125,9 @@ def _started(view: FunctionView) -> Started | None:
     for _, returned in view.all_of(Return):
         if returned.value < 0 or _is_none(view, returned.value):
             continue
-        found = _handed_out(view, returned.value)
-        if found < 0:
-            return None
-        starts.add(found)
+        starts.add(_handed_out(view, returned.value))
     call = view.call_at(starts.pop()) if len(starts) == 1 else None
-    entry = spawner_of(call) if call is not None else None
-    if call is None or entry is None:
+    if call is None or (entry := spawner_of(call)) is None:
         return None
     work = call.seen_argument(entry.work_keyword, entry.work_position)
     if work is None:
@@ -146,13 +142,10 @@ def _started(view: FunctionView) -> Started | None:
 def _handed_out(view: FunctionView, value: int) -> int:
     """The call whose result is returned, at once or through a local that is only looked at on the way; -1 where it may
     be kept too."""
-    node = view.nodes[value]
-    if isinstance(node, Call):
+    if isinstance(view.nodes[value], Call):
         return value
     made = view.local_value(value)
-    if made is None or not isinstance(node, Name) or not isinstance(view.nodes[made], Call):
-        return -1
-    return made if _is_only_looked_at(view, node.id, MAX_STEPS) else -1
+    return made if made is not None and _is_only_looked_at(view, view.key(value), MAX_STEPS) else -1
 
 
 def _is_only_looked_at(view: FunctionView, name: str, steps: int) -> bool:

@@ -17,7 +17,7 @@ from cancelcheck.link.paths.flow import never_returns
 from cancelcheck.link.tasks.stopping import looks_at_stop
 from cancelcheck.link.timeouts.waits import Verdict, judge
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Const, FunctionKind, Jump, Raise, RegionKind, Return, Test
+from cancelcheck.model.facts import Const, FunctionKind, Jump, Raise, Return, Test
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -90,8 +90,8 @@ def _of_library(call: CallSite, api: schema.Api) -> Span:
 
 def _seconds(call: CallSite, api: schema.Api) -> float:
     """The time that a call's own timeout gives it; 0 where that is not known."""
-    argument = call.argument(api.timeout, api.timeout_position)
-    if argument is None or argument < 0:
+    argument = call.seen_argument(api.timeout, api.timeout_position)
+    if argument is None:
         return 0.0
     value = evaluate(call.fn, argument)
     if value.kind is not ValueKind.NUMBER:
@@ -102,12 +102,9 @@ def _seconds(call: CallSite, api: schema.Api) -> float:
 def _span(view: FunctionView, hops: int) -> Span:
     if looks_at_stop(view):
         return Span(stops=True)
-    stay: Stay | None = None
+    loops = endless_loops(view)
+    stay = Stay(view, view.regions[loops[0]].node, math.inf) if loops else None
     timed = stops = False
-    for loop in endless_loops(view):
-        node = view.regions[loop].node
-        stay = Stay(view, node, math.inf)
-        break
     for call in view.calls:
         if view.block_of(call.index) not in view.live_blocks or _takes_lock(call):
             continue
@@ -134,19 +131,15 @@ def endless_loops(view: FunctionView) -> list[int]:
     return [
         index
         for index, region in enumerate(view.regions)
-        if region.kind is RegionKind.LOOP
-        and region.node >= 0
-        and region.entry in view.live_blocks
+        if region.entry in view.live_blocks
         and _is_constant(view, region.node)
         and not any(_leaves(view, at, index) for at in view.nodes_in(index))
     ]
 
 
 def _is_constant(view: FunctionView, header: int) -> bool:
-    node = view.nodes[header]
-    if not isinstance(node, Test):
-        return False
-    value = view.nodes[node.value]
+    node = view.node_at(header)
+    value = view.nodes[node.value] if isinstance(node, Test) else None
     return isinstance(value, Const) and bool(value.value)
 
 

@@ -45,7 +45,7 @@ def outliving_processes(view: FunctionView) -> Iterator[Outliving]:
     catalog = view.module.project.catalog
     for call in view.told_calls:
         entry = catalog.outlived(call.target)
-        if entry is None or call.receiver < 0:
+        if entry is None:
             continue
         place = view.key(call.receiver)
         region = _timed_from(view, call, entry) if place else -1
@@ -91,24 +91,19 @@ def _caught(view: FunctionView, entry: schema.Outlived, region: int) -> Caught |
     catalog = view.module.project.catalog
     raised = set(entry.raises) or _TIMEOUTS
     bases = {base for name in raised for base in catalog.bases(name)} | _EVERYTHING
-    inner = -1
     while region >= 0:
         facts = view.regions[region]
-        if facts.kind is RegionKind.TRY and inner >= 0 and view.regions[inner].kind is RegionKind.PROTECTED:
-            for handler in handlers_of(view, region):
-                caught = handler.excepts(view).caught
-                leaves = list(exception_types(view, [caught])) if caught >= 0 else []
-                if caught < 0 or any(leaf.name in bases for leaf in leaves):
-                    return Caught(handler.node, (view.regions[handler.region].entry,), handler)
-                if any(not leaf.name for leaf in leaves):
-                    return None
-        if facts.kind is RegionKind.WITH:
-            enter = view.nodes[facts.node]
-            assert isinstance(enter, Enter)
-            types = suppressed_types(view, enter)
-            if any(leaf.name in bases for leaf in exception_types(view, types)):
-                return Caught(facts.node, _after(view, facts.node), None)
-        inner = region
+        for handler in handlers_of(view, facts.parent) if facts.kind is RegionKind.PROTECTED else ():
+            caught = handler.excepts(view).caught
+            leaves = list(exception_types(view, [caught])) if caught >= 0 else []
+            if caught < 0 or any(leaf.name in bases for leaf in leaves):
+                return Caught(handler.node, (view.regions[handler.region].entry,), handler)
+            if any(not leaf.name for leaf in leaves):
+                return None
+        enter = view.node_at(facts.node)
+        types = suppressed_types(view, enter) if isinstance(enter, Enter) else []
+        if any(leaf.name in bases for leaf in exception_types(view, types)):
+            return Caught(facts.node, _after(view, facts.node), None)
         region = facts.parent
     return None
 
@@ -117,8 +112,8 @@ def _after(view: FunctionView, enter: int) -> tuple[int, ...]:
     """Where it goes on when a `with` swallows."""
     return tuple(
         target
-        for index, node in enumerate(view.nodes)
-        if isinstance(node, Exit) and node.on_error and node.enter == enter
+        for index, node in view.all_of(Exit)
+        if node.on_error and node.enter == enter
         for target in view.blocks[view.block_of(index)].next
     )
 
@@ -131,14 +126,7 @@ _EVERYTHING = {"builtins.Exception", "builtins.BaseException"}
 
 def _is_owned(view: FunctionView, place: str) -> bool:
     """Whether a `with` on the process waits for it at its end, or an exit stack does something with it."""
-    for region in view.regions:
-        if region.kind is not RegionKind.WITH:
-            continue
-        enter = view.nodes[region.node]
-        assert isinstance(enter, Enter)
-        if view.key(enter.context) == place or (enter.target >= 0 and view.key(enter.target) == place):
-            return True
-    return False
+    return any(place in (view.key(enter.context), view.key(enter.target)) for _, enter in view.all_of(Enter))
 
 
 def _raises_on(view: FunctionView, handler: Handler) -> bool:
@@ -179,18 +167,16 @@ def _deals_with(view: FunctionView, index: int, place: str, entry: schema.Outliv
         if method in entry.names:
             return _is_handed_on(view, view.nodes[index].parent)
         return not method and _is_handed_on(view, index)
-    call = view.call_at(index)
-    if call is None or call.receiver < 0:
-        return False
     # a method of the same object may end its process
+    call = view.call_at(index)
     owner, _, name = place.rpartition(".")
-    if not owner or view.key(call.receiver) != owner:
+    if call is None or not owner or view.key(call.receiver) != owner:
         return False
     callee = call.callee
     if callee is None:
         return True
     return any(isinstance(inner, Attr) and inner.attr == name for inner in callee.nodes) or any(
-        inner.receiver >= 0 and callee.key(inner.receiver) == callee.self_name for inner in callee.calls
+        own_attribute(callee, inner.node.func) is not None for inner in callee.calls
     )
 
 
@@ -214,7 +200,7 @@ def _goes_on(view: FunctionView, call: CallSite, caught: Caught, place: str) -> 
             return True
     for index, node in enumerate(view.nodes[caught.node :], caught.node):
         if isinstance(node, Attr) and view.key(node.value) == place:
-            asks = view.nodes[node.parent] if node.parent >= 0 else None
+            asks = view.user_of(index)
             if isinstance(asks, Operation) and asks.op in ("is", "is not") and asks.operands[0] == index:
                 return True
     return False

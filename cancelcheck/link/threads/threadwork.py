@@ -15,7 +15,7 @@ from cancelcheck.link.threads.outlasting import Span, Stay, span_of, span_of_cal
 from cancelcheck.link.timeouts.limits import Limit, limit_of
 from cancelcheck.link.timeouts.waits import Verdict, given
 from cancelcheck.link.values import ValueKind, evaluate
-from cancelcheck.model.facts import Attr, Const, Enter, Name, RegionKind, Store
+from cancelcheck.model.facts import Attr, Const, Enter, RegionKind
 
 if TYPE_CHECKING:
     from cancelcheck.catalog import schema
@@ -130,19 +130,17 @@ def _outlasting(view: FunctionView, work: Work, seconds: float) -> Span | None:
 def _is_ended_after(view: FunctionView, index: int, start: CallSite) -> bool:
     """Whether a handler or a `finally` around a node tells something to end: the work may well be what it means. Not
     what only drops the wait: a `cancel` of the future that the work's `start` gave, a `shutdown` of its pool."""
-    inner = -1
-    for region in view.regions_around(index):
-        if view.regions[region].kind is RegionKind.TRY and inner >= 0:
-            if view.regions[inner].kind is RegionKind.PROTECTED:
-                for at, other in enumerate(view.regions):
-                    if other.parent == region and other.kind in (RegionKind.HANDLER, RegionKind.FINALLY):
-                        if any(
-                            tells_to_end(view, node) and not _drops_wait(view, node, start)
-                            for node in view.nodes_in(at)
-                        ):
-                            return True
-        inner = region
-    return False
+    statements = {
+        view.regions[region].parent
+        for region in view.regions_around(index)
+        if view.regions[region].kind is RegionKind.PROTECTED
+    }
+    return any(
+        tells_to_end(view, node) and not _drops_wait(view, node, start)
+        for at, region in enumerate(view.regions)
+        if region.parent in statements and region.kind in (RegionKind.HANDLER, RegionKind.FINALLY)
+        for node in view.nodes_in(at)
+    )
 
 
 def _drops_wait(view: FunctionView, index: int, start: CallSite) -> bool:
@@ -154,7 +152,7 @@ def _drops_wait(view: FunctionView, index: int, start: CallSite) -> bool:
         origin.fn is start.fn and origin.index == start.index for origin in instance.origins
     ):
         return True
-    pool = start.fn.key(start.receiver) if start.receiver >= 0 else ""
+    pool = start.fn.key(start.receiver)
     return start.fn is view and bool(pool) and view.key(call.receiver) == pool
 
 
@@ -170,8 +168,7 @@ def _receiver_ends(view: FunctionView, work: Work) -> bool:
 def _joined(view: FunctionView, submit: CallSite, work: Work) -> Iterator[Orphan]:
     """The future of work given to a pool, asked for its result with a timeout in the `with` block of the pool, whose
     end waits for the work all the same."""
-    pool = view.key(submit.receiver) if submit.receiver >= 0 else ""
-    region = _with_of(view, submit.index, pool)
+    region = _with_of(view, submit.index, view.key(submit.receiver))
     if region < 0:
         return
     for call in view.calls:
@@ -188,15 +185,10 @@ def _joined(view: FunctionView, submit: CallSite, work: Work) -> Iterator[Orphan
 
 def _with_of(view: FunctionView, index: int, name: str) -> int:
     """The region of the `with … as name` around a node; -1 where there is none."""
-    for region in view.regions_around(index):
-        if view.regions[region].kind is RegionKind.WITH:
-            enter = view.nodes[view.regions[region].node]
-            assert isinstance(enter, Enter)
-            target = view.nodes[enter.target] if enter.target >= 0 else None
-            if isinstance(target, Store) and target.id == name:
-                return region
-            if isinstance(view.nodes[enter.context], Name) and view.key(enter.context) == name:
-                return region
+    for region in view.regions_around(index) if name else ():
+        enter = view.node_at(view.regions[region].node)
+        if isinstance(enter, Enter) and name in (view.key(enter.target), view.key(enter.context)):
+            return region
     return -1
 
 
@@ -213,8 +205,8 @@ def _result_of(view: FunctionView, call: CallSite, submit: CallSite) -> Limit | 
     own = given(call, api.timeout, api.timeout_position, api.forever)
     if own is None or own.verdict is not Verdict.TIMED:
         return None
-    argument = call.argument(api.timeout, api.timeout_position)
-    value = evaluate(view, argument) if argument is not None and argument >= 0 else None
+    argument = call.seen_argument(api.timeout, api.timeout_position)
+    value = evaluate(view, argument) if argument is not None else None
     seconds = value.number if value is not None and value.kind is ValueKind.NUMBER else math.inf
     return Limit(call, call.index, seconds)
 
