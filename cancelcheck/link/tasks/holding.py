@@ -197,8 +197,10 @@ def _unwrapped(view: FunctionView, index: int) -> Iterator[int]:
         yield index
         return
     scope = view.module.project.catalog.scope(call.target)
-    inner = call.seen_argument("", scope.wraps) if scope is not None else None
-    if scope is not None and inner is not None and scope.kind is schema.ScopeKind.TIMEOUT:
+    if scope is None or scope.kind is not schema.ScopeKind.TIMEOUT:
+        return
+    inner = call.seen_argument("", scope.wraps)
+    if inner is not None:
         yield inner
 
 
@@ -217,10 +219,11 @@ def _kept_by_local(view: FunctionView, name: str) -> Iterator[tuple[str, CallSit
     """A local that holds what is kept in a place, or the new task that is put there."""
     for holder, value in _given(view, name):
         call = holder.call_at(value)
-        spawner = spawner_of(call) if call is not None else None
-        for target in stored_on(holder, value) if spawner is not None else ():
+        if call is None or (spawner := spawner_of(call)) is None:
+            continue
+        for target in stored_on(holder, value):
             place = _place(holder, target)
-            if call is not None and spawner is not None and place:
+            if place:
                 yield place, call, spawner
 
 

@@ -10,12 +10,12 @@ from cancelcheck.catalog import schema
 from cancelcheck.link.paths.exceptions import handlers_of, is_cancellation_point, takes_failures
 from cancelcheck.link.paths.flow import innermost, returns_after
 from cancelcheck.link.paths.ownership import TASK, Fate, read_of
+from cancelcheck.link.tasks.attributes import called_method, is_called
 from cancelcheck.link.timeouts.passing import matched
 from cancelcheck.link.undoing import says_undoing, undoes
 from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import (
     Assign,
-    Attr,
     Await,
     Call,
     Comprehension,
@@ -25,9 +25,7 @@ from cancelcheck.model.facts import (
     Enter,
     FunctionKind,
     Iterate,
-    Lambda,
     Name,
-    ParamKind,
     RegionKind,
     Return,
     Starred,
@@ -120,10 +118,10 @@ _KEEPING_ROLES = ("staticmethod", "classmethod")
 
 
 def _started(view: FunctionView) -> Started | None:
-    """The one call that starts what a function returns, where it returns nothing else (`None` apart)."""
+    """The one call that starts what a function returns, where it returns nothing else (constants apart)."""
     starts: set[int] = set()
     for _, returned in view.all_of(Return):
-        if returned.value < 0 or _is_none(view, returned.value):
+        if returned.value < 0 or isinstance(view.nodes[returned.value], Const):
             continue
         starts.add(_handed_out(view, returned.value))
     call = view.call_at(starts.pop()) if len(starts) == 1 else None
@@ -180,18 +178,13 @@ def _member_of(view: FunctionView, index: int) -> str:
     return getattr(view.node_at(index), "attr", "")
 
 
-def _is_none(view: FunctionView, index: int) -> bool:
-    node = view.nodes[index]
-    return isinstance(node, Const) and node.kind == "none"
-
-
 def _as_called(call: CallSite, started: Started) -> schema.Spawner:
     """The entry of a function that hands out what it starts, for a call of it."""
     callee = call.callee
     assert callee is not None
     position = -1
     for at, (param, _) in enumerate(matched(call, callee)):
-        if param.name == started.param and param.kind is not ParamKind.KEYWORD_ONLY:
+        if param.name == started.param:
             position = at
     return msgspec.structs.replace(
         started.entry, call=callee.qualname, work_position=position, work_keyword=started.param
@@ -222,17 +215,16 @@ def loss_of(view: FunctionView, index: int) -> str:
             holder = view.nodes[use.node]
             if isinstance(holder, Comprehension) and holder.kind == "generator":
                 return ""  # nothing runs before somebody takes it
-            if isinstance(holder, Display) and holder.kind == "tuple":
-                unpacked = _unpacked_to(view, use.node, index)
-                if unpacked:
-                    return "unread" if _is_unread(view, unpacked) else ""
+            unpacked = _unpacked_to(view, use.node, index)
+            if unpacked:
+                return "unread" if _is_unread(view, unpacked) else ""
             return loss_of(view, use.node)
         case "lambda":
             if _is_callback(view):
                 return "callback"
         case "other":
             node = view.node_at(use.node)
-            if isinstance(node, Assign) and not node.op:
+            if isinstance(node, Assign):
                 targets = [view.nodes[target] for target in node.targets]
                 if all(isinstance(target, Store) and _is_unread(view, target.id) for target in targets):
                     return "unread"
@@ -241,10 +233,8 @@ def loss_of(view: FunctionView, index: int) -> str:
 
 def is_only_told_of(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether nobody keeps the result, but a callback is told of its end: `spawn(…).add_done_callback(log)`."""
-    use = call.use
-    node = call.fn.nodes[use.node] if use.kind == "receiver" else None
-    told = call.fn.call_at(node.parent) if isinstance(node, Attr) and node.attr == entry.done_callback else None
-    return told is not None and told.use.kind == "dropped"
+    told = called_method(call.fn, call.index) == entry.done_callback != ""
+    return told and is_called(call.fn, call.use.node)
 
 
 def _is_unread(view: FunctionView, name: str) -> bool:
@@ -258,13 +248,10 @@ def _is_unread(view: FunctionView, name: str) -> bool:
 
 def _is_held(view: FunctionView, name: str) -> bool:
     """Whether `del name` says until when a handle was to be held: something is called before it."""
-    held = False
-    for index, node in enumerate(view.nodes):
-        if isinstance(node, Store) and node.id == name:
-            held = True
-        elif held and isinstance(node, Delete) and name in node.names:
-            bound = max(at for at in view.facts.bound[name] if at < index)
-            return any(isinstance(inner, (Call, Await)) for inner in view.nodes[bound + 1 : index])
+    for index, node in view.all_of(Delete):
+        bound = [at for at in view.facts.bound[name] if at < index]
+        if bound and name in node.names:
+            return any(isinstance(inner, (Call, Await)) for inner in view.nodes[bound[-1] : index])
     return False
 
 
@@ -274,7 +261,7 @@ def _unpacked_to(view: FunctionView, display: int, index: int) -> str:
     if not isinstance(holder, Display) or not isinstance(assign, Assign) or len(assign.targets) != 1:
         return ""
     target = view.nodes[assign.targets[0]]
-    if not isinstance(target, Unpack) or len(target.items) != len(holder.items) or index not in holder.items:
+    if not isinstance(target, Unpack) or index not in holder.items:
         return ""
     pieces = [view.nodes[item] for item in (*target.items, *holder.items)]
     if any(isinstance(piece, Starred) for piece in pieces):
@@ -286,8 +273,7 @@ def _unpacked_to(view: FunctionView, display: int, index: int) -> str:
 def _is_callback(view: FunctionView) -> bool:
     """Whether a lambda is handed to a call that drops what it returns."""
     parent = view.parent
-    if parent is None or not isinstance(parent.nodes[view.facts.define], Lambda):
-        return False
+    assert parent is not None
     use = parent.use(view.facts.define)
     if use.kind != "argument":
         return False
@@ -295,14 +281,9 @@ def _is_callback(view: FunctionView) -> bool:
     assert call is not None
     catalog = parent.module.project.catalog
     entry = catalog.callback(call.target)
-    if entry is None and not call.target and call.receiver >= 0:
-        holder = parent.key(call.receiver).rpartition(".")[2].lower()
-        if holder.endswith(_LOOP_SUFFIX):
-            entry = catalog.callback(f"{EVENT_LOOP}.{call.member}")
-    if entry is None:
-        return False
-    argument = call.argument("", entry.position)
-    return argument == view.facts.define
+    if parent.key(call.receiver).lower().endswith(_LOOP_SUFFIX):
+        entry = entry or catalog.callback(f"{EVENT_LOOP}.{call.member}")
+    return entry is not None and call.argument("", entry.position) == view.facts.define
 
 
 def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
