@@ -619,13 +619,13 @@ class Resource(_Entry, frozen=True, kw_only=True):
     which ways out are reported by default. `entered`: a `with` on it gives it back too; false where that ends something
     else (a transaction). `awaited`: the call is a coroutine function, what is awaited is the resource. `only_if`: a
     keyword that has to be true for the result to need giving back (`stream` of `requests.get`). `context_only`: it is
-    held by entering it, the bare result holds nothing yet (`client.stream(…)`). `opened_by`: the result
-    holds nothing before one of these methods of it has run (`start`, `connect`). `item`: the result is a tuple, and
-    what is held stands there in it (the writer of `asyncio.open_connection`). `lent`: keywords with which it is made on
-    something of another owner, and holds nothing of its own (a client's `transport`, where that is not made for it).
-    `handles` are attributes by which whoever has them can give it back too (a process's `pid`). `unless` are arguments
-    (`open=False`) with which the result holds nothing, or nothing before one of `opened_by` has run, which else it does
-    from the start. `opened_by` is `["*"]` where each of its methods opens it.
+    held by entering it, the bare result holds nothing yet (`client.stream(…)`). `opened_by`: the result holds nothing
+    before one of these methods of it has run (`start`, `connect`). `item`: the result is a tuple, and what is held
+    stands there in it (the writer of `asyncio.open_connection`). `lent`: keywords with which it is made on something of
+    another owner, and holds nothing of its own (a client's `transport`, where that is not made for it). `handles` are
+    attributes by which whoever has them, or what they return, can give it back too (a process's `pid`). `unless` are
+    arguments (`open=False`) with which the result holds nothing, or nothing before one of `opened_by` has run, which
+    else it does from the start. `opened_by` is `["*"]` where each of its methods opens it.
     """
 
     call: Names

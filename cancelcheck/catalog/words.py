@@ -94,6 +94,7 @@ PROBES = frozenset(
         "ps",
         "rocm-smi",
         "sw_vers",
+        "tasklist",
         "uname",
         "whoami",
         "xrandr",
@@ -102,6 +103,9 @@ PROBES = frozenset(
 """Programs that tell of the machine that they run on, and end."""
 
 REPOSITORY = frozenset(
-    {"branch", "config", "describe", "log", "remote", "rev-list", "rev-parse", "show", "symbolic-ref", "tag"}
+    {
+        *("branch", "cat-file", "check-ignore", "config", "describe", "for-each-ref", "log", "ls-files", "merge-base"),
+        *("name-rev", "remote", "rev-list", "rev-parse", "shortlog", "show", "status", "symbolic-ref", "tag"),
+    }
 )
 """What `git` is asked to tell of a repository without another machine."""

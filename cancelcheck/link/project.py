@@ -255,6 +255,11 @@ class ModuleView:
         return table
 
     @Lazily
+    def own_methods(self) -> frozenset[tuple[str, bool]]:
+        """The methods of its classes: the name, and whether it is a coroutine function."""
+        return frozenset((view.name, view.is_async) for view in self.functions if view.owner is not None)
+
+    @Lazily
     def fixtures(self) -> dict[str, FunctionView]:
         """The test fixtures that it defines outside of classes, by the name under which tests ask for them."""
         table: dict[str, FunctionView] = {}

@@ -25,11 +25,12 @@ async def book(lock: asyncio.Lock, ledger, entry):
 Safe where `acquire` and `release` are statements that bracket a block: the block goes into a `with`.
 
 ## Known limits
-Only a lock that the same function releases too: one that is released elsewhere, or only in a handler, is a design. A
-lock that a project has made itself is seen where one coroutine counts an attribute up, another function counts it down,
-and both are called as a pair: in front of a `try` and in its `finally`, or (with `--strict`) as the two ends of a
-`with`. What only an error out of a call that waits for nothing leads to is reported with `--strict`, unless the two
-bracket a block; likewise a lock that this function has made for itself, one that ends by itself (`client.lock(name,
+Only a lock that the same function releases too: one that is released elsewhere, or only in a handler, is a design. What
+is not known is no lock where a class of the same file has such a method of its own: it may count who holds it. A lock
+that a project has made itself is seen where one coroutine counts an attribute up, another function counts it down, and
+both are called as a pair: in front of a `try` and in its `finally`, or (with `--strict`) as the two ends of a `with`.
+What only an error out of a call that waits for nothing leads to is reported with `--strict`, unless the two bracket a
+block; likewise a lock that this function has made for itself, one that ends by itself (`client.lock(name,
 timeout=30)`), and one that the `finally` which gives it back keeps under a condition. That making an instance fails, or
 a call in a handler, does not count there. What a test leaves taken where it fails ends with it.
 """

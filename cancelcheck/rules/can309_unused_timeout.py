@@ -20,12 +20,13 @@ There is no fix: the bound is to be built, or the parameter to go.
 ## Known limits
 A function that is used as a value, decorated in an unknown way, or a method of a class with a base that cannot be
 resolved is left alone: its signature may be somebody else's. So is one that calls nothing, but for a logger. In fakes
-of test files it is silent. With `--strict` only: where the docstring or a comment says that it is ignored or
-deprecated, or a `del` does; where three other parameters are not read either; where the method may stand beside or in
-place of another that takes the same (one of its class or of another class of the module, one of a protocol in sight,
-one of a library's type that its class is named after, one that is called by a name put together); in a class that
-says that it wraps another, or leaves methods to its subclasses; and what bounds by its type alone. A parameter that is
-given another value before it is read is not read.
+of test files it is silent, and of a parameter that is true or false where it is left out (`timeout=False`): it says
+whether the time was up. With `--strict` only: where the docstring or a comment says that it is ignored or deprecated,
+or a `del` does; where three other parameters are not read either; where the method may stand beside or in place of
+another that takes the same (one of its class or of another class of the module, one of a protocol in sight, one of a
+library's type that its class is named after, one that is called by a name put together); in a class that says that it
+wraps another, or leaves methods to its subclasses; and what bounds by its type alone. A parameter that is given another
+value before it is read is not read.
 """
 
 from __future__ import annotations

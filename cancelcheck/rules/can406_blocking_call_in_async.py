@@ -65,11 +65,12 @@ is what nobody may wait beside: the commands of a tool (`cli`, `repl`), a script
 what is made for tests or benchmarks (`testing`, `create_test_harness`), a class that is a thread or says that it
 blocks, a coroutine that is only given to a loop which another thread keeps, or that the function around it makes, a
 module that runs its coroutines by itself, the frameworks themselves, a server's lifespan before its `yield`, a prompt
-in a file that starts nothing beside; a function that asks a person several times is told of the first, and with
-`--strict` of what else blocks in it. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task,
-thread or server started in it) is left alone, reported with `--strict` before the first is started, and after what it
-has waited for (`await asyncio.gather(…)`); what a handler does where no thread can be had for it is left alone too. A
-function with a decorator is looked into only where the decorator is known to leave it what it is.
+in a file that starts nothing beside, a program that has the terminal meanwhile (`with self.suspend()`), and the editor
+of a person's choice; a function that asks a person several times is told of the first, and with `--strict` of what else
+blocks in it. A coroutine that is all that its loop runs (`asyncio.run(main())`, with no task, thread or server started
+in it) is left alone, reported with `--strict` before the first is started, and after what it has waited for (`await
+asyncio.gather(…)`); what a handler does where no thread can be had for it is left alone too. A function with a
+decorator is looked into only where the decorator is known to leave it what it is.
 """
 
 from __future__ import annotations
@@ -98,10 +99,13 @@ from cancelcheck.link.threads.blocking import (
     awaits_end,
     connects_here,
     hold_of,
+    is_in_foreground,
     says_it_blocks,
     says_it_is_over,
+    stands_back,
     stands_still,
     starts_brief,
+    starts_program,
     waits_for_thread,
     was_awaited_before,
 )
@@ -187,6 +191,8 @@ def _is_rare(chain: Chain) -> bool:
     if not asks_person(last) and _prompts(chain[0].fn):
         return True  # whoever waits beside it waits for a person
     if any(is_without_loop(at) or is_for_tests(at) for at in chain) or says_it_is_over(last):
+        return True
+    if any(map(stands_back, chain)) or (starts_program(last) and is_in_foreground(last)):
         return True
     if connects_here(last) or (asks_machine(last) and serving_of(chain[0].fn) is None):
         return True

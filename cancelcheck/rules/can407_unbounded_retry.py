@@ -57,9 +57,10 @@ A loop is reported where it would end as soon as the call works and nothing else
 no flag, no delay that grows. A loop that goes on after a success, a supervisor, is left alone. Where a call between two
 tries is not known, or the exception only by its name, it is reported with `--strict`; so is a loop in a tool's command
 (`cli`, `__main__`), which a person waits for, and can end, one that sleeps between its tries while a program starts up
-(`__init__`, `start_worker`): what it needs may come up later; what says that it waits for something (a policy of
-`wait_for_pod`, a log "Waiting for …"), and a library's policy that tries again only where it is asked to
-(`retry_never`), or in whose place callers may give one of their own (`self.retry = policy or Retry(total=None)`).
+(`__init__`, `start_worker`): what it needs may come up later; what a script does when it is run, and sleeps: it begins
+its own program again; what says that it waits for something (a policy of `wait_for_pod`, a log "Waiting for …"), and a
+library's policy that tries again only where it is asked to (`retry_never`), or in whose place callers may give one of
+their own (`self.retry = policy or Retry(total=None)`).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cancelcheck.link import Context, FunctionView
-from cancelcheck.link.threads.programs import is_of_tool, starts_up
+from cancelcheck.link.threads.programs import is_of_tool, is_script, starts_up
 from cancelcheck.link.timeouts.connecting import is_its_own
 from cancelcheck.link.timeouts.retrying import (
     Retry,
@@ -79,7 +80,7 @@ from cancelcheck.link.timeouts.retrying import (
     sleeps_between,
     waits_for_it,
 )
-from cancelcheck.model.facts import Call, Define
+from cancelcheck.model.facts import Call, Define, FunctionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Default, Family, Rule
 
@@ -135,8 +136,13 @@ def _by_hand(fn: FunctionView, retry: Retry, ctx: Context) -> Finding:
         ),
         strict=not retry.sure
         or is_of_tool(fn.module)
-        or (sleeps_between(fn, retry) and (starts_up(fn) or says_it_waits(fn, retry))),
+        or (sleeps_between(fn, retry) and (_is_main(fn) or starts_up(fn) or says_it_waits(fn, retry))),
     )
+
+
+def _is_main(fn: FunctionView) -> bool:
+    """Whether this is what a script does when it is run: it looks after its own program, and begins that again."""
+    return fn.facts.kind is FunctionKind.MODULE and is_script(fn.module)
 
 
 RULE = Rule(

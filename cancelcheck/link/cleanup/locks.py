@@ -74,7 +74,8 @@ _PLAIN = schema.Lock(type=(), awaited=True)
 def _entry(view: FunctionView, call: CallSite) -> schema.Lock | None:
     instance = view.instance(call.receiver)
     if instance is None:
-        return _PLAIN
+        # where a class of the same file takes something of its own, it may be one of those
+        return None if (call.member, call.is_awaited) in view.module.own_methods else _PLAIN
     return view.module.project.catalog.lock(instance.catalog_type())
 
 

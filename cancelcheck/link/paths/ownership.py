@@ -102,6 +102,10 @@ def read_of(view: FunctionView, index: int, stops: Stops) -> Read:
     return Read(Fate.HANDED_OVER, node)
 
 
+_GOES_ON = frozenset({"argument", "returned", "stored"})
+"""Uses by which somebody else has a value."""
+
+
 def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
     """`x.close`: called, it may stop it; kept (`defer(x.close)`), it is handed over."""
     node = view.nodes[attr]
@@ -109,8 +113,12 @@ def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
     parent = view.nodes[node.parent] if node.parent >= 0 else None
     if node.attr in stops.handles:
         handle = node.parent if isinstance(parent, Call) and parent.func == attr else attr
-        if view.use(handle).kind in ("argument", "stored", "returned"):
-            return read_of(view, handle, stops)
+        use = view.use(handle)
+        if use.kind in _GOES_ON:
+            fate = read_of(view, handle, stops)
+            return fate._replace(node=attr) if fate.fate is Fate.HANDED_OVER else fate
+        if use.kind == "bound" and any(view.use(at).kind in _GOES_ON for at in view.places_read.get(use.name, ())):
+            return Read(Fate.HANDED_OVER, attr)
     if not isinstance(parent, Call) or parent.func != attr:
         # the bound method goes where the thing is to be stopped from: a callback, an exit stack
         return Read(Fate.HANDED_OVER if node.attr in stops.methods else Fate.LOOKED_AT, attr)

@@ -12,7 +12,7 @@ from cancelcheck.link.contexts.parameters import carriers, says_bound
 from cancelcheck.link.paths.flow import meets
 from cancelcheck.link.promises.relaying import unrelayed
 from cancelcheck.link.tasks.detaching import strays
-from cancelcheck.model.facts import Await, Delete, Store
+from cancelcheck.model.facts import Await, Const, Delete, Store
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import FunctionView
@@ -38,7 +38,7 @@ def unused(view: FunctionView) -> Iterator[Unused]:
         return
     for carrier in carriers(view):
         param = carrier.param
-        if param.name.startswith("_") or view.uses_locals or is_read(view, param.name):
+        if param.name.startswith("_") or view.uses_locals or is_read(view, param.name) or _is_flag(view, param):
             continue
         if not signature_is_free(view, param.name):
             return
@@ -46,6 +46,12 @@ def unused(view: FunctionView) -> Iterator[Unused]:
         entry = view.module.project.catalog.carrier(carrier.type)
         handed = entry is not None and entry.handed and not _waits(view)
         yield Unused(param, given_up or handed or not says_bound(view, param) or may_be_shared(view, param.name))
+
+
+def _is_flag(view: FunctionView, param: Param) -> bool:
+    """Whether a parameter is true or false where it is left out: it says whether the time was up."""
+    default = view.parent.nodes[param.default] if view.parent is not None and param.default >= 0 else None
+    return isinstance(default, Const) and default.kind == "bool"
 
 
 def is_of_another(view: FunctionView, name: str) -> bool:

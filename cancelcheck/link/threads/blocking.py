@@ -13,7 +13,7 @@ from cancelcheck.link.paths.exceptions import exception_types, handlers, protect
 from cancelcheck.link.timeouts.connecting import is_on_this_machine
 from cancelcheck.link.timeouts.waits import asks_nobody
 from cancelcheck.link.values import Value, ValueKind, evaluate
-from cancelcheck.model.facts import Assign, Attr, Await, Const, Display, Name, Operation, StoreAttr, Yield
+from cancelcheck.model.facts import Assign, Attr, Await, Const, Display, Enter, Name, Operation, StoreAttr, Yield
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -240,7 +240,7 @@ def _is_own_future(call: CallSite) -> bool:
 _AT_ONCE = frozenset({"--version", "-version", "--help", "taskkill"})
 """Arguments of programs that answer, or do what they are told, and end."""
 
-_BRIEF = _AT_ONCE | {"rev-parse", "status", "where", "which"}
+_BRIEF = _AT_ONCE | {"kill", "rev-parse", "status", "where", "which"}
 """The same, and of those that look first how something is, or where."""
 
 
@@ -252,15 +252,35 @@ def _is_brief_program(call: CallSite) -> bool:
     words = _command(call)
     if words[:1] == ["git"] and any(word in REPOSITORY for word in words[1:]):
         return True
-    view, at = call.fn.variable_at(call.positional[0]) or (call.fn, call.positional[0])
-    return any(
-        isinstance(node := view.nodes[index], Const) and node.value in _BRIEF for index in view.operands_within(at)
-    )
+    return any(_is_brief_line(call.fn, at) for at in call.positional[:1])
+
+
+def _is_brief_line(fn: FunctionView, index: int) -> bool:
+    """Whether one of the words of a command line says that its program ends at once; of a local that is given several
+    lines, of one of them."""
+    view, at = fn.variable_at(index) or (fn, index)
+    node = view.nodes[at]
+    lines = [at]
+    if isinstance(node, Name) and view.bindings(node.id).scope is view:
+        lines += [value for store in view.facts.bound[node.id] if (value := view.assigned_value(store)) is not None]
+    words = (view.nodes[inner] for line in lines for inner in view.operands_within(line))
+    return any(isinstance(word, Const) and str(word.value).lower() in _BRIEF for word in words)
 
 
 def starts_brief(chain: tuple[CallSite, ...]) -> bool:
     """The same of a chain whose last function is handed the command line of the program that it starts."""
-    return len(chain) > 1 and _kind(chain[-1]) is schema.Kind.SUBPROCESS and _is_brief_program(chain[-2])
+    if len(chain) < 2 or _kind(chain[-1]) is not schema.Kind.SUBPROCESS:
+        return False
+    handed = chain[-2]
+    if _command(chain[-1])[:1] == ["git"] and any(word in REPOSITORY for word in _texts(handed)):
+        return True
+    return any(_is_brief_line(handed.fn, at) for at in handed.positional)
+
+
+def _texts(call: CallSite) -> list[str]:
+    """The texts that a call is given as they are."""
+    given = (call.fn.nodes[at] for at in call.positional)
+    return [node.value for node in given if isinstance(node, Const) and isinstance(node.value, str)]
 
 
 def asks_machine(call: CallSite) -> bool:
@@ -305,6 +325,16 @@ def is_in_foreground(call: CallSite) -> bool:
 
 _EDITORS = frozenset({"EDITOR", "VISUAL"})
 """Variables of the environment that name the editor of a person's choice."""
+
+
+def stands_back(call: CallSite) -> bool:
+    """Whether a program with a screen of its own has left that to another meanwhile: `with self.suspend()`."""
+    fn = call.fn
+    inside = set(fn.regions_around(call.index))
+    return any(
+        node.region in inside and (made := fn.call_at(node.context)) is not None and made.member == "suspend"
+        for _, node in fn.all_of(Enter)
+    )
 
 
 def _ends_with_code(call: CallSite) -> bool:
@@ -515,6 +545,11 @@ def _is_non_blocking(fn: FunctionView, receiver: int, instance: Instance | None)
                 if same and value.kind in (ValueKind.BOOL, ValueKind.NUMBER) and not value.number:
                     return True
     return False
+
+
+def starts_program(call: CallSite) -> bool:
+    """Whether a call starts a program and waits for it, or waits for one that was started."""
+    return _kind(call) is schema.Kind.SUBPROCESS
 
 
 def waits_for_thread(call: CallSite) -> bool:
