@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from cancelcheck.model.facts import Assign, Attr, Const, Display, FunctionKind, Name, Operation, Store, StoreAttr, Test
+from cancelcheck.model.facts import (
+    Assign,
+    Attr,
+    Call,
+    Const,
+    Display,
+    FunctionKind,
+    Name,
+    Operation,
+    Store,
+    StoreAttr,
+    Test,
+)
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -200,8 +212,8 @@ def known_at(view: FunctionView, block: int, watched: frozenset[str]) -> Known:
 
 
 def set_before(view: FunctionView, start: int, watched: frozenset[str]) -> Iterator[tuple[str, bool]]:
-    """What locals hold at a node that were bound to a constant on all ways to it (`done = False`), with nothing behind
-    that could bind them anew before it."""
+    """What locals hold at a node that were bound to a constant on all ways to it (`done = False`), or to an instance of
+    a class of the project, with nothing behind that could bind them anew before it."""
     if start < 0:
         return
     above = _dominators(view)
@@ -211,8 +223,8 @@ def set_before(view: FunctionView, start: int, watched: frozenset[str]) -> Itera
         before = [at for at in bound if at < start]
         if not before or before[-1] < 0 or name in view.facts.global_names:
             continue
-        value = given_by(view, before[-1])
-        if not isinstance(value, Const) or not _dominates(above, view.block_of(before[-1]), view.block_of(start)):
+        truth = _truth_given(view, before[-1])
+        if truth is None or not _dominates(above, view.block_of(before[-1]), view.block_of(start)):
             continue
         if any(name in child.facts.nonlocal_names for child in view.children):
             continue
@@ -220,7 +232,17 @@ def set_before(view: FunctionView, start: int, watched: frozenset[str]) -> Itera
         loops = [loop for loop in around if not view.is_inside(view.region_of(before[-1]), loop)]
         later = (at for at in bound if at > start)
         if not any(view.is_inside(view.region_of(at), loop) for at in later for loop in loops[-1:]):
-            yield name, bool(value.value)
+            yield name, truth
+
+
+def _truth_given(view: FunctionView, store: int) -> bool | None:
+    """Whether what an assignment gives to a place is true: a constant, or an instance that is made there."""
+    value = view.assigned_value(store)
+    node = view.nodes[value] if value is not None else None
+    if isinstance(node, Const):
+        return bool(node.value)
+    cls = view.definition_of(node.func) if isinstance(node, Call) else None
+    return True if cls is not None and cls.facts.kind is FunctionKind.CLASS else None
 
 
 def _dominates(above: list[int], first: int, block: int) -> bool:

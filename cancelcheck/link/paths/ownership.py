@@ -115,8 +115,8 @@ def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
         handle = node.parent if isinstance(parent, Call) and parent.func == attr else attr
         use = view.use(handle)
         if use.kind in _GOES_ON:
-            fate = read_of(view, handle, stops)
-            return fate._replace(node=attr) if fate.fate is Fate.HANDED_OVER else fate
+            gone = read_of(view, handle, stops)
+            return gone._replace(node=attr) if gone.fate is Fate.HANDED_OVER else gone
         if use.kind == "bound" and any(view.use(at).kind in _GOES_ON for at in view.places_read.get(use.name, ())):
             return Read(Fate.HANDED_OVER, attr)
     if not isinstance(parent, Call) or parent.func != attr:

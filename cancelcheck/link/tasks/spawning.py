@@ -307,16 +307,23 @@ def may_be_forgotten(call: CallSite, entry: schema.Spawner) -> bool:
     return (_is_delayed(callee) or _keeps_itself(callee)) if callee.is_async else _sees_to_its_failures(callee)
 
 
+_TELLS = frozenset({"cancel", "set"})
+"""Methods that tell somebody, and return at once."""
+
+
 def cannot_be_lost(call: CallSite, entry: schema.Spawner) -> bool:
     """Whether nothing is lost with the handle of work: it closes something where an object goes away, and nobody is
     left to keep it; it is a method of a library that never waits (`put` on a queue without a bound), or a sleep of
-    zero; or it is a function for a thread that sees to all its failures."""
+    zero; or it is a function for a thread that sees to all its failures, or tells somebody to end."""
     work = _work(call, entry)
     if work < 0:
         return False
     if entry.work is schema.Work.CALLABLE:
         callee = call.fn.definition_of(work)
-        if callee is None or callee.is_async or len(callee.alternatives) > 1:
+        if callee is None:
+            given = call.fn.nodes[work]
+            return isinstance(given, Attr) and given.attr in _TELLS
+        if callee.is_async or len(callee.alternatives) > 1:
             return False
         return _sees_to_its_failures(callee)
     made = call.fn.call_at(work)
