@@ -58,14 +58,17 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     for found in sleep_polls(fn):
         region = fn.regions[found.loop]
         sleep = f"{found.sleep.text}({', '.join(fn.text(arg.value) for arg in found.sleep.node.args)})"
+        measured = fn.call_at(fn.nodes[found.watched].parent)
+        is_measured = measured is not None and measured.target == "builtins.len"
+        watched = fn.text(fn.nodes[found.watched].parent if is_measured else found.watched)
         harm = "it burns a core until the change comes" if found.is_spin else "every change is seen late"
         yield ctx.report(
             fn,
             (region.start, fn.nodes[region.node].end),
-            f"`{fn.text(found.watched)}` is looked at again after each `{sleep}`: {harm}",
+            f"`{watched}` is looked at again after each `{sleep}`: {harm}",
             help="Wait for the change itself: with an event, a condition, or the queue's own `get` and its timeout.",
             trace=(
-                ctx.step(fn, found.watched, f"`{fn.text(found.watched)}` has not changed yet"),
+                ctx.step(fn, found.watched, f"`{watched}` has not changed yet"),
                 ctx.step(fn, found.sleep.index, "the loop sleeps and looks again"),
             ),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog.schema import Framework, Kind, ScopeKind
@@ -15,7 +16,7 @@ from cancelcheck.link.paths.exceptions import (
     handler_in,
     handlers_of,
 )
-from cancelcheck.link.paths.flow import innermost, meets, reaches, start_at
+from cancelcheck.link.paths.flow import meets, reaches, start_at
 from cancelcheck.link.paths.ownership import found_by_wait
 from cancelcheck.link.paths.scopes import bound_of_scope, is_bounded, scope_of
 from cancelcheck.link.swallowing.cancellation import (
@@ -63,7 +64,7 @@ class Unshielded(NamedTuple):
 def unshielded_cleanups(view: FunctionView) -> Iterator[Unshielded]:
     """The waits in the cleanup of a coroutine that a second cancellation skips, and that may never end: the first one
     of each cleanup. Not those whose cancellation the cleanup itself deals with."""
-    if not view.is_async or cancels_with_errors(view.module):
+    if cancels_with_errors(view.module):
         return
     inside: list[int] = []
     for where, region in _cleanups(view):
@@ -85,31 +86,28 @@ MAX_CHAIN = 3
 
 def _cleanups(view: FunctionView) -> Iterator[tuple[str, int]]:
     """The regions of a function in which it cleans up after a cancellation, outermost first."""
-    if view.name == "__aexit__" and view.owner is not None:
-        yield f"`{view.owner.name}.__aexit__`", 0
+    owner = view.owner if view.name == "__aexit__" else None
+    if owner is not None:
+        yield f"`{owner.name}.__aexit__`", 0
         return
     for index, region in enumerate(view.regions):
         if region.kind is RegionKind.FINALLY:
-            points = points_leaving(view, region.parent, _is_interrupted)
+            points = points_leaving(view, region.parent, may_wait)
             if any(not view.is_inside(view.region_of(at), index) for at in points):
                 yield "this `finally`", index
         elif region.kind is RegionKind.HANDLER:
             handler = handler_in(view, index)
-            if handler.catch.named and view.raises_within(index) and points_reaching(view, handler, _is_interrupted):
+            if handler.catch.named and view.raises_within(index) and points_reaching(view, handler, may_wait):
                 yield "this handler for cancellations", index
 
 
 def _is_looked_after(view: FunctionView, index: int, region: int) -> bool:
     """Whether a `try` of the cleanup itself has a handler for the cancellation of a wait in it, whatever it does."""
-    for around in view.regions_around(index):
-        facts = view.regions[around]
-        if around == region:
-            return False
-        if facts.kind is RegionKind.PROTECTED and any(
-            handler.catch.cancels for handler in handlers_of(view, facts.parent)
-        ):
-            return True
-    return False
+    return any(
+        view.regions[around].kind is RegionKind.PROTECTED
+        and any(handler.catch.cancels for handler in handlers_of(view, view.regions[around].parent))
+        for around in takewhile(lambda around: around != region, view.regions_around(index))
+    )
 
 
 def _is_for_errors(view: FunctionView, index: int, region: int) -> bool:
@@ -117,8 +115,6 @@ def _is_for_errors(view: FunctionView, index: int, region: int) -> bool:
     says so that the handler for cancellations sets beside the `finally`."""
     if view.regions[region].kind is RegionKind.HANDLER:
         return is_for_some_errors(view, handler_in(view, region), index)
-    if view.regions[region].kind is not RegionKind.FINALLY:
-        return False
     first = next((found for found in handlers_of(view, view.regions[region].parent) if found.catch.cancels), None)
     return first is not None and any(
         _is_set_to(view, name, first.region, not holds) for name, holds in said_at(view, index)
@@ -146,22 +142,17 @@ def _has_more_to_do(view: FunctionView, index: int, region: int) -> bool:
             return False
         if not view.is_inside(view.region_of(at), region):
             return False
-        final = innermost(view, at, RegionKind.FINALLY)
-        return final < 0 or final in around or view.regions[final].parent not in around
+        finals = (found for found in view.regions_around(at) if view.regions[found].kind is RegionKind.FINALLY)
+        return not any(final not in around and view.regions[final].parent in around for final in finals)
 
     return meets(view, index, is_more, lambda at: False) >= 0
-
-
-def _is_interrupted(view: FunctionView, index: int) -> bool:
-    """Whether a cancellation, or the end of a generator, can come in at a node."""
-    return isinstance(view.nodes[index], Yield) or may_wait(view, index)
 
 
 def _exposed(view: FunctionView, index: int, region: int, depth: int) -> tuple[tuple[FunctionView, int], ...] | None:
     """The chain of calls from a wait in a region to what has no bound; None where it is no wait, shielded, timed, or a
     join of what was cancelled just before."""
     node = view.nodes[index]
-    if isinstance(node, (Yield, Exit)) or not may_wait(view, index):
+    if isinstance(node, (Yield, Exit)):
         return None
     if isinstance(node, Enter) and (scope_of(view, node.context) is not None or is_always_free(view, node.context)):
         return None  # entering a scope waits for nothing, nor does a lock that nobody holds for long
@@ -176,11 +167,10 @@ def _exposed(view: FunctionView, index: int, region: int, depth: int) -> tuple[t
     if call is None:
         return None if isinstance(node, Await) and _is_over(view, node.value) else ()
     catalog = view.module.project.catalog
-    name = call.target.rpartition(".")[2] or call.member
-    if (name.startswith("aclose") and _may_close_at_once(view)) or closes_generator(call):
+    if (call.member.startswith("aclose") and _may_close_at_once(view)) or closes_generator(call):
         return None  # what a generator waits for at its end, its own cleanup says
     waiter = catalog.waiter(call.target)
-    if waiter is not None and waiter.timeout and call.argument(waiter.timeout, waiter.timeout_position) is not None:
+    if waiter is not None and call.argument(waiter.timeout, waiter.timeout_position) is not None:
         return None
     if never_waits(call):
         return None
@@ -198,16 +188,16 @@ def _exposed(view: FunctionView, index: int, region: int, depth: int) -> tuple[t
 def _inside(view: FunctionView, depth: int) -> tuple[tuple[FunctionView, int], ...] | None:
     """The chain from a function of the project to what has no bound, of a context manager until it yields; None where
     there is nothing of the kind."""
-    if depth == 0 or view.facts.is_stub or waits_for_what_it_cancels(view):
+    if depth == 0 or waits_for_what_it_cancels(view):
         return None
     yields = frozenset(at for at, _ in view.all_of(Yield))
     for at in points_leaving(view, 0, may_wait):
         chain = _exposed(view, at, 0, depth - 1)
         if chain is None or _is_looked_after(view, at, 0):
             continue
-        if yields and reaches(view, start_at(view, 0), at.__eq__, yields.__contains__) < 0:
+        if reaches(view, start_at(view, 0), at.__eq__, yields.__contains__) < 0:
             continue
-        if chain or not _is_anyones(view, at) or (depth == MAX_CHAIN and not _may_be_nothing(view, at)):
+        if not _is_anyones(view, at) or (depth == MAX_CHAIN and not _may_be_nothing(view, at)):
             return ((view, at), *chain)
     return None
 
@@ -215,10 +205,9 @@ def _inside(view: FunctionView, depth: int) -> tuple[tuple[FunctionView, int], .
 def _may_be_nothing(view: FunctionView, index: int) -> bool:
     """Whether a test on all ways to an `await` asks whether there is anything to be awaited (`isawaitable`)."""
     node = view.nodes[index]
-    awaited = view.key(node.value) if isinstance(node, Await) else ""
-    if not awaited:
-        return False
-    for clause, holds in told_at(view, index):
+    assert isinstance(node, Await)
+    awaited = view.key(node.value)
+    for clause, holds in told_at(view, index) if awaited else ():
         call = view.call_at(clause)
         if holds and call is not None and view.module.project.catalog.asks(call.target):
             return any(view.key(at) == awaited for at in call.positional)
@@ -234,21 +223,19 @@ def _entering(view: FunctionView, node: Enter) -> FunctionView | None:
         return None
     if callee.facts.kind is FunctionKind.CLASS:
         return callee.inherited("__aenter__")
-    return callee if callee.facts.is_async and callee.has_role("contextmanager") else None
+    return callee if callee.has_role("contextmanager") else None
 
 
 def _made(view: FunctionView, index: int) -> int:
     """The node of what is awaited, through a local that is bound to it once."""
-    node = view.nodes[index]
-    scope, bound = view.bindings(node.id) if isinstance(node, Name) else (None, ())
-    value = view.assigned_value(bound[0][1]) if scope is view and len(bound) == 1 else None
-    return value if value is not None and isinstance(view.nodes[value], Call) else index
+    value = view.local_value(index)
+    return index if value is None else value
 
 
 def _is_over(view: FunctionView, index: int) -> bool:
     """Whether what is awaited is one of those that a wait has found done."""
     key = view.key(index)
-    for loop in view.loops_around(index) if isinstance(view.nodes[index], Name) else ():
+    for loop in view.loops_around(index) if key else ():
         header = view.nodes[view.regions[loop].node]
         if isinstance(header, Iterate) and view.key(header.target) == key:
             return found_by_wait(view, header.iterable) == 0
@@ -257,12 +244,11 @@ def _is_over(view: FunctionView, index: int) -> bool:
 
 def _is_closed_around(view: FunctionView, call: CallSite) -> bool:
     """Whether an `async with` around a close has entered the same thing, and leaves it next."""
-    key = view.key(call.receiver) if call.receiver >= 0 and undoes(call) else ""
-    for region in view.regions_around(call.index) if key else ():
-        enter = view.nodes[view.regions[region].node] if view.regions[region].kind is RegionKind.WITH else None
-        if isinstance(enter, Enter) and enter.is_async and enter.target >= 0 and view.key(enter.target) == key:
-            return True
-    return False
+    around = (view.node_at(view.regions[region].node) for region in view.regions_around(call.index))
+    entered = {
+        view.key(enter.target) for enter in around if isinstance(enter, Enter) and enter.is_async and enter.target >= 0
+    }
+    return undoes(call) and any(call in view.calls_on.get(key, ()) for key in entered)
 
 
 def _is_anyones(view: FunctionView, index: int) -> bool:
@@ -298,16 +284,14 @@ def _is_unresolved(view: FunctionView, index: int) -> bool:
 def _is_behind_shield(view: FunctionView, index: int) -> bool:
     """Whether an `await` waits for a shield, or with a timeout."""
     node = view.nodes[index]
-    at = _made(view, node.value) if isinstance(node, Await) else -1
-    catalog = view.module.project.catalog
-    while at >= 0:
-        call = view.call_at(at)
-        scope = catalog.scope(call.target) if call is not None else None
-        if scope is None or call is None:
+    call = view.call_at(_made(view, node.value)) if isinstance(node, Await) else None
+    while call is not None:
+        scope = view.module.project.catalog.scope(call.target)
+        if scope is None:
             return False
         if scope.kind is ScopeKind.SHIELD or bound_of_scope(scope, call) is not Bound.FOREVER:
             return True
-        at = call.positional[scope.wraps] if 0 <= scope.wraps < len(call.positional) else -1
+        call = view.call_at(call.seen_argument("", scope.wraps))
     return False
 
 

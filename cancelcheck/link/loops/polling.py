@@ -6,22 +6,19 @@ from typing import TYPE_CHECKING
 
 from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
+from cancelcheck.link.paths.conditions import conditions
 from cancelcheck.link.paths.exceptions import Handler, handlers_of, is_cancellation_point
 from cancelcheck.link.paths.flow import names_read, turn
 from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import (
     Assign,
     Attr,
-    Await,
     Call,
-    Const,
     Iterate,
     Name,
-    Operation,
     RegionKind,
     Store,
     Test,
-    Unpack,
     Yield,
 )
 
@@ -39,17 +36,13 @@ _RUNS_OTHERS = frozenset({"builtins.next", "builtins.exec", "builtins.eval", "bu
 
 
 def polls_by_loop(view: FunctionView) -> dict[int, list[tuple[CallSite, schema.Poll]]]:
-    """The calls that ask in a form that does not wait, by the loop that they stand in directly."""
+    """The calls that ask in a form that does not wait, by the loop that they stand in directly; -1 for none."""
     catalog = view.module.project.catalog
     found: dict[int, list[tuple[CallSite, schema.Poll]]] = {}
     for call in view.told_calls:
-        entries = catalog.polls(call.target)
-        loop = next(view.loops_around(call.index), -1) if entries else -1
-        if loop < 0:
-            continue
-        for entry in entries:
+        for entry in catalog.polls(call.target):
             if is_poll(call, entry) and not (entry.state and is_stop_signal(call)):
-                found.setdefault(loop, []).append((call, entry))
+                found.setdefault(next(view.loops_around(call.index), -1), []).append((call, entry))
                 break
     return found
 
@@ -66,7 +59,7 @@ def spins_over_nothing(view: FunctionView, loop: int, polls: list[tuple[CallSite
 
 def is_poll(call: CallSite, entry: schema.Poll) -> bool:
     """Whether a call has the form that does not wait."""
-    if entry.position < 0 and not entry.keyword:
+    if not entry.values:
         return True
     argument = call.argument(entry.keyword, entry.position)
     if argument is None:
@@ -74,12 +67,7 @@ def is_poll(call: CallSite, entry: schema.Poll) -> bool:
     if argument < 0:
         return False
     value = evaluate(call.fn, argument)
-    match value.kind:
-        case ValueKind.NUMBER:
-            return value.number == 0 and "zero" in entry.values
-        case ValueKind.BOOL:
-            return not value.number and "false" in entry.values
-    return False
+    return value.kind in (ValueKind.NUMBER, ValueKind.BOOL) and value.number == 0
 
 
 def is_stop_signal(call: CallSite) -> bool:
@@ -102,14 +90,14 @@ def polling_turn(
     to go over."""
     region = view.regions[loop]
     header = view.nodes[region.node]
-    if isinstance(header, Iterate):
+    if not isinstance(header, Test):
         return None  # bounded by what it iterates over
     if not poll.raises and _is_ended_by(view, header, call):
         return None
     after: list[int] = []
     if poll.raises:
         catching = not_yet_handler(view, call.index, poll)
-        if catching is None or not view.is_inside(catching.region, loop):
+        if catching is None:
             return None
         after = [view.regions[catching.region].entry]
 
@@ -122,7 +110,7 @@ def polling_turn(
     def gives_way(index: int) -> bool:
         if index in asked:
             return False
-        if filled and isinstance(view.nodes[index], Iterate) and index != region.node:
+        if filled and isinstance(view.nodes[index], Iterate):
             body = next(at for at, inner in enumerate(view.regions) if inner.node == index)
             return any(_gives_way(view, at, call) for at in view.nodes_in(body))
         return _gives_way(view, index, call) or _counts(view, index, counters)
@@ -130,35 +118,15 @@ def polling_turn(
     return turn(view, loop, call.index, after, gives_way)
 
 
-def _is_ended_by(view: FunctionView, header: object, call: CallSite) -> bool:
+def _is_ended_by(view: FunctionView, header: Test, call: CallSite) -> bool:
     """Whether a loop goes on only while what a poll has given is true: "not yet" ends it. `while ready: ready, _, _ =
     select(…)` empties what is there."""
-    if not isinstance(header, Test):
+    assign = view.user_of(call.node.parent if call.is_awaited else call.index)
+    if not isinstance(assign, Assign):
         return False
-    needed = [header.value]
-    while needed:
-        at = needed.pop()
-        node = view.nodes[at]
-        if isinstance(node, Operation) and node.op == "and":
-            needed += node.operands
-        elif isinstance(node, Name) and any(
-            holder is view and call.index in _given_to(view, bound) for holder, bound in view.bindings(node.id).nodes
-        ):
-            return True
-    return False
-
-
-def _given_to(view: FunctionView, store: int) -> list[int]:
-    """What an assignment gives, where a node is its target, or the first of several."""
-    at = view.nodes[store].parent
-    first = store
-    while at >= 0 and isinstance(view.nodes[at], Unpack):
-        first, at = at, view.nodes[at].parent
-    node = view.nodes[at] if at >= 0 else None
-    if not isinstance(node, Assign) or first not in node.targets or node.value < 0:
-        return []
-    value = view.nodes[node.value]
-    return [node.value, value.value] if isinstance(value, Await) else [node.value]
+    parts = (view.nodes[at] for target in assign.targets for at in view.operands_within(target))
+    given = {part.id for part in parts if isinstance(part, Store)}
+    return any(positive and key in given for key, positive in conditions(view, header.value, True))
 
 
 def _tested_names(view: FunctionView, loop: int) -> set[str]:
@@ -177,16 +145,16 @@ def may_hold_up(call: CallSite) -> bool:
     if not call.target or call.callee is not None or call.target.startswith(_QUIET):
         return False
     names = names_read(call.fn, call.node.func)
-    return len(names) == 1 and call.fn.bindings(names.pop()).scope is call.fn.module.body
+    return all(call.fn.bindings(name).scope is call.fn.module.body for name in names)
 
 
 def _counts(view: FunctionView, index: int, names: set[str]) -> bool:
     """Whether a node counts one of these names up or down: `attempts -= 1`."""
     node = view.nodes[index]
-    if not isinstance(node, Assign) or node.value < 0:
+    if not isinstance(node, Assign):
         return False
     stored = {target.id for target in (view.nodes[at] for at in node.targets) if isinstance(target, Store)}
-    return bool(stored & names) and (node.op not in ("", ":=") or bool(stored & names_read(view, node.value)))
+    return not names.isdisjoint(stored & names_read(view, node.value))
 
 
 def not_yet_handler(view: FunctionView, index: int, poll: schema.Poll) -> Handler | None:
@@ -201,17 +169,15 @@ def not_yet_handler(view: FunctionView, index: int, poll: schema.Poll) -> Handle
 
 def _takes(view: FunctionView, handler: Handler, poll: schema.Poll) -> bool:
     node = handler.excepts(view)
-    if node.caught < 0 or handler.catch.broad:
+    if handler.catch.broad:
         return not poll.named
     catalog = view.module.project.catalog
     raised = names_of(poll.raises)
     for index in view.operands_within(node.caught):
-        name = catalog.canonical(view.target_of(index)) if isinstance(view.nodes[index], (Name, Attr)) else ""
+        name = catalog.canonical(view.target_of(index))
         if name in raised:
             return True
-        if poll.named or not name:
-            continue
-        if name == "builtins.Exception" or any(name in catalog.bases(exc) for exc in raised):
+        if not poll.named and (name == "builtins.Exception" or any(name in catalog.bases(exc) for exc in raised)):
             return True
     return False
 
@@ -227,40 +193,25 @@ def _gives_way(view: FunctionView, index: int, poll: CallSite) -> bool:
     call = view.call_at(index)
     assert call is not None
     catalog = view.module.project.catalog
-    if not call.target:
-        return True
-    entries = catalog.polls(call.target)
-    if entries and any(is_poll(call, entry) for entry in entries):
+    if any(is_poll(call, entry) for entry in catalog.polls(call.target)):
         # taking from the queue that was full, or the reverse, makes room for the next turn
         return call.member != poll.member and bool(key := view.key(call.receiver)) and key == view.key(poll.receiver)
-    if catalog.is_checkpoint(call.target) or catalog.api(call.target) is not None:
+    if catalog.api(call.target) is not None:
         return True
     return call.target in _RUNS_OTHERS or not call.target.startswith(_QUIET)
 
 
 def _looks_out(view: FunctionView, node: Test, poll: CallSite) -> bool:
-    """Whether a test looks at something that others change: a flag attribute, an event, a clock, a variable of an outer
-    scope."""
-    if isinstance(view.nodes[node.value], Const):
-        return False
-    catalog = view.module.project.catalog
+    """Whether a test looks at something that others change: a flag attribute, an event, a clock, a variable or a
+    function of an outer scope."""
     asked = set(view.operands_within(poll.index))
     for index in view.operands_within(node.value):
         inner = view.nodes[index]
         if index in asked:
             continue
-        if isinstance(inner, Call):
-            call = view.call_at(index)
-            assert call is not None
-            if catalog.clock(call.target) is not None or not call.target.startswith("builtins."):
-                return True
-        elif isinstance(inner, Attr):
-            parent = view.nodes[inner.parent] if inner.parent >= 0 else None
-            if not (isinstance(parent, Call) and parent.func == index):
-                return True
-        elif isinstance(inner, Name) and not (
-            isinstance(view.nodes[inner.parent], Attr) if inner.parent >= 0 else False
-        ):
+        if isinstance(inner, Attr):
+            return True
+        if isinstance(inner, Name):
             scope, _ = view.bindings(inner.id)
             if scope is not None and (scope is not view or view.is_set_inside(inner.id)):
                 return True

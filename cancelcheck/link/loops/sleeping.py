@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
@@ -16,12 +17,9 @@ from cancelcheck.model.facts import (
     Call,
     Const,
     Display,
-    Enter,
-    FunctionKind,
     Iterate,
     Name,
     Operation,
-    Raise,
     RegionKind,
     Store,
     StoreAttr,
@@ -47,23 +45,20 @@ class SleepPoll(NamedTuple):
 def sleep_polls(view: FunctionView) -> Iterator[SleepPoll]:
     """The loops that sleep for a fixed time until something in this process changes: those that do nothing else, and
     those with a turn on which there was nothing to do. Not those that never sleep on such a turn."""
-    sleeps = _sleeps_by_loop(view)
-    polls = polls_by_loop(view) if sleeps else {}
-    for loop, calls in sorted(sleeps.items()):
+    for loop, calls in sorted(_sleeps_by_loop(view).items()):
         region = view.regions[loop]
-        if region.kind is not RegionKind.LOOP or region.node < 0 or busy_poll(view, loop, polls.get(loop, [])):
+        polls = polls_by_loop(view).get(loop, [])
+        if region.kind is not RegionKind.LOOP or busy_poll(view, loop, polls):
             continue
         fixed = _FixedSleeps(view, loop, calls)
-        if not fixed.nodes:
-            continue
-        found = fixed.not_yet(polls.get(loop, [])) or fixed.whole() or fixed.idle()
+        found = fixed.not_yet(polls) or fixed.whole() or fixed.idle()
         if found is None:
             continue
         watched, sleep = found
         spins = _is_zero(sleep)
-        if spins and isinstance(view.nodes[region.node], Iterate):
-            continue  # a few turns of the event loop, to let it settle, burn nothing
-        yield SleepPoll(loop, watched, sleep, spins)
+        # a few turns of the event loop, to let it settle, burn nothing
+        if not (spins and isinstance(view.nodes[region.node], Iterate)):
+            yield SleepPoll(loop, watched, sleep, spins)
 
 
 def _sleeps_by_loop(view: FunctionView) -> dict[int, list[CallSite]]:
@@ -75,8 +70,7 @@ def _sleeps_by_loop(view: FunctionView) -> dict[int, list[CallSite]]:
             continue
         if api.mode is schema.Mode.ASYNC and not call.is_awaited:
             continue
-        loop = next(view.loops_around(call.index), -1)
-        if loop >= 0:
+        for loop in islice(view.loops_around(call.index), 1):
             found.setdefault(loop, []).append(call)
     return found
 
@@ -89,10 +83,8 @@ def _duration(call: CallSite) -> int | None:
 
 def _is_zero(call: CallSite) -> bool:
     duration = _duration(call)
-    if duration is None or duration < 0:
-        return False
-    value = evaluate(call.fn, duration)
-    return value.kind is ValueKind.NUMBER and value.number == 0
+    value = evaluate(call.fn, duration) if duration is not None else None
+    return value is not None and value.kind is ValueKind.NUMBER and value.number == 0
 
 
 class _FixedSleeps:
@@ -105,22 +97,13 @@ class _FixedSleeps:
         self.changed = _changed(view, self.inside)
         self.calls = [call for call in calls if self._is_fixed(call)]
         self.nodes = {index for call in self.calls for index in (call.index, call.node.parent)}
-        self.raised = {
-            operand
-            for index in self.inside
-            if isinstance(node := view.nodes[index], Raise)
-            for value in (node.exc, node.cause)
-            if value >= 0
-            for operand in view.operands_within(value)
-        }
         self.turning = turning_blocks(view, loop)
 
     def _is_fixed(self, call: CallSite) -> bool:
-        duration = _duration(call)
-        node = self.view.nodes[duration] if duration is not None and duration >= 0 else None
-        if isinstance(node, (Name, Attr)):
-            return self.view.key(duration or 0) not in self.changed
-        return duration is None or isinstance(node, Const)
+        given = _duration(call)
+        if given is None:
+            return True
+        return isinstance(self.view.node_at(given), (Name, Attr, Const)) and self.view.key(given) not in self.changed
 
     # --- the three forms
 
@@ -130,9 +113,9 @@ class _FixedSleeps:
         for call, poll in polls:
             if poll.state:
                 continue
-            path = polling_turn(self.view, self.loop, call, poll, frozenset(self.nodes))
-            sleep = self._first_on(path) if path is not None else None
-            if path is not None and sleep is not None and self._only_asks(path, call, poll):
+            path = polling_turn(self.view, self.loop, call, poll, frozenset(self.nodes)) or ()
+            sleep = self._first_on(path)
+            if sleep is not None and self._only_asks(path, call, poll):
                 return call.index, sleep
         return None
 
@@ -194,21 +177,13 @@ class _FixedSleeps:
             facts = self.view.regions[region]
             if facts.kind is RegionKind.BRANCH:
                 return self._test_before(facts.entry)
-            if facts.kind is RegionKind.HANDLER:
-                return -1
         return -1
 
     def _test_before(self, block: int) -> int:
         """The test that decides whether a path comes to a block; blocks with nothing in them may lie between."""
-        for _ in self.view.blocks:
-            before = next((at for at, other in enumerate(self.view.blocks) if block in other.next), -1)
-            if before < 0:
-                return -1
-            test, _constant = branch_of(self.view, before)
-            if test >= 0 or self.view.blocks[before].end > self.view.blocks[before].start:
-                return test
-            block = before
-        return -1
+        before = self.view.came_from[block][0]
+        test, _ = branch_of(self.view, before)
+        return test if test >= 0 else self._test_before(before)
 
     def _counts(self, header: Iterate) -> bool:
         call = self.view.call_at(header.iterable)
@@ -217,12 +192,10 @@ class _FixedSleeps:
     def _is_quiet(self, index: int) -> bool:
         """Whether a node does no work: it looks, counts, or sleeps."""
         node = self.view.nodes[index]
-        if index in self.nodes or index in self.raised:
+        if index in self.nodes:
             return True
         if is_cancellation_point(self.view, index) or isinstance(node, (Await, Yield, StoreItem)):
             return False
-        if isinstance(node, Enter):
-            return not isinstance(self.view.nodes[node.context], Call)
         call = self.view.call_at(index)
         return call is None or _only_looks(call)
 
@@ -240,33 +213,30 @@ class _FixedSleeps:
                 continue
             watched = next((index for index in operands if self._is_watched(index, leaf)), -1)
             if watched >= 0:
-                measured = self.view.call_at(self.view.nodes[watched].parent)
-                return measured.index if measured is not None and measured.target == "builtins.len" else watched
+                return watched
         return -1
 
     def _is_own(self, index: int) -> bool:
-        """Whether a part of a condition depends on the clock, on what this loop changes, or on work that is not
-        seen."""
+        """Whether a part of a condition depends on the clock, or on what this loop changes."""
         call = self.view.call_at(index)
         if call is not None:
-            clock = self.view.module.project.catalog.clock(call.target)
-            return clock is not None or not _only_looks(call)
-        return isinstance(self.view.nodes[index], (Name, Attr)) and self.view.key(index) in self.changed
+            return self.view.module.project.catalog.clock(call.target) is not None
+        return self.view.key(index) in self.changed
 
     def _is_watched(self, index: int, leaf: int) -> bool:
         view = self.view
         node = view.nodes[index]
-        parent = view.nodes[node.parent] if node.parent >= 0 else None
+        parent = view.user_of(index)
         match node:
             case Call():
-                call = view.call_at(index)
-                return call is not None and _is_state(call) and not (view.is_async and _is_elsewhere(call))
+                call = view.sites[index]
+                return _is_state(call) and not (view.is_async and _is_elsewhere(call))
             case Attr():
                 if isinstance(parent, Attr) or (isinstance(parent, Call) and parent.func == index):
                     return False
                 return not view.path_of(index) and _is_plain(view, index)
             case Subscript():
-                return isinstance(view.nodes[node.value], (Name, Attr)) and not view.path_of(node.value)
+                return not view.path_of(node.value)
             case Name():
                 return self._is_shared(index, leaf)
         return False
@@ -281,9 +251,7 @@ class _FixedSleeps:
             return False
         if any(holder is not scope for holder, _ in nodes) or scope.is_set_inside(node.id):
             return True
-        if scope.facts.kind is FunctionKind.CLASS:
-            return False
-        if not self._asks_container(index, leaf) and not (index == leaf and _is_container(scope, node.id)):
+        if not self._asks_container(index, leaf) and not _is_container(scope, node.id):
             return False
         return scope is not view or _is_handed_out(view, node.id)
 
@@ -316,8 +284,8 @@ def _only_looks(call: CallSite) -> bool:
     catalog = call.fn.module.project.catalog
     if call.target in _LOOKING or call.target.startswith("logging.") or catalog.clock(call.target) is not None:
         return True
-    if call.member in _LOG_METHODS and call.receiver >= 0:
-        return call.fn.key(call.receiver).rpartition(".")[2].lower().endswith(("log", "logger"))
+    if call.member in _LOG_METHODS:
+        return call.fn.key(call.node.func).rpartition(".")[0].lower().endswith(("log", "logger"))
     return _is_state(call)
 
 
@@ -329,8 +297,7 @@ def _is_state(call: CallSite) -> bool:
 
 def _is_elsewhere(call: CallSite) -> bool:
     """Whether a call asks for the state of another process that no event loop can wait for."""
-    entries = call.fn.module.project.catalog.polls(call.target)
-    return any(entry.elsewhere and is_poll(call, entry) for entry in entries)
+    return any(entry.elsewhere for entry in call.fn.module.project.catalog.polls(call.target))
 
 
 def _is_set_by_interrupt(view: FunctionView, index: int) -> bool:
@@ -348,8 +315,7 @@ def _is_set_by_interrupt(view: FunctionView, index: int) -> bool:
             if node.id in inner.facts.nonlocal_names and inner.bindings(node.id).scope is scope
         }
     else:
-        own = view.self_name
-        if view.owner is None or not own or view.key(node.value) != own:
+        if view.key(node.value) != view.self_name:
             return False
         setters = {
             method
@@ -362,12 +328,8 @@ def _is_set_by_interrupt(view: FunctionView, index: int) -> bool:
 def _interrupts(view: FunctionView) -> bool:
     """Whether the file gives a function to a call that has it called in the middle of anything."""
     for user, at in view.module.handed(view.name, of_method=view.owner is not None):
-        use = user.use(at)
-        call = user.call_at(use.node) if use.kind == "argument" else None
-        entry = view.module.project.catalog.callback(call.target) if call is not None else None
-        if call is None or entry is None or not entry.interrupts or call.argument("", entry.position) != at:
-            continue
-        if user.definition_of(at) in (view, None):
+        entry = view.module.project.catalog.callback(user.sites[user.nodes[at].parent].target)
+        if entry is not None and entry.interrupts and user.definition_of(at) in (view, None):
             return True
     return False
 
@@ -382,13 +344,11 @@ def _is_plain(view: FunctionView, index: int, hops: int = MAX_HOPS) -> bool:
     member = view.definition_of(index)
     if member is None:
         return True
-    if not member.has_role("property") or member.is_async or hops == 0:
+    if not member.has_role("property") or hops == 0:
         return False
     catalog = view.module.project.catalog
     return all(_only_looks(call) and catalog.clock(call.target) is None for call in member.calls) and all(
-        _is_plain(member, at, hops - 1)
-        for at, node in enumerate(member.nodes)
-        if isinstance(node, Attr) and member.key(node.value) == member.self_name != ""
+        _is_plain(member, at, hops - 1) for at, _ in member.all_of(Attr)
     )
 
 
@@ -401,13 +361,10 @@ def _is_handed_out(view: FunctionView, name: str) -> bool:
         use = reader.use(at)
         if reader is not view or use.kind in ("stored", "returned", "yielded", "bound", "element"):
             return True
-        if use.kind == "argument":
-            call = reader.call_at(use.node)
-            if call is None or not call.target.startswith("builtins."):
-                return True
+        if use.kind == "argument" and not reader.sites[use.node].target.startswith("builtins."):
+            return True
         if use.kind == "receiver":
-            attr = reader.nodes[use.node]
-            parent = reader.nodes[attr.parent] if attr.parent >= 0 else None
+            parent = reader.user_of(use.node)
             if not (isinstance(parent, Call) and parent.func == use.node):
                 return True
     return False
@@ -425,11 +382,11 @@ def _is_container(scope: FunctionView, name: str) -> bool:
         value = scope.assigned_value(at)
         if value is None:
             return False
-        call = scope.call_at(value)
         node = scope.nodes[value]
-        if not isinstance(node, Display) and not (call is not None and call.target in _CONTAINERS):
-            return False
-        if isinstance(node, Display) and node.kind == "tuple":
+        if isinstance(node, Display):
+            if node.kind == "tuple":
+                return False
+        elif not isinstance(node, Call) or scope.sites[value].target not in _CONTAINERS:
             return False
     return bool(nodes)
 

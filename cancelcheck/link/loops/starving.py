@@ -15,7 +15,6 @@ from cancelcheck.link.paths.flow import always_leaves, branch_of, never_returns,
 from cancelcheck.model.facts import (
     Attr,
     Await,
-    Const,
     Delete,
     FunctionKind,
     Iterate,
@@ -24,6 +23,7 @@ from cancelcheck.model.facts import (
     Store,
     StoreAttr,
     StoreItem,
+    Subscript,
     Test,
     Yield,
 )
@@ -47,7 +47,7 @@ def starving_loops(view: FunctionView) -> Iterator[Starving]:
         return
     polls = polls_by_loop(view)
     for loop, region in enumerate(view.regions):
-        if region.kind is not RegionKind.LOOP or region.node < 0 or region.entry not in view.live_blocks:
+        if region.kind is not RegionKind.LOOP:
             continue
         path = starving_turn(view, loop)
         if path is None or busy_poll(view, loop, polls.get(loop, [])) is not None or _blocks(view, path):
@@ -114,9 +114,8 @@ def _works_off(view: FunctionView, loop: int, header: int) -> bool:
         return False
     tested = {view.text(at) for at in (node.value, *view.operands_within(node.value))}
     return any(
-        call.member in _REMOVING and call.receiver >= 0 and view.text(call.receiver) in tested
-        for call in view.calls
-        if view.is_inside(view.region_of(call.index), loop)
+        isinstance(taken := view.nodes[index], Attr) and taken.attr in _REMOVING and view.text(taken.value) in tested
+        for index in view.nodes_in(loop)
     )
 
 
@@ -125,7 +124,7 @@ def _waiting_loops(view: FunctionView, loop: int) -> frozenset[int]:
     once."""
     found = set()
     for index in view.nodes_in(loop):
-        if isinstance(view.nodes[index], Yield) or is_checkpoint(view, index):
+        if is_checkpoint(view, index):
             for inner in view.loops_around(index):
                 if inner == loop:
                     break
@@ -141,24 +140,20 @@ def _can_be_gone(view: FunctionView, path: tuple[int, ...]) -> bool:
     asked: set[str] = set()
     denied: set[str] = set()
     for at, after in pairwise(path):
-        test, constant = branch_of(view, at)
-        block = view.blocks[at]
-        if test < 0 or constant is not None or len(block.next) != 2:
-            continue
-        node = view.nodes[test]
-        assert isinstance(node, Test)
-        if node.kind in ("and", "or"):
+        test, _ = branch_of(view, at)
+        node = view.node_at(test)
+        if not isinstance(node, Test) or node.kind in ("and", "or"):
             continue  # the test of the whole says the same
+        branch = view.blocks[at].next[0] == after
         if node.kind == "case":
             subject = view.text(node.value)
-            if block.next[0] != after:
+            if not branch:
                 if subject in denied:
                     return False
                 denied.add(subject)
             continue
         if not {key for key, _ in conditions(view, node.value)}.isdisjoint(asked - known.keys()):
             return False
-        branch = block.next[0] == after
         for key, positive in conditions(view, node.value, branch):
             if known.setdefault(key, positive is branch) is not (positive is branch):
                 return False
@@ -196,28 +191,22 @@ def _is_endless(view: FunctionView, index: int, header: Iterate) -> bool:
 def is_checkpoint(view: FunctionView, index: int) -> bool:
     """Whether something else surely runs at a node. Under trio and anyio, where each function is counted on to wait at
     least once, not where a function of the project is awaited that need not, or a generator asked that does not."""
-    node = view.nodes[index]
-    if isinstance(node, Yield) or not may_wait(view, index):
+    if not may_wait(view, index):
         return False
-    if not cancels_in_groups(view):
+    node = view.nodes[index]
+    call = view.call_at(node.value if isinstance(node, Await) else node.iterable if isinstance(node, Iterate) else None)
+    callee = call.callee if call is not None else None
+    if callee is None:
         return True
-    if isinstance(node, Await):
-        call = view.call_at(node.value)
-        callee = call.callee if call is not None else None
-        return callee is None or not need_not_wait(callee)
-    if isinstance(node, Iterate):
-        call = view.call_at(node.iterable)
-        callee = call.callee if call is not None else None
-        return callee is None or not _yields_without(callee)
-    return True
+    return not (need_not_wait(callee) if isinstance(node, Await) else _yields_without(callee))
 
 
 def need_not_wait(view: FunctionView) -> bool:
     """Whether a coroutine function can come to its end without a checkpoint. Not for a method that never waits, which
-    is there to be overridden, nor where a decorator may change it."""
-    if not view.is_coroutine or view.facts.is_stub or view.facts.decorators or not cancels_in_groups(view):
+    is there to be overridden, or to be written, nor where a decorator may change it."""
+    if view.facts.decorators or not cancels_in_groups(view):
         return False
-    if view.owner is not None and not any(is_cancellation_point(view, index) for index in range(len(view.nodes))):
+    if not any(is_cancellation_point(view, index) for index in range(len(view.nodes))):
         return False
     known = view.module.skipping.get(view.index)
     if known is None:
@@ -229,14 +218,13 @@ def need_not_wait(view: FunctionView) -> bool:
 
 def _yields_without(view: FunctionView) -> bool:
     """Whether an asynchronous generator has an endless loop with a turn that yields and has no checkpoint."""
-    if not (view.is_async and view.facts.is_generator) or view.facts.decorators or not cancels_in_groups(view):
+    if view.facts.decorators or not cancels_in_groups(view):
         return False
     known = view.module.skipping.get(view.index)
     if known is None:
         view.module.skipping[view.index] = False
         known = any(
             region.kind is RegionKind.LOOP
-            and region.node >= 0
             and any(isinstance(view.nodes[index], Yield) for index in view.nodes_in(loop))
             and starving_turn(view, loop, yields=True) is not None
             for loop, region in enumerate(view.regions)
@@ -256,28 +244,28 @@ class _Ending:
         self.loop = loop
         self.keys: set[str] = set()
         """Names and attributes that the tests read which may leave the loop."""
+        self.items: set[str] = set()
+        """How all that they read is written."""
         self.is_shared = False
         """One of them may be set by any function that is called."""
         self.asking: set[int] = set()
         """Tests whose answer may be another one each time."""
         turning = turning_blocks(view, loop)
         for at in turning:
-            block = view.blocks[at]
-            test = view.nodes[block.end - 1] if block.end > block.start else None
-            if isinstance(test, Test) and any(target not in turning for target in block.next):
-                self._read(block.end - 1, test)
+            index, _ = branch_of(view, at)
+            test = view.node_at(index)
+            if isinstance(test, Test) and any(target not in turning for target in view.blocks[at].next):
+                self._read(index, test)
 
     def _read(self, index: int, test: Test) -> None:
         view = self.view
-        if isinstance(view.nodes[test.value], Const):
-            return
+        self.keys |= _asked(view, test.value)
+        self.items |= {view.text(at) for at in view.operands_within(test.value)}
         for at in view.operands_within(test.value):
             node = view.nodes[at]
             call = view.call_at(at)
             if call is not None and call.target not in _LOOKING:
                 self.asking.add(index)
-            if isinstance(node, (Name, Attr)) and view.key(at):
-                self.keys.add(view.key(at))
             if isinstance(node, Name):
                 scope, nodes = view.bindings(node.id)
                 self.is_shared |= scope is not None and (
@@ -299,20 +287,20 @@ class _Ending:
         if isinstance(node, StoreItem):
             return self._holds(node.value)
         if isinstance(node, Delete):
-            places = [at for operand in node.operands for at in view.operands_within(operand)]
-            return any(self._holds(at) for at in places) or not self.keys.isdisjoint(node.names)
+            return any(self._holds(at) for operand in node.operands for at in view.operands_within(operand))
         call = view.call_at(index)
         if call is None or call.target in _LOOKING:
             return False
         if self.is_shared or self._ends_by_exception(index):
             return True
-        touched = [arg.value for arg in call.node.args]
-        return any(self._holds(at) for at in (*touched, *([call.receiver] if call.receiver >= 0 else [])))
+        return any(self._holds(at) for at in (call.receiver, *(arg.value for arg in call.node.args)) if at >= 0)
 
     def _holds(self, index: int) -> bool:
-        """Whether what is asked is a node's value, or in it."""
-        key = self.view.key(index)
-        return bool(key) and any(asked == key or asked.startswith(f"{key}.") for asked in self.keys)
+        """Whether what is asked is a node's value, or in it: of what is in a place, the place is asked too. Of an item,
+        it is known by how it is written."""
+        if isinstance(self.view.nodes[index], Subscript):
+            return self.view.text(index) in self.items
+        return self.view.key(index) in self.keys
 
     def _ends_by_exception(self, index: int) -> bool:
         """Whether a handler stands around a call that leaves the loop with what the call may raise, or waits."""
@@ -323,8 +311,6 @@ class _Ending:
                 for handler in handlers_of(view, facts.parent):
                     if handler.catch.named and not handler.catch.others:
                         continue  # a cancellation does not come out of a plain call
-                    if not view.is_inside(region, self.loop):
-                        return True
                     if always_leaves(view, view.regions[handler.region].entry, self.loop):
                         return True
                     if any(is_checkpoint(view, at) for at in view.nodes_in(handler.region)):
