@@ -74,14 +74,13 @@ def undoings(view: FunctionView, region: int) -> Iterator[Undoing]:
     for index in view.nodes_in(region):
         node = view.nodes[index]
         call = view.call_at(index)
+        func = view.nodes[call.node.func] if call is not None else None
         if call is not None and undoes(call):
-            if call.member.startswith("wait_"):
-                continue  # it waits for the end of what is undone by something else
-            if isinstance(view.user_of(call.index), Raise):
-                continue
-            yield Undoing(index, _undone(view, call))
-        elif call is not None and call.member in _REMOVING and call.use.kind == "dropped" and call.receiver >= 0:
-            keys = frozenset(places(view, call.receiver))
+            # what waits for the end of something (`wait_closed`) is undone by something else
+            if not call.member.startswith("wait_") and not isinstance(view.user_of(call.index), Raise):
+                yield Undoing(index, _undone(view, call))
+        elif isinstance(func, Attr) and func.attr in _REMOVING and view.use(index).kind == "dropped":
+            keys = frozenset(places(view, func.value))
             if any("." in key for key in keys):
                 yield Undoing(index, keys)
         elif isinstance(node, Delete):
@@ -135,7 +134,7 @@ def missed_cleanup(view: FunctionView, handler: Handler) -> Missed | None:
     if any(_may_take_cancellations(view, other) for other in handlers_of(view, handler.statement)):
         return None
     points = points_leaving(view, protected(view, handler.statement), _is_point)
-    if not points or _names_cancellations(view, handler) or escapes_of(view, handler, lambda leaf: None):
+    if _names_cancellations(view, handler) or escapes_of(view, handler, lambda leaf: None):
         return None
     found: Missed | None = None
     for undoing in undoings(view, handler.region):
@@ -162,7 +161,7 @@ def _asks_error(view: FunctionView, handler: Handler, index: int) -> bool:
     """Whether a handler comes to a node only where the error that it caught says so (`if is_expired(error):`). Its type
     is another matter."""
     name = handler.excepts(view).name
-    return bool(name) and any(
+    return any(
         test > handler.node
         and name in names_read(view, test)
         and not any(
@@ -175,10 +174,9 @@ def _asks_error(view: FunctionView, handler: Handler, index: int) -> bool:
 def _may_take_cancellations(view: FunctionView, handler: Handler) -> bool:
     """Whether a handler catches cancellations, or names a type that is not known and may do so: not a class of
     another file by a name that says something else (`except Redirected`)."""
-    caught = handler.excepts(view).caught
-    if handler.catch.cancels or caught < 0 or not handler.catch.unknown:
-        return handler.catch.cancels or caught < 0
-    for leaf in exception_types(view, [caught]):
+    if handler.catch.cancels:
+        return True
+    for leaf in exception_types(view, [handler.excepts(view).caught]):
         if leaf.name and not isinstance(leaf.view.nodes[leaf.node], Call):
             continue
         name = _original_name(leaf.view, leaf.node)
@@ -192,7 +190,7 @@ def _original_name(view: FunctionView, index: int) -> str:
     node = view.nodes[index]
     if isinstance(node, Name):
         for holder, at in view.bindings(node.id).nodes:
-            bound = holder.nodes[at] if at >= 0 else None
+            bound = holder.node_at(at)
             if isinstance(bound, Import):
                 return next((path for local, path in bound.names if local == node.id), "").rpartition(".")[2]
     return view.key(index).rpartition(".")[2]
@@ -229,7 +227,7 @@ def _belongs_to_canceller(view: FunctionView, undoing: Undoing, handler: Handler
     """Whether what is undone is the instance's, in the loop of a task that the instance runs: whoever cancels the task
     can undo it too, and mostly does."""
     own = view.self_name
-    if not own or not any(key.partition(".")[0] == own for key in undoing.keys):
+    if not any(key.partition(".")[0] == own for key in undoing.keys):
         return False
     return innermost(view, handler.node, RegionKind.LOOP) >= 0 and is_task_root(view)
 
@@ -252,12 +250,9 @@ def _is_anothers(view: FunctionView, undoing: Undoing) -> bool:
 def _filled(view: FunctionView) -> set[str]:
     """The containers into which a function puts something."""
     found: set[str] = set()
-    for index, node in enumerate(view.nodes):
-        call = view.call_at(index)
-        if call is not None and call.receiver >= 0 and call.member in _FILLING:
-            found |= set(places(view, call.receiver))
-        elif isinstance(node, StoreItem):
-            found |= set(places(view, node.value))
+    for node in view.nodes:
+        if (isinstance(node, Attr) and node.attr in _FILLING) or isinstance(node, StoreItem):
+            found |= places(view, node.value)
     return found
 
 
@@ -267,12 +262,8 @@ _FILLING = frozenset({"add", "append", "insert", "setdefault", "update"})
 
 def _names_cancellations(view: FunctionView, handler: Handler) -> bool:
     """Whether a handler looks for a cancellation among the errors: one of a framework where it is an error."""
-    for index in view.nodes_in(handler.region):
-        node = view.nodes[index]
-        name = view.path_of(index) if isinstance(node, (Attr, Name)) else ""
-        if name.endswith(("CancelledError", "Cancelled")):
-            return True
-    return False
+    paths = (view.path_of(index) for index in view.nodes_in(handler.region))
+    return any(path.endswith(("CancelledError", "Cancelled")) for path in paths)
 
 
 def raises_the_same(view: FunctionView, handler: Handler) -> bool:
@@ -284,7 +275,7 @@ def raises_the_same(view: FunctionView, handler: Handler) -> bool:
             return False
         if isinstance(node, Raise) and node.exc >= 0:
             raised = view.nodes[node.exc]
-            if not (name and isinstance(raised, Name) and raised.id == name):
+            if not (isinstance(raised, Name) and raised.id == name):
                 return False
     return True
 
@@ -368,24 +359,23 @@ def _cover(view: FunctionView, undoing: Undoing, handler: Handler) -> bool | Non
         facts = view.regions[region]
         if facts.kind is RegionKind.WITH and not owned.isdisjoint(_entered(view, facts.node)):
             return None
-        if facts.kind is RegionKind.TRY:
-            inner = [handler.statement, *view.regions_around(handler.node)]
-            for index, other in enumerate(view.regions):
-                if other.parent != region or index in inner:
+        inner = [handler.statement, *view.regions_around(handler.node)]
+        for index, other in enumerate(view.regions):
+            if other.parent != region or index in inner:
+                continue
+            if other.kind is RegionKind.HANDLER:
+                around = next(found for found in handlers_of(view, region) if found.region == index)
+                if not _may_take_cancellations(view, around):
                     continue
-                if other.kind is RegionKind.HANDLER:
-                    around = next(found for found in handlers_of(view, region) if found.region == index)
-                    if not _may_take_cancellations(view, around):
-                        continue
-                elif other.kind is not RegionKind.FINALLY:
-                    continue
-                for found in undoings(view, index):
-                    if not (found.keys & owned).issubset({view.self_name}):
-                        return None  # with what it comes from it is undone
-                    how = _covers(view, found, undoing)
-                    if how is None:
-                        return None
-                    partly |= how
+            elif other.kind is not RegionKind.FINALLY:
+                continue
+            for found in undoings(view, index):
+                if not (found.keys & owned).issubset({view.self_name}):
+                    return None  # with what it comes from it is undone
+                how = _covers(view, found, undoing)
+                if how is None:
+                    return None
+                partly |= how
         region = facts.parent
     return None if _is_deferred(view, owned) else partly
 
@@ -499,8 +489,7 @@ def _owners(view: FunctionView, keys: frozenset[str]) -> set[str]:
                 node = view.nodes[value]
             source = -1
             if isinstance(node, Call):
-                call = view.call_at(value)
-                source = call.receiver if call is not None else -1
+                source = view.sites[value].receiver
             elif isinstance(node, Attr):
                 source = node.value
             key = view.key(source) if source >= 0 else ""
@@ -514,9 +503,7 @@ def _entered(view: FunctionView, enter: int) -> Iterator[str]:
     """Keys of what a `with` item enters, and of what it binds."""
     node = view.nodes[enter]
     assert isinstance(node, Enter)
-    key = view.key(node.context)
-    if key:
-        yield key
+    yield view.key(node.context)
     pending = [node.target] if node.target >= 0 else []
     while pending:
         at = pending.pop()
@@ -541,13 +528,9 @@ def _is_deferred(view: FunctionView, owned: set[str]) -> bool:
             use = call.use
             if use.kind == "awaited":
                 use = view.use(use.node)
-            if use.kind == "bound" and use.name in owned:
+            given = (at for arg in call.node.args for at in view.operands_within(arg.value))
+            if use.name in owned or any(view.key(at) in owned for at in given):
                 return True
-            for arg in call.node.args:
-                for at in view.operands_within(arg.value):
-                    node = view.nodes[at]
-                    if isinstance(node, (Name, Attr)) and view.key(at) in owned:
-                        return True
     return False
 
 

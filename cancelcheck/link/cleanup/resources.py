@@ -57,12 +57,11 @@ class Forgotten(NamedTuple):
 def resource_of(call: CallSite) -> schema.Resource | None:
     """The catalogue's resource that a call takes; None where it takes none, or only with an argument that is not
     there."""
-    entry = call.fn.module.project.catalog.resource(call.target) if call.target else None
+    entry = call.fn.module.project.catalog.resource(call.target)
     if entry is None or entry.context_only or (entry.awaited and not call.is_awaited):
         return None
     if entry.only_if:
-        argument = call.argument(entry.only_if)
-        value = call.fn.nodes[argument] if argument is not None and argument >= 0 else None
+        value = call.fn.node_at(call.argument(entry.only_if))
         if not (isinstance(value, Const) and value.value is True):
             return None
     return None if any(_is_lent(call, keyword) for keyword in entry.lent) else entry
@@ -70,8 +69,7 @@ def resource_of(call: CallSite) -> schema.Resource | None:
 
 def _is_lent(call: CallSite, keyword: str) -> bool:
     """Whether a call is given something by this keyword that is not made for it."""
-    argument = call.argument(keyword)
-    return argument is not None and argument >= 0 and isinstance(call.fn.nodes[argument], (Name, Attr))
+    return isinstance(call.fn.node_at(call.argument(keyword)), (Name, Attr))
 
 
 def held_resources(view: FunctionView) -> Iterator[Held]:
@@ -90,25 +88,24 @@ def held_resources(view: FunctionView) -> Iterator[Held]:
 
 def _entered(view: FunctionView, call: CallSite) -> tuple[int, str] | None:
     """The local that a `with` binds to what a call makes."""
-    use = call.use
-    enter = view.nodes[use.node] if use.kind == "entered" else None
-    place = view.nodes[enter.target] if isinstance(enter, Enter) and enter.target >= 0 else None
-    if not isinstance(enter, Enter) or not isinstance(place, Store):
+    enter = view.node_at(call.use.node)
+    if not isinstance(enter, Enter):
         return None
-    return None if place.id in (*view.facts.global_names, *view.facts.nonlocal_names) else (enter.target, place.id)
+    place = view.node_at(enter.target)
+    if not isinstance(place, Store) or place.id in (*view.facts.global_names, *view.facts.nonlocal_names):
+        return None
+    return enter.target, place.id
 
 
 def _item(view: FunctionView, call: CallSite, item: int) -> tuple[int, str] | None:
     """The local that one item of a tuple is unpacked to."""
-    value = call.node.parent if call.is_awaited else call.index
-    parent = view.nodes[value].parent
-    assign = view.nodes[parent] if parent >= 0 else None
+    assign = view.user_of(call.node.parent if call.is_awaited else call.index)
     if not isinstance(assign, Assign) or len(assign.targets) != 1:
         return None
     target = view.nodes[assign.targets[0]]
-    if not isinstance(target, Unpack) or len(target.items) <= item:
+    if not isinstance(target, Unpack):
         return None
-    place = view.nodes[target.items[item]]
+    place = next((view.nodes[at] for at in target.items[item:]), None)
     if not isinstance(place, Store) or place.id in (*view.facts.global_names, *view.facts.nonlocal_names):
         return None
     # the path begins where all of the tuple is bound
@@ -117,8 +114,7 @@ def _item(view: FunctionView, call: CallSite, item: int) -> tuple[int, str] | No
 
 def _beside(view: FunctionView, store: int) -> frozenset[str]:
     """The names that the tuple binds which a store is an item of."""
-    parent = view.nodes[store].parent
-    unpack = view.nodes[parent] if parent >= 0 else None
+    unpack = view.user_of(store)
     if not isinstance(unpack, Unpack):
         return frozenset()
     return frozenset(item.id for item in (view.nodes[at] for at in unpack.items) if isinstance(item, Store))
@@ -142,7 +138,7 @@ def forgotten(view: FunctionView) -> Iterator[Forgotten]:
         if kept is None:
             kept = known[held.name, id(held.entry)] = _settlings(view, held.name, reads, held.entry)
         released, handed, quiet, sharp = kept
-        start = _opened(view, held, reads, released)
+        start = _opened(view, held, released)
         if start < 0:
             continue
         if within := _within(view, held.call):
@@ -206,9 +202,9 @@ def closed_on_some_ways(view: FunctionView) -> Iterator[Unsure]:
     for name, releases in _closed_by_hand(view).items():
         bound = view.facts.bound.get(name, [])
         value = view.assigned_value(bound[0]) if len(bound) == 1 else None
-        node = view.nodes[value] if value is not None else None
-        call = view.call_at(node.value if isinstance(node, Await) else value) if value is not None else None
-        if call is None or resource_of(call) is not None or _is_known(call) or call.member in _OWNING:
+        node = view.node_at(value)
+        call = view.call_at(node.value if isinstance(node, Await) else value)
+        if call is None or view.module.project.catalog.has(call.target) or call.member in _OWNING:
             continue
         reads = own_reads(view, name)
         if reads is None or held_in(view, call.index) is None:
@@ -259,7 +255,7 @@ def _closed_by_hand(view: FunctionView) -> dict[str, list[CallSite]]:
     calls."""
     found: dict[str, list[CallSite]] = {}
     for call in view.calls:
-        node = view.nodes[call.receiver] if call.receiver >= 0 else None
+        node = view.node_at(call.receiver)
         if isinstance(node, Name) and call.member in ("aclose", "close") and not call.node.args:
             use = call.use
             dropped = (view.use(use.node) if use.kind == "awaited" else use).kind == "dropped"
@@ -268,24 +264,16 @@ def _closed_by_hand(view: FunctionView) -> dict[str, list[CallSite]]:
     return found
 
 
-def _is_known(call: CallSite) -> bool:
-    """Whether the catalogue knows what a call makes: nothing that would have to be given back, then."""
-    return bool(call.target) and call.callee is None and call.fn.module.project.catalog.has(call.target)
-
-
 def _within(view: FunctionView, call: CallSite) -> frozenset[int]:
     """Where the `with` blocks around a call are left that hold what it is made on: what is taken from a session goes
     with it."""
-    key = view.key(call.receiver) if call.receiver >= 0 else ""
+    key = view.key(call.node.func).rpartition(".")[0]
     found: set[int] = set()
     for region in view.regions_around(call.index) if key else ():
         node = view.regions[region].node
-        enter = view.nodes[node] if view.regions[region].kind is RegionKind.WITH else None
-        if isinstance(enter, Enter) and key in (
-            view.key(enter.context),
-            view.key(enter.target) if enter.target >= 0 else "",
-        ):
-            found |= {at for at, left in enumerate(view.nodes) if isinstance(left, Exit) and left.enter == node}
+        enter = view.node_at(node)
+        if isinstance(enter, Enter) and key in {view.key(at) for at in (enter.context, enter.target) if at >= 0}:
+            found |= {at for at, left in view.all_of(Exit) if left.enter == node}
     return frozenset(found)
 
 
@@ -298,14 +286,13 @@ def _is_excused(held: Held) -> bool:
     """Whether a resource is made with an argument by which it holds nothing, or nothing yet."""
     for text in held.entry.unless:
         keyword, _, value = text.partition("=")
-        argument = held.call.argument(keyword)
-        node = held.call.fn.nodes[argument] if argument is not None and argument >= 0 else None
+        node = held.call.fn.node_at(held.call.argument(keyword))
         if isinstance(node, Const) and str(node.value) == value:
             return True
     return False
 
 
-def _opened(view: FunctionView, held: Held, reads: list[int], released: bool) -> int:
+def _opened(view: FunctionView, held: Held, released: bool) -> int:
     """The node behind which a resource is held: where the local is bound, or where the first method is called that
     opens it; -1 where none is. `released`: the function gives it back, and so says that it is held."""
     excused = _is_excused(held)
@@ -314,14 +301,11 @@ def _opened(view: FunctionView, held: Held, reads: list[int], released: bool) ->
     if not held.entry.opened_by or (held.entry.unless and not excused):
         return held.store
     opening = held.entry.opened_by
-    for at in reads:
-        call = view.call_at(view.nodes[view.nodes[at].parent].parent) if view.nodes[at].parent >= 0 else None
-        if call is None or call.receiver != at:
-            continue
+    for call in view.calls_on.get(held.name, ()):
         if call.member in opening:
             return call.node.parent if call.is_awaited else call.index
-        if "*" in opening and call.member not in held.entry.release:
-            return at  # whatever fails, it may be open by then
+        if "*" in opening:
+            return call.receiver  # whatever fails, it may be open by then
     return -1
 
 
@@ -362,9 +346,8 @@ def _asked(view: FunctionView, reads: list[int]) -> frozenset[int]:
         node = at
         member = False
         while node >= 0 and not isinstance(view.nodes[node], Test):
-            parent = view.nodes[node].parent
-            member |= parent >= 0 and isinstance(view.nodes[parent], (Attr, Call)) and isinstance(view.nodes[at], Name)
-            node = parent
+            member |= isinstance(view.user_of(node), (Attr, Call))
+            node = view.nodes[node].parent
         if node >= 0 and member:
             found.add(at)
     return frozenset(found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from cancelcheck.catalog.schema import Framework, Kind, ScopeKind
+from cancelcheck.catalog.schema import Framework, ScopeKind
 from cancelcheck.link.cleanup.generators import closes_generator
 from cancelcheck.link.cleanup.locks import is_always_free
 from cancelcheck.link.paths.checkpoints import may_wait
@@ -25,7 +25,6 @@ from cancelcheck.link.swallowing.cancellation import (
 )
 from cancelcheck.link.swallowing.catching import (
     is_for_some_errors,
-    is_shielded,
     points_leaving,
     points_reaching,
 )
@@ -156,7 +155,7 @@ def _exposed(view: FunctionView, index: int, region: int, depth: int) -> tuple[t
         return None
     if isinstance(node, Enter) and (scope_of(view, node.context) is not None or is_always_free(view, node.context)):
         return None  # entering a scope waits for nothing, nor does a lock that nobody holds for long
-    if is_shielded(view, index) or _is_behind_shield(view, index) or joins_own_cancel(view, [index]):
+    if _is_behind_shield(view, index) or joins_own_cancel(view, [index]):
         return None
     if not delivers_again(view) and is_bounded(view, index, 1):
         return None
@@ -167,15 +166,13 @@ def _exposed(view: FunctionView, index: int, region: int, depth: int) -> tuple[t
     if call is None:
         return None if isinstance(node, Await) and _is_over(view, node.value) else ()
     catalog = view.module.project.catalog
-    if (call.member.startswith("aclose") and _may_close_at_once(view)) or closes_generator(call):
+    name = call.target.rpartition(".")[2] or call.member
+    if (name.startswith("aclose") and _may_close_at_once(view)) or closes_generator(call):
         return None  # what a generator waits for at its end, its own cleanup says
-    waiter = catalog.waiter(call.target)
-    if waiter is not None and call.argument(waiter.timeout, waiter.timeout_position) is not None:
-        return None
     if never_waits(call):
         return None
     api = catalog.api(call.target)
-    if api is not None and (api.kind is Kind.SLEEP or judge(call, api).verdict is Verdict.TIMED):
+    if api is not None and judge(call, api).verdict is Verdict.TIMED:
         return None
     if (call.member == "__aexit__" or catalog.leaves(call.target)) and not _has_more_to_do(view, index, region):
         return None  # what the end of an `async with` would wait for, that exit says
@@ -268,17 +265,17 @@ def _is_anyones(view: FunctionView, index: int) -> bool:
         given = holder.nodes[value] if value is not None else None
         if isinstance(given, Await) and holder.key(given.value) == awaited.id:
             continue  # `result = await result`
-        if at >= 0 and (value is None or not _is_unresolved(holder, value)):
+        if at >= 0 and not _is_unresolved(holder, value):
             return False
     return scope is not None
 
 
-def _is_unresolved(view: FunctionView, index: int) -> bool:
+def _is_unresolved(view: FunctionView, index: int | None) -> bool:
     """Whether a node is a call of a value that is no method, and that neither the project nor a library defines."""
     call = view.call_at(index)
     if call is None or isinstance(view.nodes[call.node.func], Attr):
         return False
-    return not call.target and call.callee is None
+    return not call.target
 
 
 def _is_behind_shield(view: FunctionView, index: int) -> bool:
