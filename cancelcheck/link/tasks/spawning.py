@@ -16,6 +16,7 @@ from cancelcheck.link.undoing import says_undoing, undoes
 from cancelcheck.link.values import ValueKind, evaluate
 from cancelcheck.model.facts import (
     Assign,
+    Attr,
     Await,
     Call,
     Comprehension,
