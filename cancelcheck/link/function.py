@@ -386,9 +386,9 @@ class FunctionView:
         return self.nodes[index] if index is not None and index >= 0 else None
 
     def user_of(self, index: int) -> AnyNode | None:
-        """The node that uses the value of a node; None where nothing does."""
-        parent = self.nodes[index].parent
-        return self.nodes[parent] if parent >= 0 else None
+        """The node that uses the value of a node; None where nothing does, and for no node (-1)."""
+        node = self.node_at(index)
+        return self.node_at(node.parent) if node is not None else None
 
     def call_at(self, index: int | None) -> CallSite | None:
         """The call at a node, if there is one, and it is a call."""
@@ -456,6 +456,12 @@ class FunctionView:
         """The block that a node lies in."""
         starts, blocks = self._block_order
         return blocks[bisect.bisect_right(starts, index) - 1]
+
+    def test_of(self, block: int) -> Test | None:
+        """The test that ends a block; None where it ends in none, or in the `case` of a `match`, which compares."""
+        facts = self.blocks[block]
+        node = self.nodes[facts.end - 1] if facts.end > facts.start else None
+        return node if isinstance(node, Test) and node.kind != "case" else None
 
     @Lazily
     def live_blocks(self) -> frozenset[int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cancelcheck.link import containers
-from cancelcheck.link.paths.conditions import said_of
+from cancelcheck.link.paths.conditions import types_told
 from cancelcheck.model.facts import (
     Assign,
     Attr,
@@ -194,8 +194,7 @@ def _told_type(view: FunctionView, index: int) -> Instance | None:
     if not guard.enter(mark):
         return None
     try:
-        tests = (test for test in said_of(view, index) if test.target == "builtins.isinstance")
-        told = (annotated_instance(view, test.positional[1]) for test in tests if len(test.positional) == 2)
+        told = (annotated_instance(view, at) for at, is_one in types_told(view, index, index) if is_one)
         found = next((instance for instance in told if instance is not None), None)
     finally:
         guard.leave(mark)

@@ -41,9 +41,9 @@ from collections.abc import Iterator
 
 from cancelcheck.catalog.schema import Entering
 from cancelcheck.link import CallSite, Context, FunctionView
-from cancelcheck.link.paths.conditions import is_of_another_type, types_told
+from cancelcheck.link.paths.conditions import types_told
 from cancelcheck.model.edit import Safety
-from cancelcheck.model.facts import FunctionKind
+from cancelcheck.model.facts import Display, FunctionKind
 from cancelcheck.model.finding import Finding
 from cancelcheck.model.rule import Asks, Default, Family, Rule
 
@@ -56,7 +56,7 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
     for call in fn.known_calls:
         if fn.use(call.index).kind != "dropped" or not _is_coroutine(call, ctx) or _is_asked(fn, call):
             continue
-        if call.receiver >= 0 and (is_of_another_type(fn, call.index, call.receiver) or _is_told_plain(fn, call)):
+        if call.receiver >= 0 and _is_told_otherwise(fn, call):
             continue
         fix = None
         if fn.is_async:
@@ -72,14 +72,21 @@ def check(fn: FunctionView, ctx: Context) -> Iterator[Finding]:
         )
 
 
-def _is_told_plain(fn: FunctionView, call: CallSite) -> bool:
-    """Whether a test has found that the receiver is of a class whose method of that name is a plain one."""
-    for at in types_told(fn, call.index, call.receiver):
-        cls = fn.definition_of(at)
-        method = cls.inherited(call.member) if cls is not None and cls.facts.kind is FunctionKind.CLASS else None
-        if method is not None and not method.is_coroutine:
+def _is_told_otherwise(fn: FunctionView, call: CallSite) -> bool:
+    """Whether a test has found that the receiver is not of some type, so that what is known of it may not hold there,
+    or is of a class whose method of that name is a plain one."""
+    for types, is_one in types_told(fn, call.index, call.receiver):
+        told = fn.nodes[types]
+        if not is_one or any(_is_plain(fn, at, call) for at in (told.items if isinstance(told, Display) else [types])):
             return True
     return False
+
+
+def _is_plain(fn: FunctionView, index: int, call: CallSite) -> bool:
+    """Whether a node names a class whose method of the name that is called is a plain one."""
+    cls = fn.definition_of(index)
+    method = cls.inherited(call.member) if cls is not None and cls.facts.kind is FunctionKind.CLASS else None
+    return method is not None and not method.is_coroutine
 
 
 _TWINS = {"__enter__": "__aenter__", "__exit__": "__aexit__"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.paths.checkpoints import may_wait
-from cancelcheck.link.paths.conditions import asks_type, tests_before
+from cancelcheck.link.paths.conditions import tests_before
 from cancelcheck.link.paths.exceptions import (
     Handler,
     cancels_with_errors,
@@ -165,7 +165,10 @@ def _asks_error(view: FunctionView, handler: Handler, index: int) -> bool:
         test > handler.node
         and name in names_read(view, test)
         and not any(
-            call is not None and asks_type(call, name) for call in map(view.call_at, view.operands_within(test))
+            call is not None
+            and call.target == "builtins.isinstance"
+            and [view.key(at) for at in call.positional[:1]] == [name]
+            for call in map(view.call_at, view.operands_within(test))
         )
         for test in tests_before(view, index)
     )

@@ -24,7 +24,6 @@ from cancelcheck.model.facts import (
     Store,
     StoreAttr,
     StoreItem,
-    Test,
     Unpack,
 )
 
@@ -240,10 +239,10 @@ def blocks_reached_with(view: FunctionView, name: str) -> frozenset[int]:
 def _barred(view: FunctionView, index: int, name: str) -> int:
     """The block to which a test leads only where a parameter is None, or false; -1 if there is none."""
     block = view.blocks[index]
-    test = view.nodes[block.end - 1] if block.end > block.start else None
-    if not isinstance(test, Test) or test.kind == "case" or len(block.next) != 2:
+    test = view.test_of(index)
+    if test is None:
         return -1
-    for branch, target in zip((True, False), block.next, strict=True):
+    for branch, target in zip((True, False), block.next, strict=False):
         if any(key == name and positive is not branch for key, positive in conditions(view, test.value, branch)):
             return target
     return -1

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial, reduce
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from cancelcheck.model.facts import (
-    Assign,
-    Attr,
-    Call,
-    Const,
-    Display,
-    FunctionKind,
-    Name,
-    Operation,
-    Store,
-    StoreAttr,
-    Test,
-)
+from cancelcheck.model.facts import Assign, Attr, Call, Const, FunctionKind, Operation, Store, StoreAttr, Test
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
@@ -32,17 +22,11 @@ def watched_in(view: FunctionView) -> frozenset[str]:
     """The conditions that are tested more than once, or that are about a name that is bound to a constant."""
     known = view.module.watched.get(view.index)
     if known is None:
-        seen: dict[str, int] = {}
-        for index, node in enumerate(view.nodes):
-            if isinstance(node, Test) and node.kind != "case":
-                for key, _ in conditions(view, node.value):
-                    seen[key] = seen.get(key, 0) + 1
-            elif isinstance(node, (Store, StoreAttr)) and isinstance(given_by(view, index), Const):
-                key = view.key(index)
-                seen[key] = seen.get(key, 0) + 1
+        seen = Counter(key for _, node in view.all_of(Test) for key, _ in conditions(view, node.value))
+        for stores in (view.all_of(Store), view.all_of(StoreAttr)):
+            seen.update(view.key(index) for index, _ in stores if isinstance(given_by(view, index), Const))
         for told in _flags(view).values():
-            for flag in told:
-                seen[flag.name] = seen.get(flag.name, 0) + 1
+            seen.update(flag.name for flag in told)
         known = view.module.watched[view.index] = frozenset(key for key, count in seen.items() if count > 1)
     return known
 
@@ -62,30 +46,32 @@ def _flags(view: FunctionView) -> dict[str, list[Flag]]:
     if known is None:
         known = view.module.flags[view.index] = {}
         for name, bound in view.facts.bound.items():
-            value = view.assigned_value(bound[0]) if len(bound) == 1 and bound[0] >= 0 else None
-            if value is None or not isinstance(view.nodes[value], Operation):
-                continue
-            told = list(conditions(view, value))
-            if len(told) == 1 and getattr(view.nodes[value], "op", "") not in ("and", "or"):
+            value = view.assigned_value(bound[0]) if len(bound) == 1 else None
+            told = list(conditions(view, value)) if value is not None and not _is_joined(view, value) else []
+            if len(told) == 1:
                 known.setdefault(told[0][0], []).append(Flag(name, bound[0], told[0][1]))
     return known
+
+
+def _is_joined(view: FunctionView, index: int) -> bool:
+    """Whether an expression is made of several conditions: one of them says nothing of the whole."""
+    return any(getattr(view.nodes[at], "op", "") in ("and", "or") for at in view.operands_within(index))
 
 
 def implied_by(view: FunctionView, key: str, truth: bool, test: int) -> Iterator[tuple[str, bool]]:
     """What flags say where a condition has come out one way at a node: those that were bound to what it says before,
     with nothing that it is about bound anew since."""
     for flag in _flags(view).get(key, ()):
-        if flag.store < test and not any(flag.store < at < test for at in _bound_of(view, key)):
+        if flag.store < test and not any(flag.store < at < test for at in stores_of(view, key)):
             yield flag.name, truth is flag.positive
 
 
-def _bound_of(view: FunctionView, key: str) -> Iterator[int]:
-    """The nodes that bind a place which a condition is about."""
+def stores_of(view: FunctionView, key: str) -> Iterator[int]:
+    """The nodes that bind a place, or one that a condition is about."""
     for part in _PLACE.findall(key):
-        names = part.split(".")
-        yield from view.facts.bound.get(names[0], ())
-        for count in range(2, len(names) + 1):
-            yield from view.attributes_stored.get(".".join(names[:count]), ())
+        for place in accumulate(part.split("."), "{}.{}".format):
+            yield from view.facts.bound.get(place, ())
+            yield from view.attributes_stored.get(place, ())
 
 
 def conditions(view: FunctionView, index: int, branch: bool | None = None) -> Iterator[tuple[str, bool]]:
@@ -104,23 +90,22 @@ def conditions(view: FunctionView, index: int, branch: bool | None = None) -> It
                 for operand in node.operands:
                     yield from conditions(view, operand, branch)
             return
-        if node.op in ("is", "is not") and _is_none(view, node.operands[1]):
-            for key, positive in conditions(view, node.operands[0], branch):
-                yield key, positive is (node.op == "is not")
+        if len(node.operands) != 2:
             return
-        if len(node.operands) == 2 and node.op in _COMPARING:
-            if all(_is_plain(view, part) for part in node.operands):
-                yield _spelled(view, node)
+        denied = node.op in _DENIED
+        if _is_none(view, node.operands[1]):
+            for key, positive in conditions(view, node.operands[0], branch):
+                yield key, positive is denied
+        elif all(_is_plain(view, part) for part in node.operands):
+            left, right = (view.text(operand) for operand in node.operands)
+            yield f"{left} {_DENIED.get(node.op, node.op)} {right}", not denied
     elif isinstance(node, Assign):
         # `if (found := …)`: what is bound there comes out as the whole
         for target in node.targets:
-            if view.key(target):
-                yield view.key(target), True
+            yield view.key(target), True
         yield from conditions(view, node.value, branch)
-    elif isinstance(node, (Name, Attr)):
-        key = view.key(index)
-        if key:
-            yield key, True
+    elif key := view.key(index):
+        yield key, True
 
 
 def truth_of(view: FunctionView, index: int, known: Known) -> bool | None:
@@ -165,20 +150,14 @@ def clauses_told(view: FunctionView, index: int, outcome: bool, known: Known) ->
         both = node.op == "and"
         open_ = [operand for operand in node.operands if truth_of(view, operand, known) is not both]
         if outcome is both or len(open_) == 1:
-            for operand in node.operands if outcome is both else open_:
+            for operand in open_:
                 yield from clauses_told(view, operand, outcome, known)
     else:
         yield index, outcome
 
 
-_COMPARING = ("==", "!=", "is", "is not", "in", "not in", "<", ">", "<=", ">=")
 _DENIED = {"!=": "==", "is not": "is", "not in": "in"}
-
-
-def _spelled(view: FunctionView, node: Operation) -> tuple[str, bool]:
-    """A comparison as a key: `a != b` is `a == b`, False."""
-    left, right = (view.text(operand) for operand in node.operands)
-    return f"{left} {_DENIED.get(node.op, node.op)} {right}", node.op not in _DENIED
+"""Comparisons that are spelled as their contrary: `a != b` is `a == b`, False."""
 
 
 def given_by(view: FunctionView, store: int) -> object:
@@ -198,47 +177,43 @@ def is_about(key: str, name: str) -> bool:
     return any(part == name or part.startswith(f"{name}.") for part in _PLACE.findall(key))
 
 
-def known_at(view: FunctionView, block: int, watched: frozenset[str]) -> Known:
+def known_at(view: FunctionView, block: int) -> Known:
     """What holds at the beginning of a block whichever way led there: the tests of which all ways took the same side,
     where nothing has been bound anew behind them."""
     above = _dominators(view)
     found: set[tuple[str, bool]] = set()
     for at, test, branch in _tests_above(view, block):
         for key, positive in conditions(view, test, branch):
-            if key in watched and not _is_bound_below(view, key, at, above):
+            if not _is_bound_below(view, key, at, above):
                 found.add((key, positive is branch))
-            found |= {item for item in implied_by(view, key, positive is branch, test) if item[0] in watched}
+            found.update(implied_by(view, key, positive is branch, test))
     return frozenset(found)
 
 
 def set_before(view: FunctionView, start: int, watched: frozenset[str]) -> Iterator[tuple[str, bool]]:
     """What locals hold at a node that were bound to a constant on all ways to it (`done = False`), or to an instance of
     a class of the project, with nothing behind that could bind them anew before it."""
-    if start < 0:
-        return
-    above = _dominators(view)
-    around = list(view.loops_around(start))
-    for name in watched:
-        bound = view.facts.bound.get(name, ())
-        before = [at for at in bound if at < start]
-        if not before or before[-1] < 0 or name in view.facts.global_names:
-            continue
-        truth = _truth_given(view, before[-1])
-        if truth is None or not _dominates(above, view.block_of(before[-1]), view.block_of(start)):
-            continue
-        if any(name in child.facts.nonlocal_names for child in view.children):
-            continue
-        # what is bound behind the node comes round to it in a loop that does not begin with the constant
-        loops = [loop for loop in around if not view.is_inside(view.region_of(before[-1]), loop)]
-        later = (at for at in bound if at > start)
-        if not any(view.is_inside(view.region_of(at), loop) for at in later for loop in loops[-1:]):
+    for name in watched - set(view.facts.global_names):
+        truth = _truth_before(view, start, view.facts.bound.get(name, ()))
+        if truth is not None and not any(name in child.facts.nonlocal_names for child in view.children):
             yield name, truth
+
+
+def _truth_before(view: FunctionView, start: int, bound: Sequence[int]) -> bool | None:
+    """Whether what a local that is bound at some nodes holds at another one is true, as it was given on all ways."""
+    before = [at for at in bound if at < start]
+    truth = _truth_given(view, before[-1]) if before else None
+    if truth is None or not _dominates(_dominators(view), view.block_of(before[-1]), view.block_of(start)):
+        return None
+    # what is bound behind the node comes round to it in a loop that does not begin with the constant
+    loops = [loop for loop in view.loops_around(start) if not view.is_inside(view.region_of(before[-1]), loop)]
+    later = (at for at in bound if at > start)
+    return None if any(view.is_inside(view.region_of(at), loop) for at in later for loop in loops[-1:]) else truth
 
 
 def _truth_given(view: FunctionView, store: int) -> bool | None:
     """Whether what an assignment gives to a place is true: a constant, or an instance that is made there."""
-    value = view.assigned_value(store)
-    node = view.nodes[value] if value is not None else None
+    node = given_by(view, store)
     if isinstance(node, Const):
         return bool(node.value)
     cls = view.definition_of(node.func) if isinstance(node, Call) else None
@@ -259,9 +234,9 @@ def _tests_above(view: FunctionView, block: int) -> Iterator[tuple[int, int, boo
     at = block
     while above[at] >= 0:
         before = above[at]
-        test = _test_of(view, before)
+        test = view.test_of(before)
         if test is not None and view.came_from.get(at) == [before]:
-            yield at, test, view.blocks[before].next[0] == at
+            yield at, test.value, view.blocks[before].next[0] == at
         at = before
 
 
@@ -288,13 +263,10 @@ def said_at(view: FunctionView, index: int) -> set[tuple[str, bool]]:
 
 
 def told_at(view: FunctionView, index: int) -> Iterator[tuple[int, bool]]:
-    """The clauses of conditions of which all ways to a node know the outcome, each with it, where nothing behind them
-    binds anew what they are about."""
-    above = _dominators(view)
-    for at, test, branch in _tests_above(view, view.block_of(index)):
-        for clause, outcome in clauses_told(view, test, branch, frozenset()):
-            if not any(_is_bound_below(view, key, at, above) for key, _ in conditions(view, clause)):
-                yield clause, outcome
+    """The clauses of conditions of which all ways to a node know the outcome, each with it, whatever has been bound
+    anew since."""
+    for _, test, branch in _tests_above(view, view.block_of(index)):
+        yield from clauses_told(view, test, branch, frozenset())
 
 
 def are_apart(view: FunctionView, one: int, other: int) -> bool:
@@ -306,10 +278,7 @@ def are_apart(view: FunctionView, one: int, other: int) -> bool:
 def found_true(view: FunctionView, index: int, place: int) -> Iterator[CallSite]:
     """The questions that all ways to a node have asked of what stands at a place, by a method of it, and that were
     answered yes (`url.startswith("data:")`)."""
-    key = view.key(place)
-    for call, outcome in _asked_about(view, index, key):
-        if outcome and call.receiver >= 0 and view.key(call.receiver) == key:
-            yield call
+    return (call for call, outcome in _asked(view, index, place, lambda call: call.receiver) if outcome)
 
 
 def found_equal(view: FunctionView, index: int, attribute: str) -> Iterator[tuple[int, int]]:
@@ -324,56 +293,31 @@ def found_equal(view: FunctionView, index: int, attribute: str) -> Iterator[tupl
                 yield left.value, node.operands[1]
 
 
-def said_of(view: FunctionView, index: int) -> Iterator[CallSite]:
-    """The questions that all ways to a node have asked about it, as the first argument of a call, and that were
-    answered yes (`isinstance(client, Client)`)."""
-    key = view.key(index)
-    for call, outcome in _asked_about(view, index, key):
-        if outcome and call.positional and view.key(call.positional[0]) == key:
-            yield call
+def types_told(view: FunctionView, index: int, place: int) -> Iterator[tuple[int, bool]]:
+    """Of which types, one or several, tests on all ways to a node have asked whether what stands at a place is, and the
+    answers (`isinstance(client, Client)`)."""
+    for call, outcome in _asked(view, index, place, lambda call: next(iter(call.positional), -1)):
+        if call.target == "builtins.isinstance":
+            yield from ((types, outcome) for types in call.positional[1:])
 
 
-def is_of_another_type(view: FunctionView, index: int, place: int) -> bool:
-    """Whether all ways to a node come by a test that says that what stands at a place is not of some type: what is
-    known of it may not hold there."""
+def _asked(
+    view: FunctionView, index: int, place: int, about: Callable[[CallSite], int]
+) -> Iterator[tuple[CallSite, bool]]:
+    """The calls of which all ways to a node know the outcome, each with it, that are about what stands at a place, with
+    nothing behind them that binds it anew."""
     key = view.key(place)
-    return any(not outcome and asks_type(call, key) for call, outcome in _asked_about(view, index, key))
-
-
-def types_told(view: FunctionView, index: int, place: int) -> Iterator[int]:
-    """The types of which one, as tests on all ways to a node have found, is that of what stands at a place."""
-    key = view.key(place)
-    for call, outcome in _asked_about(view, index, key):
-        if outcome and asks_type(call, key):
-            types = view.nodes[call.positional[1]]
-            yield from types.items if isinstance(types, Display) else call.positional[1:]
-
-
-def _asked_about(view: FunctionView, index: int, key: str) -> Iterator[tuple[CallSite, bool]]:
-    """The calls of which all ways to a node know the outcome, each with it: those of a method of what stands at a
-    place, and those that are given it first, with nothing behind them that binds it anew. None without a key."""
-    if not key:
-        return
     above = _dominators(view)
-    for at, test, branch in _tests_above(view, view.block_of(index)):
+    for at, test, branch in _tests_above(view, view.block_of(index)) if key else ():
         for clause, outcome in clauses_told(view, test, branch, frozenset()):
             call = view.call_at(clause)
-            if call is None:
-                continue
-            about = (call.receiver, *call.positional[:1])
-            if any(place >= 0 and view.key(place) == key for place in about):
-                if not _is_bound_below(view, key, at, above):
-                    yield call, outcome
-
-
-def asks_type(call: CallSite, key: str) -> bool:
-    """Whether a call asks for the type of what stands at a place."""
-    return call.target == "builtins.isinstance" and len(call.positional) == 2 and call.fn.key(call.positional[0]) == key
+            if call is not None and view.key(about(call)) == key and not _is_bound_below(view, key, at, above):
+                yield call, outcome
 
 
 def _is_bound_below(view: FunctionView, key: str, block: int, above: list[int]) -> bool:
     """Whether a place that a condition is about is bound in a block to which all ways lead through another one."""
-    for store in _bound_of(view, key):
+    for store in stores_of(view, key):
         at = view.block_of(store) if store >= 0 else -1
         while at >= 0:
             if at == block:
@@ -398,26 +342,21 @@ def _dominators(view: FunctionView) -> list[int]:
     for index in order:
         for target in _targets(view, index):
             before.setdefault(target, []).append(index)
-    above = [-1] * len(view.blocks)
-    above[0] = 0
+    above: dict[int, int] = {order[0]: -1}
     changed = True
     while changed:
         changed = False
         for index in order[1:]:
-            nearest = -1
-            for source in before.get(index, ()):
-                if above[source] < 0:
-                    continue
-                nearest = source if nearest < 0 else _common(above, place, source, nearest)
-            if nearest != above[index]:
+            sources = (source for source in before[index] if source in above)
+            nearest = reduce(partial(_common, above, place), sources)
+            if nearest != above.get(index):
                 above[index] = nearest
                 changed = True
-    above[0] = -1
-    view.module.dominators[view.index] = above
-    return above
+    known = view.module.dominators[view.index] = [above.get(block, -1) for block in range(len(view.blocks))]
+    return known
 
 
-def _common(above: list[int], place: dict[int, int], one: int, other: int) -> int:
+def _common(above: dict[int, int], place: dict[int, int], one: int, other: int) -> int:
     while one != other:
         while place[one] > place[other]:
             one = above[one]
@@ -448,37 +387,37 @@ def _in_order(view: FunctionView) -> list[int]:
     return done[::-1]
 
 
-def known_before(view: FunctionView, block: int, watched: frozenset[str]) -> list[Known]:
-    """What holds at the beginning of a block by the tests that lead there: a set for each way, where an `or` leaves
-    several, or branches come together. Followed back as long as the ways are few."""
+def known_before(view: FunctionView, block: int, upto: int, watched: frozenset[str]) -> list[Known]:
+    """What holds at a node of a block by the tests that lead there: a set for each way, where an `or` leaves several,
+    or branches come together. Followed back as long as the ways are few."""
     done: list[Known] = []
-    pending: list[tuple[int, Known, frozenset[str], int]] = [(block, frozenset(), frozenset(), 0)]
-    seen: set[tuple[int, Known, frozenset[str]]] = set()
+    pending = [(block, Known(), _stored(view, view.blocks[block].start, upto))]
+    seen = set(pending)
     while pending:
-        at, known, bound, steps_back = pending.pop()
-        if (at, known, bound) in seen:
-            continue
-        seen.add((at, known, bound))
-        before = view.came_from.get(at, ())
-        tested = [_test_of(view, source) for source in before]
-        if not before or steps_back > _BACK or len(done) + len(pending) > _WAYS:
+        at, known, bound = pending.pop()
+        before = view.came_from.get(at)
+        if before is None or len(done) + len(pending) > _WAYS:
             done.append(known)
             continue
-        for source, test in zip(before, tested, strict=True):
-            stored = bound | {
-                view.key(index)
-                for index in range(view.blocks[source].start, view.blocks[source].end)
-                if isinstance(view.nodes[index], (Store, StoreAttr))
-            }
+        for source in before:
+            test = view.test_of(source)
+            stored = bound | _stored(view, view.blocks[source].start, view.blocks[source].end)
             branch = view.blocks[source].next[0] == at
-            for way in _ways(view, test, branch) if test is not None else [[]]:
+            for way in _ways(view, test.value, branch) if test is not None else [[]]:
                 learned = known | {
                     (key, truth)
                     for key, truth in way
                     if key in watched and not any(is_about(key, name) for name in bound)
                 }
-                pending.append((source, learned, stored, steps_back + 1))
+                if (source, learned, stored) not in seen:
+                    seen.add((source, learned, stored))
+                    pending.append((source, learned, stored))
     return [known for known in dict.fromkeys(done) if not contradicts(known)]
+
+
+def _stored(view: FunctionView, first: int, end: int) -> frozenset[str]:
+    """The places that are bound in a run of nodes."""
+    return frozenset(view.key(at) for at in range(first, end) if isinstance(view.nodes[at], (Store, StoreAttr)))
 
 
 def _ways(view: FunctionView, test: int, branch: bool) -> list[list[tuple[str, bool]]]:
@@ -499,9 +438,6 @@ def _ways(view: FunctionView, test: int, branch: bool) -> list[list[tuple[str, b
     return ways
 
 
-_BACK = 60
-"""Blocks that are followed back."""
-
 _WAYS = 8
 """Ways that are told apart."""
 
@@ -509,11 +445,3 @@ _WAYS = 8
 def contradicts(known: Known) -> bool:
     """Whether something is known to hold and not to."""
     return any((key, not truth) in known for key, truth in known)
-
-
-def _test_of(view: FunctionView, block: int) -> int | None:
-    """The value whose truth the test at a block's end asks; None where it ends in none, or in the `case` of a `match`,
-    which compares."""
-    body = view.blocks[block]
-    node = view.nodes[body.end - 1] if body.end > body.start and len(body.next) == 2 else None
-    return node.value if isinstance(node, Test) and node.kind != "case" else None

@@ -16,7 +16,6 @@ from cancelcheck.model.facts import (
     Operation,
     ParamKind,
     Return,
-    Test,
 )
 
 if TYPE_CHECKING:
@@ -37,24 +36,23 @@ def swallowing_return(view: FunctionView) -> int:
     seen = {0}
     pending = deque([0])
     while pending:
-        block = view.blocks[pending.popleft()]
+        at = pending.popleft()
+        block = view.blocks[at]
         if any(never_returns(view, index) for index in range(block.start, block.end)):
             continue
-        last = view.nodes[block.end - 1] if block.end > block.start else None
         if block.ends is BlockEnd.RETURN:
-            index = next(
-                (at for at in range(block.end - 1, block.start - 1, -1) if isinstance(view.nodes[at], Return)), -1
-            )
-            statement = view.nodes[index] if index >= 0 else None
+            index = next((node for node in range(block.start, block.end) if isinstance(view.nodes[node], Return)), -1)
+            statement = view.node_at(index)
             if not isinstance(statement, Return) or statement.value < 0 or not _truth(view, statement.value):
                 return -1
             found = index if found < 0 else min(found, index)
             continue
         targets = list(block.next)
-        if isinstance(last, Test) and last.kind != "case" and len(targets) == 2:
-            truth = _truth(view, last.value)
+        test = view.test_of(at)
+        if test is not None:
+            truth = _truth(view, test.value)
             if truth is not None:
-                targets = targets[:1] if truth else targets[1:]
+                targets = targets[:1] if truth else targets[-1:]
         for target in targets:
             if target not in seen:
                 seen.add(target)

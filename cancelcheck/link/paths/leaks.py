@@ -46,7 +46,6 @@ from cancelcheck.model.facts import (
     Return,
     Store,
     StoreAttr,
-    Test,
     Yield,
 )
 
@@ -198,8 +197,8 @@ class _Search:
         if flight:
             first = Place(block, (*first.ways[:-1], "raise"))
         if self.watched:
-            held |= known_at(view, block, self.watched) | frozenset(set_before(view, start, self.watched))
-        for known in known_before(view, block, self.watched) if self.watched else [frozenset()]:
+            held |= known_at(view, block) | frozenset(set_before(view, start, self.watched))
+        for known in known_before(view, block, position, self.watched) if self.watched else [frozenset()]:
             if not contradicts(known | held):
                 pending.append((_State(first, flight, -1, known | held), position))
         while pending:
@@ -350,10 +349,10 @@ class _Search:
                 return
             yield from self._throw(state, known, state.flight, state.origin)
             return
-        test = view.nodes[block.end - 1] if block.end > block.start and len(block.next) == 2 else None
+        test = view.test_of(state.place.block)
         for place in steps(view, state.place):
             learned = known
-            if isinstance(test, Test) and test.kind != "case":
+            if test is not None and len(block.next) == 2:
                 outcome = self._outcome(test.value, known, place.block == block.next[0])
                 if outcome is None:
                     continue
@@ -370,9 +369,6 @@ class _Search:
         return self._outcomes[asked]
 
     def _comes_out(self, value: int, known: Known, branch: bool) -> Known | None:
-        constant = self.view.nodes[value]
-        if isinstance(constant, Const) and constant.kind in ("bool", "int", "none"):
-            return known if bool(constant.value) is branch else None
         held = known | {(self.name, True)}
         if self.over is not None and any(
             self.over(leaf) is truth for leaf, truth in clauses_told(self.view, value, branch, held)

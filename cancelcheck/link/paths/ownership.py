@@ -15,21 +15,18 @@ from cancelcheck.model.facts import (
     Attr,
     Await,
     Call,
-    Comprehension,
+    Define,
     Display,
-    Expr,
-    Name,
+    Lambda,
     Operation,
     Raise,
     RegionKind,
     Store,
-    Subscript,
-    Test,
-    Unpack,
 )
 
 if TYPE_CHECKING:
     from cancelcheck.link.function import CallSite, FunctionView
+    from cancelcheck.model.finding import Said
 
 
 class Fate(enum.Enum):
@@ -98,27 +95,18 @@ def read_of(view: FunctionView, index: int, stops: Stops) -> Read:
         case "element":
             return _element(view, node, stops)
         case "other":
-            return _other(view, index, node)
+            return _other(view, node)
     return Read(Fate.HANDED_OVER, node)
-
-
-_GOES_ON = frozenset({"argument", "returned", "stored"})
-"""Uses by which somebody else has a value."""
 
 
 def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
     """`x.close`: called, it may stop it; kept (`defer(x.close)`), it is handed over."""
     node = view.nodes[attr]
     assert isinstance(node, Attr)
-    parent = view.nodes[node.parent] if node.parent >= 0 else None
+    parent = view.user_of(attr)
     if node.attr in stops.handles:
-        handle = node.parent if isinstance(parent, Call) and parent.func == attr else attr
-        use = view.use(handle)
-        if use.kind in _GOES_ON:
-            gone = read_of(view, handle, stops)
-            return gone._replace(node=attr) if gone.fate is Fate.HANDED_OVER else gone
-        if use.kind == "bound" and any(view.use(at).kind in _GOES_ON for at in view.places_read.get(use.name, ())):
-            return Read(Fate.HANDED_OVER, attr)
+        gone = _handle(view, node.parent if isinstance(parent, Call) and parent.func == attr else attr, stops)
+        return gone._replace(node=attr) if gone.fate is Fate.HANDED_OVER else gone
     if not isinstance(parent, Call) or parent.func != attr:
         # the bound method goes where the thing is to be stopped from: a callback, an exit stack
         return Read(Fate.HANDED_OVER if node.attr in stops.methods else Fate.LOOKED_AT, attr)
@@ -128,16 +116,23 @@ def _member(view: FunctionView, attr: int, stops: Stops) -> Read:
         return Read(Fate.WAITED_FOR if parent.args else Fate.AWAITED, at)
     if node.attr not in stops.methods:
         return Read(Fate.LOOKED_AT, at)
-    made = view.nodes[at].parent
-    awaited = made >= 0 and isinstance(view.nodes[made], Await)
     fate = Fate.WAITED_FOR if node.attr in stops.by_waiting else Fate.STOPPED
-    return Read(fate, made if awaited else at)
+    return Read(fate, parent.parent if isinstance(view.user_of(at), Await) else at)
+
+
+def _handle(view: FunctionView, handle: int, stops: Stops) -> Read:
+    """`process.pid`: whoever is given it can stop the thing too. In a local it is followed."""
+    use = view.use(handle)
+    reads = own_reads(view, use.name) if use.kind == "bound" else None
+    if reads is None:
+        return read_of(view, handle, stops)
+    handed = (read for at in reads if (read := read_of(view, at, stops)).fate is Fate.HANDED_OVER)
+    return next(handed, Read(Fate.LOOKED_AT, handle))
 
 
 def _argument(view: FunctionView, index: int, node: int, stops: Stops) -> Read:
     call = view.call_at(node)
-    if call is None:
-        return Read(Fate.HANDED_OVER, node)
+    assert call is not None
     catalog = view.module.project.catalog
     target = call.target
     if target in stops.calls:
@@ -146,10 +141,8 @@ def _argument(view: FunctionView, index: int, node: int, stops: Stops) -> Read:
     if waiter is not None:
         return _waited(view, call, waiter)
     scope = catalog.scope(target)
-    if scope is not None and scope.wraps >= 0:
-        if scope.kind is schema.ScopeKind.SHIELD:
-            return _then(view, node, Fate.WAITED_FOR)
-        return _then(view, node, Fate.AWAITED)
+    if scope is not None:
+        return _then(view, node, Fate.WAITED_FOR if scope.kind is schema.ScopeKind.SHIELD else Fate.AWAITED)
     if target in _LOOKING or catalog.is_harmless(target):
         return read_of(view, node, stops) if target in _COPYING else Read(Fate.LOOKED_AT, node)
     if not target and call.receiver >= 0 and call.member in _SAYING:
@@ -170,8 +163,7 @@ _SAYING = frozenset({"debug", "info", "warning", "warn", "error", "exception", "
 def _waited(view: FunctionView, call: CallSite, waiter: schema.Waiter) -> Read:
     """What a call that waits for several does to one of them."""
     if comes_back_early(call, waiter):
-        use = call.use
-        return Read(Fate.LOOKED_AT, use.node if use.kind == "awaited" else call.index)
+        return Read(Fate.LOOKED_AT, call.index)
     return _then(view, call.index, Fate.AWAITED if waiter.cancels else Fate.WAITED_FOR)
 
 
@@ -179,13 +171,11 @@ def comes_back_early(call: CallSite, waiter: schema.Waiter) -> bool:
     """Whether a waiter may come back with some of what it waits for not done."""
     if is_given_a_time(call, waiter):
         return True
-    if waiter.early:
-        given = call.argument(waiter.early)
-        if given is None:
-            return False
-        named = (call.fn.path_of(given) or call.fn.text(given).strip("\"'")) if given >= 0 else ""
-        return given < 0 or any(named.endswith(value) for value in waiter.early_values)
-    return False
+    given = call.argument(waiter.early) if waiter.early else None
+    if given is None or given < 0:
+        return given is not None
+    named = call.fn.path_of(given) or call.fn.text(given).strip("\"'")
+    return any(named.endswith(value) for value in waiter.early_values)
 
 
 def is_given_a_time(call: CallSite, waiter: schema.Waiter) -> bool:
@@ -201,26 +191,19 @@ def _then(view: FunctionView, call: int, fate: Fate) -> Read:
     use = view.use(call)
     if use.kind == "awaited":
         return Read(fate, use.node)
-    if use.kind == "argument":
-        outer = view.call_at(use.node)
-        scope = view.module.project.catalog.scope(outer.target) if outer is not None else None
-        if scope is not None and scope.wraps >= 0:
-            return _then(view, use.node, Fate.WAITED_FOR if scope.kind is schema.ScopeKind.SHIELD else fate)
-    if use.kind == "iterated":
-        return Read(fate, use.node)
-    return Read(Fate.HANDED_OVER, call)
+    outer = view.call_at(use.node)
+    if outer is not None and view.module.project.catalog.scope(outer.target) is not None:
+        return _then(view, use.node, fate)
+    return Read(fate if use.kind == "iterated" else Fate.HANDED_OVER, use.node)
 
 
 def _element(view: FunctionView, holder: int, stops: Stops) -> Read:
     """What becomes of the display or comprehension that it is an element of."""
-    node = view.nodes[holder]
-    if isinstance(node, Comprehension) and node.kind == "generator":
-        return Read(Fate.HANDED_OVER, holder)
     use = view.use(holder)
     if use.kind in ("argument", "awaited", "element"):
         return read_of(view, holder, stops)
-    user = view.nodes[use.node] if use.kind == "other" and use.node >= 0 else None
-    if isinstance(user, Test) or (isinstance(user, Operation) and not _is_gone_on_with(view, use.node, user)):
+    user = view.node_at(use.node)
+    if isinstance(user, Operation) and not _is_gone_on_with(view, use.node, user):
         return Read(Fate.LOOKED_AT, use.node)
     return Read(Fate.HANDED_OVER, holder)
 
@@ -234,13 +217,11 @@ def _is_gone_on_with(view: FunctionView, index: int, node: Operation) -> bool:
     return node.op in _JOINING and view.use(index).kind in ("iterated", "bound", "argument", "element", "stored")
 
 
-def _other(view: FunctionView, index: int, node: int) -> Read:
-    """What becomes of it in any other use: tested, compared or called itself, it is looked at; unpacked or bound in
-    another way, somebody else may have it."""
-    if node < 0:
-        return Read(Fate.LOOKED_AT, index)
-    looks = isinstance(view.nodes[node], (Test, Operation, Subscript, Expr, Call))
-    return Read(Fate.LOOKED_AT if looks else Fate.HANDED_OVER, node)
+def _other(view: FunctionView, node: int) -> Read:
+    """What becomes of it in any other use: tested, compared or called itself, or given an attribute, it is looked at;
+    unpacked or bound in another way, or a default of a function inside, somebody else may have it."""
+    binds = isinstance(view.node_at(node), (Assign, Define, Lambda))
+    return Read(Fate.HANDED_OVER if binds else Fate.LOOKED_AT, node)
 
 
 def settled_by(view: FunctionView, reads: Iterable[int], stops: Stops) -> Settling:
@@ -265,7 +246,7 @@ def _followed(view: FunctionView, reads: Iterable[int], depth: int) -> Iterator[
     """The reads of a thing; for one that puts it into a display that a local holds, those of the local."""
     for at in reads:
         use = view.use(at)
-        holder = view.nodes[use.node] if use.kind == "element" else None
+        holder = view.node_at(use.node)
         inner: list[int] | None = None
         if isinstance(holder, Display) and holder.kind != "dict" and depth > 0:
             held = held_in(view, use.node)
@@ -283,18 +264,22 @@ def _in_sets(view: FunctionView, at: int) -> Iterator[int]:
     use = view.use(at)
     if use.kind == "element":
         use = view.use(use.node)
-    call = view.call_at(use.node) if use.kind == "argument" else None
-    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
-    if call is None or waiter is None or not waiter.pair:
-        return
-    value = call.node.parent if call.is_awaited else call.index
-    assign = view.nodes[view.nodes[value].parent] if view.nodes[value].parent >= 0 else None
-    for target in assign.targets if isinstance(assign, Assign) else ():
-        unpacked = view.nodes[target]
-        for item in unpacked.items if isinstance(unpacked, Unpack) else ():
-            name = view.nodes[item]
-            if isinstance(name, Store):
-                yield from own_reads(view, name.id) or ()
+    call = view.call_at(use.node)
+    for name in _sets_of(call) if call is not None else ():
+        yield from own_reads(view, name) or ()
+
+
+def _sets_of(call: CallSite) -> list[str]:
+    """The locals that hold the two sets that a wait makes of what it is given, "" for one that is kept elsewhere; none
+    for any other call."""
+    view = call.fn
+    waiter = view.module.project.catalog.waiter(call.target)
+    use = call.use
+    assign = view.node_at(view.use(use.node).node if use.kind == "awaited" else use.node)
+    if waiter is None or not waiter.pair or not isinstance(assign, Assign):
+        return []
+    items = (item for target in assign.targets for item in getattr(view.nodes[target], "items", ()))
+    return [getattr(view.nodes[item], "id", "") for item in items]
 
 
 def over_by(view: FunctionView, name: str, stops: Stops) -> Callable[[int], bool | None]:
@@ -308,8 +293,8 @@ def over_by(view: FunctionView, name: str, stops: Stops) -> Callable[[int], bool
         call = view.call_at(leaf)
         if call is not None and call.receiver >= 0 and call.member in stops.asks_end:
             asked, outcome = view.key(call.receiver), True
-        elif isinstance(node, Operation) and node.op in ("in", "not in"):
-            found = found_by_wait(view, node.operands[1])
+        elif isinstance(node, Operation):
+            found = found_by_wait(view, node.operands[-1])
             if found < 0:
                 return None
             asked, outcome = view.key(node.operands[0]), (found == 0) is (node.op == "in")
@@ -326,49 +311,48 @@ def _raced(view: FunctionView, name: str) -> dict[str, int]:
     """What is waited for together with a local, until one of the two is done: its key, and the wait."""
     found: dict[str, int] = {}
     for call in view.calls:
-        waiter = view.module.project.catalog.waiter(call.target) if call.target else None
-        if waiter is None or not waiter.pair or not call.positional or not comes_back_early(call, waiter):
-            continue
-        if call.argument(waiter.timeout, waiter.timeout_position) is not None:
-            continue
-        given = view.nodes[call.positional[0]]
-        if isinstance(given, Name):
-            scope, bound = view.bindings(given.id)
-            at = bound[0][1] if scope is view and len(bound) == 1 else -1
-            value = view.assigned_value(at) if at >= 0 and isinstance(view.nodes[at], Store) else None
-            given = view.nodes[value] if value is not None else given
-        keys = [view.key(item) for item in given.items] if isinstance(given, Display) else []
-        if len(keys) == 2 and name in keys and keys[0] != keys[1]:
-            found.setdefault(keys[1 - keys.index(name)], call.index)
-    found.pop("", None)
+        other = _other_of_two(call, name)
+        if other:
+            found.setdefault(other, call.index)
     return found
+
+
+def _other_of_two(call: CallSite, name: str) -> str:
+    """The key of what a call waits for together with a local, until one of the two is done, however long that takes; ""
+    where it does not."""
+    view = call.fn
+    waiter = view.module.project.catalog.waiter(call.target)
+    if waiter is None or not comes_back_early(call, waiter) or is_given_a_time(call, waiter):
+        return ""
+    for given in call.positional[:1]:
+        held = view.local_value(given)
+        keys = [view.key(item) for item in getattr(view.nodes[given if held is None else held], "items", ())]
+        if len(keys) == 2 and name in keys:
+            return keys[1 - keys.index(name)]
+    return ""
 
 
 def found_by_wait(view: FunctionView, index: int) -> int:
     """Which of the two sets of a wait a local holds: 0 what is done, 1 what is pending; -1 where it is neither, or
     bound elsewhere too."""
-    node = view.nodes[index]
-    scope, bound = view.bindings(node.id) if isinstance(node, Name) else (None, ())
-    at = bound[0][1] if scope is view and len(bound) == 1 else -1
-    target = view.nodes[view.nodes[at].parent] if at >= 0 and view.nodes[at].parent >= 0 else None
-    assign = view.nodes[target.parent] if isinstance(target, Unpack) and target.parent >= 0 else None
-    if not isinstance(target, Unpack) or not isinstance(assign, Assign) or assign.value < 0:
-        return -1
-    value = view.nodes[assign.value]
-    call = view.call_at(value.value if isinstance(value, Await) else assign.value)
-    waiter = view.module.project.catalog.waiter(call.target) if call is not None else None
-    return target.items.index(at) if waiter is not None and waiter.pair else -1
+    name = view.key(index)
+    if len(view.facts.bound.get(name, ())) == 1:
+        for call in view.calls:
+            names = _sets_of(call)
+            if name in names:
+                return names.index(name)
+    return -1
 
 
 def is_outlived(view: FunctionView, leak: Leak, name: str) -> bool:
     """Whether a cancellation of a wait from which what a local holds is shielded leads to a leak, and the function goes
     on: that is to go on too."""
-    node = view.nodes[leak.origin] if leak.origin >= 0 and leak.kind in ENDS else None
+    node = view.node_at(leak.origin)
     call = view.call_at(node.value) if isinstance(node, Await) else None
     scope = view.module.project.catalog.scope(call.target) if call is not None else None
-    if call is None or scope is None or scope.kind is not schema.ScopeKind.SHIELD or not call.positional:
+    if call is None or scope is None or scope.kind is not schema.ScopeKind.SHIELD:
         return False
-    return view.key(call.positional[0]) == name
+    return leak.kind in ENDS and [view.key(at) for at in call.positional[:1]] == [name]
 
 
 def held_in(view: FunctionView, value: int) -> tuple[int, str] | None:
@@ -380,10 +364,9 @@ def held_in(view: FunctionView, value: int) -> tuple[int, str] | None:
     assign = view.nodes[use.node] if use.kind == "bound" else None
     if not isinstance(assign, Assign) or assign.value != value:
         return None
-    target = view.nodes[assign.targets[0]]
-    if not isinstance(target, Store) or target.id in (*view.facts.global_names, *view.facts.nonlocal_names):
+    if use.name in (*view.facts.global_names, *view.facts.nonlocal_names):
         return None
-    return assign.targets[0], target.id
+    return assign.targets[0], use.name
 
 
 def own_reads(view: FunctionView, name: str) -> list[int] | None:
@@ -406,7 +389,7 @@ def _comprehensions_around(view: FunctionView, index: int) -> list[int]:
     return [region.node for region in around if region.kind is RegionKind.COMPREHENSION]
 
 
-def when_it_leaves(view: FunctionView, leak: Leak) -> str:
+def when_it_leaves(view: FunctionView, leak: Leak) -> Said:
     """When a leak happens, for a message: "when line 15 returns"."""
     if leak.node < 0:
         return f"when `{view.name}` {'fails' if leak.kind in FAILURES else 'ends'}"

@@ -289,12 +289,10 @@ def _arms_around(call: CallSite) -> Iterator[tuple[int, bool]]:
         facts = fn.regions[region]
         if facts.kind is not RegionKind.BRANCH:
             continue
-        for block in fn.blocks:
-            test = fn.nodes[block.end - 1] if block.end > block.start else None
-            if not isinstance(test, Test) or test.kind != "if" or len(block.next) != 2:
-                continue
+        for index, block in enumerate(fn.blocks):
+            test = fn.test_of(index)
             arms = [_landing(fn, target) for target in block.next]
-            if facts.entry in arms and arms[0] != arms[1]:
+            if test is not None and test.kind == "if" and facts.entry in arms and len(set(arms)) == 2:
                 yield test.value, arms[0] == facts.entry
 
 

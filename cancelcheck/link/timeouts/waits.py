@@ -10,7 +10,7 @@ from cancelcheck.catalog import schema
 from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.adapters import is_customised, speaks_of_timeouts
 from cancelcheck.link.arguments import mentions
-from cancelcheck.link.paths.conditions import found_equal, found_true
+from cancelcheck.link.paths.conditions import found_equal, found_true, stores_of
 from cancelcheck.link.paths.scopes import is_bounded
 from cancelcheck.link.timeouts.telling import may_be_told
 from cancelcheck.link.values import Bound, Value, bound_of, evaluate
@@ -156,7 +156,7 @@ def _is_of_scheme(view: FunctionView, index: int, place: int, schemes: tuple[str
         parsed = holder.call_at(at)
         if isinstance(told, Const) and told.value in schemes and parsed is not None and parsed.positional:
             if holder.key(parsed.positional[0]) == key:
-                return True
+                return not any(parsed.index < at < index for at in stores_of(view, key))
     return False
 
 
