@@ -45,6 +45,8 @@ sys.path.insert(0, str(ROOT))
 
 from cancelcheck.engine import pipeline, watch  # noqa: E402
 from cancelcheck.fixing import fix_until_stable  # noqa: E402
+from cancelcheck.link import undoing  # noqa: E402
+from cancelcheck.link.paths import conditions  # noqa: E402
 from cancelcheck.link.promises import marking  # noqa: E402
 from cancelcheck.model.facts import ModuleFacts  # noqa: E402
 from cancelcheck.model.source import SourceFile  # noqa: E402
@@ -569,9 +571,10 @@ def tried(file: Changed, cases: Sequence[Case], read: set[tuple[str, ...]]) -> I
 
 def forget() -> None:
     """Leave nothing that one run has worked out to the next."""
-    for value in vars(marking).values():
-        if hasattr(value, "cache_clear"):
-            value.cache_clear()
+    for module in (conditions, marking, undoing):
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
 
 
 def holds(case: Case) -> bool:

@@ -1,4 +1,4 @@
-"""Attributes that are worked out when they are first asked for."""
+"""Attributes, and answers, that are worked out when they are first asked for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, overload
 
 _T = TypeVar("_T")
+_K = TypeVar("_K")
+
+
+def remembered(known: dict[_K, _T], key: _K, find: Callable[[], _T]) -> _T:
+    """An answer that is worked out once, and then stands among those that are known."""
+    if key not in known:
+        known[key] = find()
+    return known[key]
 
 
 class Lazily(Generic[_T]):

@@ -9,6 +9,7 @@ from functools import lru_cache, partial, reduce
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from cancelcheck.link.lazily import remembered
 from cancelcheck.model.facts import Assign, Attr, Call, Const, FunctionKind, Operation, Store, StoreAttr, Test
 
 if TYPE_CHECKING:
@@ -20,15 +21,16 @@ Known = frozenset[tuple[str, bool]]
 
 def watched_in(view: FunctionView) -> frozenset[str]:
     """The conditions that are tested more than once, or that are about a name that is bound to a constant."""
-    known = view.module.watched.get(view.index)
-    if known is None:
-        seen = Counter(key for _, node in view.all_of(Test) for key, _ in conditions(view, node.value))
-        for stores in (view.all_of(Store), view.all_of(StoreAttr)):
-            seen.update(view.key(index) for index, _ in stores if isinstance(given_by(view, index), Const))
-        for told in _flags(view).values():
-            seen.update(flag.name for flag in told)
-        known = view.module.watched[view.index] = frozenset(key for key, count in seen.items() if count > 1)
-    return known
+    return remembered(view.module.watched, view.index, lambda: _watched(view))
+
+
+def _watched(view: FunctionView) -> frozenset[str]:
+    seen = Counter(key for _, node in view.all_of(Test) for key, _ in conditions(view, node.value))
+    for stores in (view.all_of(Store), view.all_of(StoreAttr)):
+        seen.update(view.key(index) for index, _ in stores if isinstance(given_by(view, index), Const))
+    for told in _flags(view).values():
+        seen.update(flag.name for flag in told)
+    return frozenset(key for key, count in seen.items() if count > 1)
 
 
 class Flag(NamedTuple):
@@ -42,15 +44,17 @@ class Flag(NamedTuple):
 
 def _flags(view: FunctionView) -> dict[str, list[Flag]]:
     """The flags of a function, by what they are about."""
-    known = view.module.flags.get(view.index)
-    if known is None:
-        known = view.module.flags[view.index] = {}
-        for name, bound in view.facts.bound.items():
-            value = view.assigned_value(bound[0]) if len(bound) == 1 else None
-            told = list(conditions(view, value)) if value is not None and not _is_joined(view, value) else []
-            if len(told) == 1:
-                known.setdefault(told[0][0], []).append(Flag(name, bound[0], told[0][1]))
-    return known
+    return remembered(view.module.flags, view.index, lambda: _told_by_flags(view))
+
+
+def _told_by_flags(view: FunctionView) -> dict[str, list[Flag]]:
+    found: dict[str, list[Flag]] = {}
+    for name, bound in view.facts.bound.items():
+        value = view.assigned_value(bound[0]) if len(bound) == 1 else None
+        told = list(conditions(view, value)) if value is not None and not _is_joined(view, value) else []
+        if len(told) == 1:
+            found.setdefault(told[0][0], []).append(Flag(name, bound[0], told[0][1]))
+    return found
 
 
 def _is_joined(view: FunctionView, index: int) -> bool:
@@ -333,9 +337,10 @@ _PLACE = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 def _dominators(view: FunctionView) -> list[int]:
     """For each block the nearest other one that all ways to it come through; -1 for the first, and for those to which
     no way leads."""
-    known = view.module.dominators.get(view.index)
-    if known is not None:
-        return known
+    return remembered(view.module.dominators, view.index, lambda: _nearest_above(view))
+
+
+def _nearest_above(view: FunctionView) -> list[int]:
     order = _in_order(view)
     place = {block: at for at, block in enumerate(order)}
     before: dict[int, list[int]] = {}
@@ -343,17 +348,10 @@ def _dominators(view: FunctionView) -> list[int]:
         for target in _targets(view, index):
             before.setdefault(target, []).append(index)
     above: dict[int, int] = {order[0]: -1}
-    changed = True
-    while changed:
-        changed = False
-        for index in order[1:]:
-            sources = (source for source in before[index] if source in above)
-            nearest = reduce(partial(_common, above, place), sources)
-            if nearest != above.get(index):
-                above[index] = nearest
-                changed = True
-    known = view.module.dominators[view.index] = [above.get(block, -1) for block in range(len(view.blocks))]
-    return known
+    # no loop is entered but by its beginning: but for the ways back, all that come before a block have been told
+    for index in order[1:]:
+        above[index] = reduce(partial(_common, above, place), (source for source in before[index] if source in above))
+    return [above.get(block, -1) for block in range(len(view.blocks))]
 
 
 def _common(above: dict[int, int], place: dict[int, int], one: int, other: int) -> int:

@@ -46,6 +46,11 @@ class Catch(NamedTuple):
         """Whether a cancellation is caught."""
         return bool(self.named) or self.broad
 
+    @property
+    def only_cancels(self) -> bool:
+        """Whether nothing else is caught."""
+        return bool(self.named) and not self.broad and not self.others
+
 
 class Leaf(NamedTuple):
     """One exception type of an `except` or an `isinstance`: the node that names it, in the function where it stands,
@@ -181,6 +186,11 @@ class Handler(NamedTuple):
         assert isinstance(node, Except)
         return node
 
+    def types(self, view: FunctionView) -> list[int]:
+        """The node of what it names; none for a bare one."""
+        caught = self.excepts(view).caught
+        return [caught] if caught >= 0 else []
+
 
 def handlers(view: FunctionView) -> Iterator[Handler]:
     """All handlers of a function, in the order of the text."""
@@ -217,15 +227,17 @@ def takes_failures(view: FunctionView, handler: Handler) -> bool:
 
 def expects_timeout(view: FunctionView, index: int) -> bool:
     """Whether a `try` around a node catches a timeout by name: whoever wrote it counts on one."""
+    return any(True for _ in timeout_handlers(view, index))
+
+
+def timeout_handlers(view: FunctionView, index: int) -> Iterator[Handler]:
+    """The handlers of the `try`s around a node that catch a timeout by name, innermost first."""
     for region in view.regions_around(index):
-        if view.regions[region].kind is not RegionKind.PROTECTED:
-            continue
-        for handler in handlers_of(view, view.regions[region].parent):
-            caught = handler.excepts(view).caught
-            leaves = exception_types(view, [caught]) if caught >= 0 else ()
-            if any(leaf.entry is not None and leaf.entry.kind is schema.ExceptionKind.TIMEOUT for leaf in leaves):
-                return True
-    return False
+        if view.regions[region].kind is RegionKind.PROTECTED:
+            for handler in handlers_of(view, view.regions[region].parent):
+                leaves = exception_types(view, handler.types(view))
+                if any(leaf.entry is not None and leaf.entry.kind is schema.ExceptionKind.TIMEOUT for leaf in leaves):
+                    yield handler
 
 
 def protected(view: FunctionView, statement: int) -> int:

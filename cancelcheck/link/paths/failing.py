@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cancelcheck.catalog import schema
 from cancelcheck.model.facts import Call, FunctionKind, Raise, Subscript
 
 if TYPE_CHECKING:
@@ -15,8 +14,7 @@ def may_fail(view: FunctionView, index: int) -> bool:
     """Whether a call may raise in the course of things: not those that only keep, count, look or log, nor those that
     make a coroutine or start it."""
     call = view.call_at(index)
-    if call is None:
-        return False
+    assert call is not None
     if call.member.startswith("log_") or _takes_out_own(call):
         return False
     catalog = view.module.project.catalog
@@ -31,10 +29,8 @@ def may_fail(view: FunctionView, index: int) -> bool:
 
 def _takes_out_own(call: CallSite) -> bool:
     """Whether a call takes something out of a container that its function puts something into."""
-    if call.member not in _TAKING_OUT or call.receiver < 0:
-        return False
-    key = call.fn.key(call.receiver)
-    return bool(key) and any(other.member in _PUTTING_IN for other in call.fn.calls_on.get(key, ()))
+    on_it = call.fn.calls_on.get(call.fn.key(call.receiver), ())
+    return call.member in _TAKING_OUT and any(other.member in _PUTTING_IN for other in on_it)
 
 
 _TAKING_OUT = frozenset({"pop", "remove"})
@@ -45,7 +41,7 @@ _PUTTING_IN = frozenset({"add", "append", "appendleft", "insert"})
 def _making_may_fail(cls: FunctionView) -> bool:
     """The same of making an instance of a class of the project."""
     classes, _, known = cls.ancestry
-    if not known or any(kind.facts.define >= 0 and kind.decorators for kind in classes):
+    if not known or any(kind.decorators for kind in classes):
         return True
     makers = [maker for name in _MAKERS if (maker := cls.inherited(name)) is not None]
     return any(_body_may_fail(maker) for maker in makers)
@@ -55,14 +51,11 @@ _MAKERS = ("__new__", "__init__", "__post_init__")
 
 
 def waits(view: FunctionView, index: int) -> bool:
-    """Whether a call blocks for something outside, by the catalogue: a sleep, or the wait for a thread's event, does
-    not fail."""
+    """Whether a call blocks for something outside, by the catalogue: the wait for a thread's event does not fail."""
     call = view.call_at(index)
+    assert call is not None
     catalog = view.module.project.catalog
-    api = catalog.api(call.target) if call is not None else None
-    if call is None or api is None:
-        return False
-    return api.kind is not schema.Kind.SLEEP and not catalog.is_harmless(call.target)
+    return catalog.api(call.target) is not None and not catalog.is_harmless(call.target)
 
 
 def _body_may_fail(view: FunctionView) -> bool:
@@ -73,7 +66,7 @@ def _body_may_fail(view: FunctionView) -> bool:
         return False  # nor of what a `with` runs
     catalog = view.module.project.catalog
     plain = all(catalog.decorator(name) in _PLAIN_ROLES for name, _ in view.decorators)
-    if view.facts.kind is not FunctionKind.DEF or view.facts.is_stub or not plain:
+    if view.facts.is_stub or not plain:
         return True
     if view.facts.is_generator:
         return False

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
+from cancelcheck.link.lazily import remembered
 from cancelcheck.link.paths.conditions import (
     Known,
     clauses_told,
@@ -26,11 +27,11 @@ from cancelcheck.link.paths.exceptions import (
     Handler,
     cancels_with_errors,
     caught_by,
-    exception_types,
     handlers_of,
     is_cancellation_point,
     suppressed_types,
     takes_failures,
+    timeout_handlers,
 )
 from cancelcheck.link.paths.failing import may_fail, waits
 from cancelcheck.link.paths.flow import NodeTest, Place, arrive, never_returns, start_at, steps
@@ -85,9 +86,9 @@ def settled_at(nodes: Iterable[int]) -> Settling:
 
 
 class Leak(NamedTuple):
-    """A path that leaves something behind. `kind`: end (it falls off the function's end), return, raise, error,
-    cancel, closed (a generator that is not taken to its end), overwritten. `node` is where it leaves: the statement,
-    the call that raises, the await that is cancelled; -1 for the end. `origin` is what raised on the way, where a
+    """A path that leaves something behind. `kind`: return (or it falls off the function's end), raise, error, cancel,
+    closed (a generator that is not taken to its end), overwritten. `node` is where it leaves: the statement, the call
+    that raises, the await that is cancelled; -1 for the end. `origin` is what raised on the way, where a
     handler has led to the exit; -1 where nothing did."""
 
     kind: str
@@ -98,7 +99,7 @@ class Leak(NamedTuple):
 FAILURES = frozenset({"raise", "error", "cancel", "closed"})
 """Kinds of leaks where the function fails, or is stopped, and does not end."""
 
-ENDS = frozenset({"return", "end"})
+ENDS = frozenset({"return"})
 """Kinds of leaks where the function comes to its end."""
 
 RAISED = frozenset({"raise"})
@@ -184,7 +185,7 @@ class _Search:
         self.watched = watched_in(view) | holds
         self.holds = holds
         self._handlers: dict[int, dict[int, Handler]] = {}
-        self._told: dict[tuple[int, int], list[_Event]] = {}
+        self._events: dict[tuple[int, int], list[_Event]] = {}
         self._outcomes: dict[tuple[int, Known, bool], Known | None] = {}
 
     def run(self, start: int, branch: int, flight: str, kinds: frozenset[str]) -> Leak | None:
@@ -196,11 +197,13 @@ class _Search:
         first = start_at(view, block)
         if flight:
             first = Place(block, (*first.ways[:-1], "raise"))
+        begun = [held]
         if self.watched:
             held |= known_at(view, block) | frozenset(set_before(view, start, self.watched))
-        for known in known_before(view, block, position, self.watched) if self.watched else [frozenset()]:
-            if not contradicts(known | held):
-                pending.append((_State(first, flight, -1, known | held), position))
+            begun = [known | held for known in known_before(view, block, position, self.watched)]
+        for known in begun:
+            if not contradicts(known):
+                pending.append((_State(first, flight, -1, known), position))
         while pending:
             state, position = pending.popleft()
             for target in self._visit(state, position):
@@ -219,7 +222,9 @@ class _Search:
         """Where a path goes on from a state, by normal flow first."""
         known = state.known
         raised: list[_State | Leak] = []
-        for event in self._events(state.place.block, position):
+        block = state.place.block
+        # most nodes are of no concern, and a function with many conditions is gone through in as many states
+        for event in remembered(self._events, (block, position), lambda: list(self._happenings(block, position))):
             match event.kind:
                 case "stop":
                     yield from raised
@@ -241,15 +246,8 @@ class _Search:
         yield from self._leave(state, known)
         yield from raised
 
-    def _events(self, block: int, position: int) -> list[_Event]:
-        """What happens in a block from a node on, as far as a path cares: most of its nodes are of no concern, and a
-        function with many conditions is gone through in as many states."""
-        events = self._told.get((block, position))
-        if events is None:
-            events = self._told[(block, position)] = list(self._happenings(block, position))
-        return events
-
     def _happenings(self, block: int, position: int) -> Iterator[_Event]:
+        """What happens in a block from a node on, as far as a path cares."""
         view = self.view
         for index in range(position, view.blocks[block].end):
             node = view.nodes[index]
@@ -257,12 +255,10 @@ class _Search:
             if settled is Settles.AT_ONCE:
                 yield _Event("stop", index)
                 return
-            if isinstance(node, Store):
-                if node.id == self.name:
-                    yield _Event("overwritten", index)
-                    return
-                yield _Event("store", index, node.id, given_by(view, index))
-            elif isinstance(node, StoreAttr):
+            if isinstance(node, Store) and node.id == self.name:
+                yield _Event("overwritten", index)
+                return
+            if isinstance(node, (Store, StoreAttr)):
                 yield _Event("store", index, view.key(index), given_by(view, index))
             elif isinstance(node, Raise):
                 yield _Event("stop" if _ends_quietly(view, node) else "raise", index)
@@ -272,7 +268,7 @@ class _Search:
                 return
             late = self._times_out(index) if settled is Settles.AFTER and isinstance(node, Call) else -1
             for kind in self._raises(index):
-                if late >= 0 and kind == "error":
+                if late >= 0:
                     # any other failure is that of what is waited for
                     yield _Event("late", index, late=late)
                 # the failure of a wait is that of what is waited for: it is over
@@ -296,13 +292,13 @@ class _Search:
             waited = node.value if isinstance(node, Await) else -1
             return cancelled if _only_waits(view, waited) else (*cancelled, "error")
         if isinstance(node, Yield):
-            return ("closed",) if self.raising is not Raising.ERRORS else ()
+            return ("closed",)
         if isinstance(node, Call) and not (self.spared is not None and self.spared(index)):
             if _only_waits(view, index):
                 return ()
             # what is awaited at once fails there, what is made for a `raise` is raised there, what is started fails
             # elsewhere
-            apart = node.parent >= 0 and isinstance(view.nodes[node.parent], (Await, Raise))
+            apart = isinstance(view.user_of(index), (Await, Raise))
             fails = waits if self.raising is Raising.WAITS else may_fail
             return ("error",) if not apart and not _is_started(view, index) and fails(view, index) else ()
         return ()
@@ -310,20 +306,12 @@ class _Search:
     def _times_out(self, index: int) -> int:
         """The first block of the handler that takes the end of the time that a wait was given; -1 where there is
         none."""
-        view = self.view
-        for region in view.regions_around(index):
-            if view.regions[region].kind is not RegionKind.PROTECTED:
-                continue
-            for handler in handlers_of(view, view.regions[region].parent):
-                caught = handler.excepts(view).caught
-                for leaf in exception_types(view, [caught]) if caught >= 0 else ():
-                    if leaf.entry is not None and leaf.entry.kind is schema.ExceptionKind.TIMEOUT:
-                        return view.regions[handler.region].entry
-        return -1
+        handlers = (self.view.regions[handler.region].entry for handler in timeout_handlers(self.view, index))
+        return next(handlers, -1)
 
     def _learn(self, known: Known, key: str, value: object) -> Known:
         """What is known once a place is bound anew."""
-        kept = frozenset(item for item in known if not is_about(item[0], key)) if known else known
+        kept = frozenset(item for item in known if not is_about(item[0], key))
         if isinstance(value, Const) and key in self.watched:
             return kept | {(key, bool(value.value))}
         return kept
@@ -332,12 +320,10 @@ class _Search:
         view = self.view
         block = view.blocks[state.place.block]
         if block.ends is BlockEnd.RETURN:
-            node = next(
-                (at for at in range(block.end - 1, block.start - 1, -1) if isinstance(view.nodes[at], Return)), -1
-            )
-            yield Leak("return" if node >= 0 else "end", node, state.origin)
+            node = next((at for at in range(block.start, block.end) if isinstance(view.nodes[at], Return)), -1)
+            yield Leak("return", node, state.origin)
             return
-        if block.start == block.end and view.regions[block.region].kind is RegionKind.TRY and state.flight:
+        if view.regions[block.region].kind is RegionKind.TRY:  # its handlers are asked
             yield from self._dispatch(state, known)
             return
         if block.ends is BlockEnd.RAISE:
@@ -352,21 +338,16 @@ class _Search:
         test = view.test_of(state.place.block)
         for place in steps(view, state.place):
             learned = known
-            if test is not None and len(block.next) == 2:
+            if test is not None:
                 outcome = self._outcome(test.value, known, place.block == block.next[0])
                 if outcome is None:
                     continue
                 learned = outcome
-            # only the way through a `finally` that an exception takes goes on with the exception
-            flight = state.flight if view.blocks[place.block].resumes in ("", "raise") else ""
-            yield _State(place, flight, state.origin, learned)
+            yield _State(place, state.flight, state.origin, learned)
 
     def _outcome(self, value: int, known: Known, branch: bool) -> Known | None:
         """What is known once a test has gone one way; None where it cannot go that way."""
-        asked = (value, known, branch)
-        if asked not in self._outcomes:
-            self._outcomes[asked] = self._comes_out(value, known, branch)
-        return self._outcomes[asked]
+        return remembered(self._outcomes, (value, known, branch), lambda: self._comes_out(value, known, branch))
 
     def _comes_out(self, value: int, known: Known, branch: bool) -> Known | None:
         held = known | {(self.name, True)}
@@ -380,7 +361,7 @@ class _Search:
             truth = positive is branch
             if key in self.watched:
                 known |= {(key, truth)}
-            known |= {item for item in implied_by(self.view, key, truth, value) if item[0] in self.watched}
+            known |= set(implied_by(self.view, key, truth, value))
         return known
 
     def _throw(self, state: _State, known: Known, flight: str, origin: int) -> list[_State | Leak]:
@@ -393,25 +374,28 @@ class _Search:
         """Which handlers an exception goes to."""
         view = self.view
         block = view.blocks[state.place.block]
-        handlers = self._handlers.get(block.region)
-        if handlers is None:
-            handlers = {view.regions[handler.region].entry: handler for handler in handlers_of(view, block.region)}
-            self._handlers[block.region] = handlers
+        handlers = remembered(self._handlers, block.region, lambda: self._handlers_by_entry(block.region))
         passing = state.flight in ("cancel", "closed")
         for target in block.next:
             handler = handlers[target]
             takes = self._takes_cancel(handler) if state.flight == "cancel" else handler.catch.broad
-            if passing and not takes and not handler.catch.unknown:
+            if passing:
+                enters = takes or handler.catch.unknown
+            else:
+                enters = state.flight == "raise" or not handler.catch.only_cancels
+            if not enters:
                 continue
             yield _State(arrive(view, target, state.place.ways, "end"), "", state.origin, known)
-            if takes or (not passing and takes_failures(view, handler)):
+            if takes or takes_failures(view, handler):
                 return
         yield from self._throw(state, known, state.flight, state.origin)
 
+    def _handlers_by_entry(self, statement: int) -> dict[int, Handler]:
+        """The handlers of a `try` statement by their first blocks."""
+        return {self.view.regions[handler.region].entry: handler for handler in handlers_of(self.view, statement)}
+
     def _takes_cancel(self, handler: Handler) -> bool:
-        if handler.catch.cancels:
-            return True
-        if handler.catch.as_error:
+        if handler.catch.cancels or handler.catch.as_error:
             return True
         return takes_failures(self.view, handler) and cancels_with_errors(self.view.module)
 
@@ -443,8 +427,8 @@ _QUIET = frozenset({"builtins.AssertionError", "builtins.SystemExit"})
 def _only_waits(view: FunctionView, index: int) -> bool:
     """Whether a call waits, and fails with nothing that it waits for: for tasks, of which it tells which are done, or
     for a time."""
-    call = view.call_at(index) if index >= 0 else None
-    if call is None or not call.target:
+    call = view.call_at(index)
+    if call is None:
         return False
     catalog = view.module.project.catalog
     waiter, api = catalog.waiter(call.target), catalog.api(call.target)
@@ -481,8 +465,8 @@ _LOCKS = ("lock", "mutex", "semaphore")
 
 def _is_started(view: FunctionView, index: int) -> bool:
     """Whether a call makes the coroutine that the call around it starts as a task."""
-    outer = view.call_at(view.nodes[index].parent) if view.nodes[index].parent >= 0 else None
+    outer = view.call_at(view.nodes[index].parent)
     spawner = view.module.project.catalog.spawner(outer.target) if outer is not None else None
-    if outer is None or spawner is None or spawner.work is not schema.Work.COROUTINE:
+    if outer is None or spawner is None:
         return False
     return outer.argument(spawner.work_keyword, spawner.work_position) == index

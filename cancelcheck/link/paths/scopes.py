@@ -17,6 +17,7 @@ from cancelcheck.model.facts import (
     Enter,
     FunctionKind,
     Name,
+    Operation,
     RegionKind,
     Return,
     StoreAttr,
@@ -29,22 +30,20 @@ if TYPE_CHECKING:
 
 def scope_of(view: FunctionView, index: int) -> tuple[schema.Scope, CallSite] | None:
     """The catalogue's scope that a node makes, and the call that makes it; through a local that is bound to it."""
-    node = view.nodes[index] if index >= 0 else None
-    call = view.call_at(index)
-    if call is None and isinstance(node, Name):
-        _, nodes = view.bindings(node.id)
-        if len(nodes) == 1 and nodes[0][1] >= 0:
-            holder, at = nodes[0]
-            value = holder.assigned_value(at)
-            call = holder.call_at(value) if value is not None else None
-    if call is None and isinstance(node, (Name, Attr)):
-        instance = view.instance(index)
-        if instance is not None and len(instance.origins) == 1 and instance.complete:
-            call = instance.origins[0]
+    call = view.call_at(index) or _maker(view, index)
     if call is None:
         return None
     entry = view.module.project.catalog.scope(call.target)
     return (entry, call) if entry is not None else None
+
+
+def _maker(view: FunctionView, index: int) -> CallSite | None:
+    """The call that makes what a place holds: its one value, or all that the instance in it comes from."""
+    holder, value = view.variable_at(index) or (view, -1)
+    call = holder.call_at(value)
+    instance = view.instance(index) if call is None else None
+    origins = instance.origins if instance is not None and instance.complete else ()
+    return origins[0] if len(origins) == 1 else call
 
 
 class Held(NamedTuple):
@@ -85,19 +84,14 @@ def _scopes_on_stack(view: FunctionView, enter: int, index: int) -> Iterator[Hel
     """The scopes that are entered on an exit stack, itself entered at `enter`, before a node."""
     node = view.nodes[enter]
     assert isinstance(node, Enter)
-    name = view.key(node.target) if node.target >= 0 else ""
-    if not name:
-        return
-    for call in reversed(view.calls):
-        if call.index > index or call.index < enter or call.member not in _STACKING or not call.positional:
-            continue
-        if call.receiver < 0 or view.key(call.receiver) != name:
-            continue
-        made = scope_of(view, call.positional[0])
-        inside = view.region_of(call.index)
-        # entered on each way to the node: in a block that lies around it
-        if made is not None and any(region == inside for region in view.regions_around(index)):
-            yield Held(*made, call.index)
+    around = set(view.regions_around(index))
+    for call in reversed(view.calls_on.get(view.key(node.target), ())):
+        # entered on each way to the node: before it, in a block that lies around it
+        if call.index < index and call.member in _STACKING and view.region_of(call.index) in around:
+            for given in call.positional[:1]:
+                made = scope_of(view, given)
+                if made is not None:
+                    yield Held(*made, call.index)
 
 
 _STACKING = frozenset({"enter_context", "enter_async_context"})
@@ -108,16 +102,15 @@ def held_by_manager(view: FunctionView, enter: Enter, index: int, depth: int) ->
     """The scope that is open in the block of a context manager of the project."""
     call = view.call_at(enter.context)
     callee = call.callee if call is not None else None
-    if call is not None and callee is not None and callee.has_role("contextmanager"):
-        for at, node in enumerate(callee.nodes):
-            if isinstance(node, Yield):
-                held = next(scopes_open_at(callee, at, depth - 1), None)
-                if held is not None:
-                    return Held(held.scope, held.call, index, (call, *held.through))
+    if call is None or callee is None:
         return None
-    if call is None or callee is None or callee.facts.kind is not FunctionKind.CLASS:
-        return None
-    return _held_by_class(callee, call, index, enter.is_async)
+    if callee.facts.kind is FunctionKind.CLASS:
+        return _held_by_class(callee, call, index, enter.is_async)
+    for at, _ in callee.all_of(Yield) if callee.has_role("contextmanager") else ():
+        held = next(scopes_open_at(callee, at, depth - 1), None)
+        if held is not None:
+            return Held(held.scope, held.call, index, (call, *held.through))
+    return None
 
 
 def _held_by_class(cls: FunctionView, call: CallSite, index: int, is_async: bool) -> Held | None:
@@ -126,14 +119,11 @@ def _held_by_class(cls: FunctionView, call: CallSite, index: int, is_async: bool
     if method is None or any(inner.member in ("__aexit__", "__exit__") for inner in method.calls):
         return None
     for inner in method.calls:
-        made = -1
-        if inner.member in ("__aenter__", "__enter__"):
-            made = inner.receiver
-        elif inner.member in _STACKING and inner.positional:
-            made = inner.positional[0]
-        found = scope_of(method, made) if made >= 0 else None
-        if found is not None and found[0].entering is not schema.Entering.AWAIT:
-            return Held(*found, index, (call,))
+        made = inner.positional[:1] if inner.member in _STACKING else []
+        for at in [inner.receiver] if inner.member in ("__aenter__", "__enter__") else made:
+            found = scope_of(method, at)
+            if found is not None:
+                return Held(*found, index, (call,))
     return None
 
 
@@ -143,30 +133,21 @@ def is_disarmed(view: FunctionView, held: Held) -> bool:
     if held.scope.kind is schema.ScopeKind.TIMEOUT and bound_of_scope(held.scope, held.call) is Bound.FOREVER:
         return True
     enter = view.nodes[held.enter]
-    target = enter.target if isinstance(enter, Enter) else -1
-    name = view.key(target) if target >= 0 else ""
-    if not name and isinstance(enter, Enter):
-        name = view.key(enter.context)
-    if not name or held.through:
-        return False
-    for call in view.calls:
-        if call.member in ("reschedule", "update") and call.receiver >= 0 and view.key(call.receiver) == name:
-            if call.positional and _may_be_endless(view, call.positional[0]):
-                return True
+    name = (view.key(enter.target) or view.key(enter.context)) if isinstance(enter, Enter) else ""
+    moved = (call for call in view.calls_on.get(name, ()) if call.member in ("reschedule", "update"))
+    if any(_may_be_endless(view, at) for call in moved for at in call.positional[:1]):
+        return True
     return any(
-        isinstance(node, Assign)
-        and not node.op
-        and node.value >= 0
+        not node.op
         and any(is_deadline_of(view, target, name) for target in node.targets)
         and _may_be_endless(view, node.value)
-        for node in view.nodes
+        for _, node in view.all_of(Assign)
     )
 
 
 def is_deadline_of(view: FunctionView, index: int, name: str) -> bool:
     """Whether a node sets the deadline of the scope that bears this name."""
-    node = view.nodes[index]
-    return isinstance(node, StoreAttr) and node.attr == "deadline" and view.key(node.value) == name
+    return isinstance(view.nodes[index], StoreAttr) and view.key(index) == f"{name}.deadline"
 
 
 def _may_be_endless(view: FunctionView, index: int) -> bool:
@@ -189,8 +170,6 @@ def scopes_around(view: FunctionView, index: int) -> Iterator[tuple[schema.Scope
 
 def bound_of_scope(scope: schema.Scope, call: CallSite) -> Bound:
     """Whether a scope ends what is in it. One that is rescheduled, or whose deadline is set later, is not known."""
-    if not scope.timeout and scope.timeout_position < 0:
-        return Bound.FOREVER
     argument = call.argument(scope.timeout, scope.timeout_position)
     if argument is None:
         # a bare CancelScope() can be cancelled, or given a deadline, at any time
@@ -234,18 +213,15 @@ def _is_wrapped(view: FunctionView, index: int) -> bool:
             wrapper = view.call_at(use.node)
             assert wrapper is not None
             entry = view.module.project.catalog.scope(wrapper.target)
-            if entry is not None and entry.entering is schema.Entering.AWAIT:
-                if bound_of_scope(entry, wrapper) is not Bound.FOREVER:
-                    return True
-            elif entry is None and _is_given_time(wrapper, at):
+            if entry is not None and bound_of_scope(entry, wrapper) is not Bound.FOREVER:
+                return True
+            if _is_given_time(wrapper, at):
                 return True
             at = use.node
         elif use.kind in ("awaited", "element"):
             at = use.node
-        elif use.kind == "bound" and at == index:
-            made = view.call_at(index) is not None  # another name of it is followed onwards only
-            reads = [read for user, read in view.reads(use.name) if user is view and (made or read > index)]
-            return any(_is_wrapped(view, read) for read in reads)
+        elif at == index:
+            return any(_is_wrapped(view, read) for read in view.names_read.get(use.name, ()) if read > index)
         else:
             break
     return False
@@ -257,14 +233,14 @@ _TIMES = ("timeout", "deadline")
 def _is_given_time(wrapper: CallSite, awaitable: int) -> bool:
     """Whether a call that is handed an awaitable is handed a time for it, too: by a keyword, or a parameter of the
     project's function, that says so, and not None."""
-    if wrapper.target and wrapper.fn.module.project.catalog.has(wrapper.target):
+    if wrapper.fn.module.project.catalog.has(wrapper.target):
         return False  # the catalogue says what it does with it
     fn = wrapper.fn
     params = [param.name for param in wrapper.callee.facts.params] if wrapper.callee is not None else []
     if wrapper.callee is not None and params[:1] == [wrapper.callee.self_name]:
         params = params[1:]
     for at, arg in enumerate(wrapper.node.args):
-        name = arg.keyword or (params[at] if at < len(params) and not arg.star else "")
+        name = arg.keyword or (params[at] if at < len(params) else "")
         node = fn.nodes[arg.value]
         none = isinstance(node, Const) and node.kind == "none"
         if arg.value != awaitable and not none and any(word in name.lower() for word in _TIMES):
@@ -277,13 +253,11 @@ def is_bounded_instead(call: CallSite) -> bool:
     (`if self.timeout: await wait_for(read(), self.timeout)`, `else: await read()`)."""
     view = call.fn
     text = view.module.source.text[call.node.start : call.node.end]
-    place = view.key(call.receiver) if call.receiver >= 0 else ""
     return any(
         view.module.source.text[other.node.start : other.node.end] == text
-        and other.index != call.index
         and _is_wrapped(view, other.index)
         and are_apart(view, call.index, other.index)
-        for other in (view.calls_on.get(place, ()) if place else ())
+        for other in view.calls_on.get(view.key(call.receiver), ())
     )
 
 
@@ -296,6 +270,11 @@ def _may_bound(view: FunctionView, index: int) -> bool:
     catalog = view.module.project.catalog
     call = view.call_at(enter.context)
     if call is None:
+        holder, value = view.variable_at(enter.context) or (view, enter.context)
+        chosen = holder.nodes[value]
+        if isinstance(chosen, Operation) and chosen.op == "if":
+            made = (scope_of(holder, each) for each in chosen.operands[1:])
+            return any(found is not None and bound_of_scope(*found) is not Bound.FOREVER for found in made)
         instance = view.instance(enter.context)
         return instance is not None and not instance.origins and catalog.scope(instance.catalog_type()) is not None
     callee = call.callee
@@ -303,9 +282,8 @@ def _may_bound(view: FunctionView, index: int) -> bool:
         return not call.target and any(word in call.member.lower() for word in ("timeout", "deadline", "fail_after"))
     for at, node in enumerate(callee.nodes):
         if isinstance(node, Return) and node.value >= 0:
-            made = callee.call_at(node.value)
-            scope = catalog.scope(made.target) if made is not None else None
-            if made is not None and scope is not None and bound_of_scope(scope, made) is not Bound.FOREVER:
+            returned = scope_of(callee, node.value)
+            if returned is not None and bound_of_scope(*returned) is not Bound.FOREVER:
                 return True
         elif isinstance(node, Yield):
             if any(bound_of_scope(*found) is not Bound.FOREVER for found in scopes_around(callee, at)):
