@@ -279,9 +279,10 @@ def _may_bound(view: FunctionView, index: int) -> bool:
         return instance is not None and not instance.origins and catalog.scope(instance.catalog_type()) is not None
     callee = call.callee
     if callee is None:
-        return not call.target and any(word in call.member.lower() for word in ("timeout", "deadline", "fail_after"))
+        known = catalog.has(call.target)
+        return not known and any(word in call.member.lower() for word in ("timeout", "deadline", "fail_after"))
     for at, node in enumerate(callee.nodes):
-        if isinstance(node, Return) and node.value >= 0:
+        if isinstance(node, Return):
             returned = scope_of(callee, node.value)
             if returned is not None and bound_of_scope(*returned) is not Bound.FOREVER:
                 return True
@@ -292,15 +293,12 @@ def _may_bound(view: FunctionView, index: int) -> bool:
 
 
 def _every_caller_bounds(view: FunctionView, depth: int) -> bool:
-    if view.facts.kind is not FunctionKind.DEF:
-        return False
     nested = view.parent is not None and view.parent.facts.kind is FunctionKind.DEF
     if not nested and not (view.name.startswith("_") and not view.name.startswith("__")):
         return False
-    callers = list(references(view))
-    return bool(callers) and all(
-        user is not view and call is not None and is_bounded(user, call.index, depth - 1) for user, call in callers
-    )
+    # what it calls of itself is bounded as it is
+    callers = [(user, call) for user, call in references(view) if user is not view]
+    return bool(callers) and all(call is not None and is_bounded(user, call.index, depth - 1) for user, call in callers)
 
 
 def references(view: FunctionView) -> Iterator[tuple[FunctionView, CallSite | None]]:
@@ -310,6 +308,5 @@ def references(view: FunctionView) -> Iterator[tuple[FunctionView, CallSite | No
     for user, index in view.module.mentions(view.name, of_method=is_method):
         if not is_method and user.definition_of(index) is not view:
             continue
-        at = user.nodes[index].parent
-        parent = user.nodes[at] if at >= 0 else None
-        yield (user, user.call_at(at) if isinstance(parent, Call) and parent.func == index else None)
+        call = user.call_at(user.nodes[index].parent)
+        yield (user, call if call is not None and call.node.func == index else None)
