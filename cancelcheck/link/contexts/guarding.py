@@ -45,12 +45,8 @@ class Unguarded(NamedTuple):
 
 def unguarded(view: FunctionView) -> Iterator[Unguarded]:
     """The context parameters of a function that may be None and are used on a path on which nobody asks, in order."""
-    if view.facts.is_stub or view.has_role("overload"):
-        return
     for carrier in carriers(view):
-        if admits_none(view, carrier.param) is not True:
-            continue
-        node = unguarded_use(view, carrier.name)
+        node = unguarded_use(view, carrier.name) if admits_none(view, carrier.param) else -1
         if node >= 0 and not _is_always_given(view, carrier.param):
             yield Unguarded(carrier, node, not is_plainly_one(view, carrier) or _is_conditional(view, node))
 
@@ -64,16 +60,12 @@ def admits_none(view: FunctionView, param: Param) -> bool | None:
     """Whether a parameter may be None, by its default or its annotation; None where neither says it."""
     parent = view.parent
     assert parent is not None
-    if param.default >= 0 and _is_none(parent, param.default):
-        return True
-    if param.annotation < 0:
-        return None
-    return _says_none(parent, param.annotation)
+    return True if _is_none(parent, param.default) else _says_none(parent, param.annotation)
 
 
 def _says_none(view: FunctionView, index: int) -> bool | None:
-    """Whether an annotation admits None; None where that is not seen."""
-    node = view.nodes[index]
+    """Whether an annotation admits None; None where that is not seen, or there is none (-1)."""
+    node = view.node_at(index)
     match node:
         case Const():
             return True if node.kind == "none" else None
@@ -107,7 +99,7 @@ def _any(found: Iterator[bool | None]) -> bool | None:
 
 
 def _is_none(view: FunctionView, index: int) -> bool:
-    node = view.nodes[index]
+    node = view.node_at(index)
     return isinstance(node, Const) and node.kind == "none"
 
 
@@ -118,7 +110,7 @@ def unguarded_use(view: FunctionView, name: str, *, number: bool = False) -> int
     """The first node at which a parameter is used as what it is not if it is None (an attribute of it, an `await`, a
     `with`; with `number` arithmetic), on a path on which nothing has asked about it or replaced it; -1 if there is
     none."""
-    if view.facts.bound.get(name, [])[:1] != [-1] or view.facts.kind is not FunctionKind.DEF or view.uses_locals:
+    if view.uses_locals:
         return -1
 
     def uses(index: int) -> bool:
@@ -161,12 +153,12 @@ def _uses(view: FunctionView, index: int, name: str, number: bool) -> bool:
 
 
 def _is_asked_beside(view: FunctionView, index: int, name: str) -> bool:
-    """Whether an `and`, `or` or conditional around a node asks about a name before it comes to the node: where its
-    parts are plain, no path tells them apart."""
+    """Whether an operator around a node, an `and` or a conditional, asks about a name before it comes to the node:
+    where its parts are plain, no path tells them apart."""
     inner = index
     for outer in view.outwards(view.nodes[index].parent):
         node = view.nodes[outer]
-        if isinstance(node, Operation) and node.op in ("and", "or", "if") and inner in node.operands:
+        if isinstance(node, Operation):
             before = node.operands[: node.operands.index(inner)]
             if any(_is_it(view, at, name) for operand in before for at in view.operands_within(operand)):
                 return True
@@ -181,7 +173,7 @@ def _asks(view: FunctionView, index: int, name: str) -> bool:
         case Store():
             return node.id == name
         case Test():
-            return node.value >= 0 and any(_is_it(view, at, name) for at in view.operands_within(node.value))
+            return any(_is_it(view, at, name) for at in view.operands_within(node.value))
         case Call():
             # `require(ctx)`, and `isinstance(ctx, Context)` outside of a test
             outer = view.node_at(node.parent)
@@ -199,18 +191,14 @@ def _expects_failure(view: FunctionView, index: int) -> bool:
     """Whether a `try` or a `suppress` around a node takes what the use of None raises."""
     for region in view.regions_around(index):
         facts = view.regions[region]
-        enter = view.nodes[facts.node] if facts.kind is RegionKind.WITH and facts.node != index else None
-        if isinstance(enter, Enter):
-            types = suppressed_types(view, enter)
-            if any(leaf.name in (*_FAILURES, *_ALL) for leaf in exception_types(view, types)):
-                return True
-        if facts.kind is not RegionKind.PROTECTED:
-            continue
-        for handler in handlers_of(view, facts.parent):
+        enter = view.node_at(facts.node)
+        types = suppressed_types(view, enter) if isinstance(enter, Enter) else []
+        if any(leaf.name in (*_FAILURES, *_ALL) for leaf in exception_types(view, types)):
+            return True
+        for handler in handlers_of(view, facts.parent) if facts.kind is RegionKind.PROTECTED else ():
             if takes_failures(view, handler):
                 return True
-            caught = handler.excepts(view).caught
-            if any(leaf.name in _FAILURES for leaf in exception_types(view, [caught])):
+            if any(leaf.name in _FAILURES for leaf in exception_types(view, handler.types(view))):
                 return True
     return False
 
@@ -314,7 +302,7 @@ MAX_HOPS = 2
 def _used_further(view: FunctionView, name: str, hops: int) -> tuple[tuple[CallSite, ...], int] | None:
     """The calls by which a function hands its parameter on, on a path on which nothing has asked about it, to one that
     uses it before it asks, and the node there; None where there is no such call."""
-    if view.facts.bound.get(name, [])[:1] != [-1] or view.uses_locals or hops <= 0:
+    if view.uses_locals or hops <= 0:
         return None
     found: dict[int, tuple[tuple[CallSite, ...], int]] = {}
     for call in view.known_calls:
