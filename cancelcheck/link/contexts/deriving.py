@@ -20,9 +20,7 @@ from cancelcheck.model.facts import (
     Lambda,
     Name,
     Operation,
-    RegionKind,
-    Store,
-    StoreAttr,
+    Starred,
     StoreItem,
     Unpack,
 )
@@ -72,21 +70,12 @@ class Derived:
 
     def holds(self, key: str) -> bool:
         """Whether what is in a place may have it inside: it carries it, or an attribute of it does."""
-        return bool(key) and (key in self._holders or self.is_place(key))
+        return key in self._holders or self.is_place(key)
 
     @Lazily
     def reached(self) -> frozenset[int]:
         """The blocks to which a path leads on which it may be given."""
         return blocks_reached_with(self.view, self.name)
-
-    @Lazily
-    def mentions(self) -> dict[str, list[int]]:
-        """Where each place of the function is read, in order."""
-        found: dict[str, list[int]] = {}
-        for index, node in enumerate(self.view.nodes):
-            if isinstance(node, (Name, Attr)) and (key := self.view.key(index)):
-                found.setdefault(key, []).append(index)
-        return found
 
     @Lazily
     def is_measured(self) -> bool:
@@ -167,7 +156,7 @@ def _flows(view: FunctionView) -> Iterator[tuple[_Reads, tuple[str, ...]]]:
         match node:
             case Assign() if node.value >= 0:
                 yield _Reads(view, [node.value]), tuple(_places(view, node.targets))
-            case Enter() if node.target >= 0:
+            case Enter():
                 yield _Reads(view, [node.context]), tuple(_places(view, [node.target]))
             case Iterate():
                 yield _Reads(view, [node.iterable]), tuple(_places(view, [node.target]))
@@ -175,7 +164,7 @@ def _flows(view: FunctionView) -> Iterator[tuple[_Reads, tuple[str, ...]]]:
                 reads = _Reads(view, [])
                 reads.keys = _names_within(view.module.functions[node.function])
                 yield reads, (node.name,)
-            case Call() if node.args:
+            case Call():
                 func = view.nodes[node.func]
                 holder = view.key(func.value) if isinstance(func, Attr) else ""
                 if holder and _may_keep(view, index):
@@ -185,19 +174,13 @@ def _flows(view: FunctionView) -> Iterator[tuple[_Reads, tuple[str, ...]]]:
 
 
 def _places(view: FunctionView, targets: list[int]) -> Iterator[str]:
-    """The places that targets stand for; an item's is that of its container."""
+    """The places that targets stand for (-1: none); an item's is that of its container."""
     for index in targets:
-        node = view.nodes[index]
-        if isinstance(node, Unpack):
-            yield from _places(view, node.items)
-        elif isinstance(node, (Store, StoreAttr)):
-            if key := view.key(index):
-                yield key
-        elif isinstance(node, StoreItem):
-            if key := view.key(node.value):
-                yield key
-        elif isinstance(inner := getattr(node, "value", None), int) and inner >= 0:
-            yield from _places(view, [inner])
+        node = view.node_at(index)
+        if isinstance(node, (Unpack, Starred)):
+            yield from _places(view, node.items if isinstance(node, Unpack) else [node.value])
+        elif key := view.key(node.value if isinstance(node, StoreItem) else index):
+            yield key
 
 
 def _may_keep(view: FunctionView, index: int) -> bool:
@@ -208,7 +191,7 @@ def _may_keep(view: FunctionView, index: int) -> bool:
     catalog = view.module.project.catalog
     if catalog.api(call.target) is not None:
         return False
-    if call.receiver >= 0 and view.path_of(call.receiver) and catalog.has(call.target):
+    if view.path_of(call.receiver) and catalog.has(call.target):
         return False  # a module's own function
     callee = call.callee
     if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.facts.is_stub:
@@ -261,10 +244,9 @@ def is_held_in(derived: Derived, index: int) -> bool:
     view = derived.view
     for region in view.regions_around(index):
         facts = view.regions[region]
-        if facts.kind is RegionKind.WITH and facts.node != index:
-            enter = view.nodes[facts.node]
-            if isinstance(enter, Enter) and (derived.is_in(enter.context) or derived.holds(view.key(enter.context))):
-                return True
+        enter = view.node_at(facts.node) if facts.node != index else None
+        if isinstance(enter, Enter) and (derived.is_in(enter.context) or derived.holds(view.key(enter.context))):
+            return True
     return False
 
 
@@ -292,8 +274,7 @@ def meets_later(derived: Derived, index: int, steps_left: int = 4) -> bool:
         if isinstance(node, Assign):
             return any(_place_meets(derived, place, parent, steps_left) for place in _places(view, node.targets))
         if isinstance(node, Enter):
-            targets = [node.target] if node.target >= 0 else []
-            return any(_place_meets(derived, place, parent, steps_left) for place in _places(view, targets))
+            return any(_place_meets(derived, place, parent, steps_left) for place in _places(view, [node.target]))
         at = parent
 
 
@@ -316,7 +297,7 @@ MAX_MENTIONS = 60
 def _place_meets(derived: Derived, place: str, after: int, steps_left: int) -> bool:
     """Whether what is in a place is waited for, further on, together with it."""
     view = derived.view
-    mentions = derived.mentions.get(place, [])
+    mentions = view.places_read.get(place, [])
     if steps_left == 0:
         return False
     if len(mentions) > MAX_MENTIONS:
@@ -326,12 +307,10 @@ def _place_meets(derived: Derived, place: str, after: int, steps_left: int) -> b
             continue
         node = view.nodes[index]
         outer = view.node_at(node.parent)
-        if isinstance(outer, Attr) and outer.parent >= 0 and isinstance(view.nodes[outer.parent], Call):
-            call = view.call_at(outer.parent)
-            if call is not None and call.node.func == node.parent:
-                if any(derived.is_in(arg.value) for arg in call.node.args):
-                    return True
-                continue
-        if meets_later(derived, index, steps_left - 1):
+        call = view.call_at(outer.parent) if isinstance(outer, Attr) else None
+        if call is not None and call.node.func == node.parent:
+            if any(derived.is_in(arg.value) for arg in call.node.args):
+                return True
+        elif meets_later(derived, index, steps_left - 1):
             return True
     return False

@@ -251,14 +251,14 @@ def none_given(view: FunctionView) -> Iterator[NoneGiven]:
             found = _to_library(call)
             if found is not None:
                 yield found
-        elif callee.facts.kind is FunctionKind.DEF and len(callee.alternatives) == 1 and carriers(callee):
+        elif len(callee.alternatives) == 1:
             yield from _to_function(call, callee)
 
 
 def _to_library(call: CallSite) -> NoneGiven | None:
     catalog = call.fn.module.project.catalog
     entry = catalog.scope(call.target) or catalog.api(call.target)
-    if entry is None or not entry.refuses_none or not entry.timeout:
+    if entry is None or not entry.refuses_none:
         return None
     argument = call.argument(entry.timeout, entry.timeout_position)
     if argument is None or argument < 0 or not _can_only_be_none(call, argument, object_only=False):
@@ -268,7 +268,7 @@ def _to_library(call: CallSite) -> NoneGiven | None:
 
 
 def _to_function(call: CallSite, callee: FunctionView) -> Iterator[NoneGiven]:
-    if callee.decorators and any(not name for name, _ in callee.decorators):
+    if any(not name for name, _ in callee.decorators):
         return
     known = {carrier.name: carrier for carrier in carriers(callee)}
     for param, argument in matched(call, callee):
@@ -278,9 +278,9 @@ def _to_function(call: CallSite, callee: FunctionView) -> Iterator[NoneGiven]:
         if not _can_only_be_none(call, argument, object_only=not carrier.is_time):
             continue
         use = unguarded_use(callee, param.name, number=carrier.is_time)
-        if use < 0 and carrier.is_time:
+        if use < 0:
             use = unguarded_use(callee, param.name)
-        further = None if use >= 0 or carrier.is_time else _used_further(callee, carrier.name, MAX_HOPS)
+        further = None if carrier.is_time else _used_further(callee, carrier.name, MAX_HOPS)
         if use >= 0:
             yield NoneGiven(call, argument, param.name, callee, use, not is_plainly_one(callee, carrier))
         elif further is not None:
