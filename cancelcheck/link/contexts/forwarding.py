@@ -8,6 +8,7 @@ An explicit None is somebody's choice, and so is everything that is made from th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.catalog import schema
@@ -15,6 +16,7 @@ from cancelcheck.catalog.loader import names_of
 from cancelcheck.link.contexts.deriving import Derived, is_held_in, meets_later
 from cancelcheck.link.contexts.making import Remade, remade_behind
 from cancelcheck.link.contexts.parameters import Carrier, carriers, is_plainly_one, same_kind
+from cancelcheck.link.lazily import remembered
 from cancelcheck.link.loops.polling import is_poll
 from cancelcheck.link.paths.conditions import are_apart
 from cancelcheck.link.paths.flow import always_raises
@@ -66,21 +68,17 @@ def unforwarded(view: FunctionView) -> tuple[Unforwarded, ...]:
 def speaks_at(call: CallSite, *, doubt: bool = False) -> bool:
     """Whether a call is reported for the context that it is not given, by default or with `doubt` at all: what else is
     missing there is that one."""
-    found = unforwarded(call.fn)
-    if not found:
-        return False
-    kept = call.fn.module.spoken
-    if call.fn.index not in kept:
-        kept[call.fn.index] = {each.call.index: each.doubt for each in found}
-    judged = kept[call.fn.index].get(call.index)
+    fn = call.fn
+    spoken = remembered(fn.module.spoken, fn.index, lambda: {each.call.index: each.doubt for each in unforwarded(fn)})
+    judged = spoken.get(call.index)
     return judged is not None and (doubt or not judged)
 
 
 def is_given_instead(found: Unforwarded) -> bool:
     """Whether the other arm of a condition makes the same call with the context: whoever wrote both has chosen."""
-    fn, target = found.call.fn, found.call.target
-    return bool(target) and any(
-        other.target == target
+    fn = found.call.fn
+    return any(
+        other.target == found.call.target
         and any(fn.key(arg.value) == found.carrier.name for arg in other.node.args)
         and are_apart(fn, found.call.index, other.index)
         for other in fn.calls
@@ -91,21 +89,18 @@ def _unforwarded(view: FunctionView) -> Iterator[Unforwarded]:
     own = _contexts(view)
     lent = [carrier for carrier in _lent(view) if not any(same_kind(carrier, other) for other in own)]
     alone = [one for one in own if sum(same_kind(one, other) for other in own) == 1] + lent
-    if not alone or view.facts.is_stub or view.uses_locals or view.has_role("overload"):
+    if view.uses_locals:
         return
     derived: dict[str, Derived] = {}
     found: list[tuple[CallSite, Carrier, _Slot | None, Remade | None]] = []
     for call in view.calls:
         for carrier in alone:
             slot = _slot(call, carrier)
-            plain = not carrier.is_time and is_plainly_one(view, carrier)
-            remade = remade_behind(call, carrier) if slot is None and plain else None
-            if slot is None and remade is None:
-                continue
-            if carrier.name not in derived:
-                derived[carrier.name] = Derived(view, carrier.name)
-            if not _may_carry(call, derived[carrier.name]) and not _is_aside(call):
-                found.append((call, carrier, slot, remade))
+            remade = remade_behind(call, carrier) if slot is None and is_plainly_one(view, carrier) else None
+            if slot is not None or remade is not None:
+                made_of_it = remembered(derived, carrier.name, partial(Derived, view, carrier.name))
+                if not _may_carry(call, made_of_it) and not _is_aside(call):
+                    found.append((call, carrier, slot, remade))
     for call, carrier, slot, remade in found:
         if remade is not None:
             yield Unforwarded(call, carrier, "", remade.chain[1:], made=remade.fresh.made)
@@ -128,11 +123,11 @@ def _lent(view: FunctionView) -> Iterator[Carrier]:
     """The contexts of the function around that one in it works under: it is only called, on the spot, and nothing
     bounds these calls."""
     parent = view.parent
-    if parent is None or parent.facts.kind is not FunctionKind.DEF or view.facts.is_generator or view.decorators:
+    if parent is None or view.facts.is_generator or view.decorators:
         return
     held = [one for one in _contexts(parent) if one.name not in view.facts.bound]
     held = [one for one in held if sum(same_kind(one, other) for other in _contexts(parent)) == 1]
-    if not held or parent.uses_locals or parent.facts.is_stub or parent.facts.is_generator:
+    if not held or parent.uses_locals or parent.facts.is_generator:
         return
     calls: list[CallSite] = []
     for user, call in references(view):

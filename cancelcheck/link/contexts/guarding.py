@@ -127,7 +127,7 @@ def unguarded_use(view: FunctionView, name: str, *, number: bool = False) -> int
 
 
 def _is_it(view: FunctionView, index: int, name: str) -> bool:
-    node = view.nodes[index]
+    node = view.node_at(index)
     return isinstance(node, Name) and node.id == name
 
 
@@ -306,26 +306,29 @@ def _used_further(view: FunctionView, name: str, hops: int) -> tuple[tuple[CallS
         return None
     found: dict[int, tuple[tuple[CallSite, ...], int]] = {}
     for call in view.known_calls:
-        callee = call.callee
-        if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.decorators:
-            continue
-        if len(callee.alternatives) > 1 or (callee.is_coroutine and not call.is_awaited):
-            continue
-        for param, argument in matched(call, callee):
-            if argument is None or argument < 0 or not _is_it(view, argument, name):
-                continue
-            use = unguarded_use(callee, param.name)
-            further = _used_further(callee, param.name, hops - 1) if use < 0 else ((), use)
+        for callee, taken in _handed_to(call, name):
+            use = unguarded_use(callee, taken)
+            further = _used_further(callee, taken, hops - 1) if use < 0 else ((), use)
             if further is not None and not _is_asked_beside(view, call.index, name):
                 found[call.index] = ((call, *further[0]), further[1])
-    if not found:
-        return None
 
     def asks(index: int) -> bool:
         return index not in found and _asks(view, index, name)
 
     at = meets(view, -1, found.__contains__, asks, errors=True)
     return found[at] if at >= 0 and not _expects_failure(view, at) else None
+
+
+def _handed_to(call: CallSite, name: str) -> Iterator[tuple[FunctionView, str]]:
+    """The function whose body a call runs, and its parameters that are given what a name holds."""
+    callee = call.callee
+    if callee is None or callee.facts.kind is not FunctionKind.DEF or callee.decorators:
+        return
+    if len(callee.alternatives) > 1 or (callee.is_coroutine and not call.is_awaited):
+        return
+    for param, argument in matched(call, callee):
+        if argument is not None and _is_it(call.fn, argument, name):
+            yield callee, param.name
 
 
 def _is_looked_at(callee: FunctionView, name: str) -> bool:
