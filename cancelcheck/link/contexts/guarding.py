@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from cancelcheck.link.contexts.deriving import blocks_reached_with
@@ -309,11 +309,11 @@ def _used_further(view: FunctionView, name: str, hops: int) -> tuple[tuple[CallS
         for callee, taken in _handed_to(call, name):
             use = unguarded_use(callee, taken)
             further = _used_further(callee, taken, hops - 1) if use < 0 else ((), use)
-            if further is not None and not _is_asked_beside(view, call.index, name):
+            if further is not None:
                 found[call.index] = ((call, *further[0]), further[1])
 
     def asks(index: int) -> bool:
-        return index not in found and _asks(view, index, name)
+        return _asks(view, index, name)
 
     at = meets(view, -1, found.__contains__, asks, errors=True)
     return found[at] if at >= 0 and not _expects_failure(view, at) else None
@@ -350,12 +350,8 @@ def _can_only_be_none(call: CallSite, index: int, *, object_only: bool) -> bool:
         return False
     bound = view.facts.bound.get(node.id, [])
     if bound != [-1]:
-        return len(bound) > 1 and min(bound) >= 0 and _only_none_comes_to(view, call.index, node.id, bound)
-    if not object_only:
-        return False
-    return view.block_of(call.index) in view.live_blocks and view.block_of(call.index) not in blocks_reached_with(
-        view, node.id
-    )
+        return _only_none_comes_to(view, call.index, node.id, bound)
+    return object_only and view.block_of(call.index) not in blocks_reached_with(view, node.id)
 
 
 def _only_none_comes_to(view: FunctionView, index: int, name: str, bound: list[int]) -> bool:
@@ -366,10 +362,6 @@ def _only_none_comes_to(view: FunctionView, index: int, name: str, bound: list[i
         or any(user is not view for user, _ in view.reads(name))
     ):
         return False
-    came = [at for at in bound if meets(view, at, lambda node: node == index, _others(at, bound), errors=True) >= 0]
+    came = [at for at in bound if meets(view, at, index.__eq__, bound.__contains__, errors=True) >= 0]
     values = [view.assigned_value(at) for at in came]
     return bool(values) and all(value is not None and _is_none(view, value) for value in values)
-
-
-def _others(store: int, bound: list[int]) -> Callable[[int], bool]:
-    return lambda node: node != store and node in bound
