@@ -231,6 +231,8 @@ class FunctionView:
         """The function around it; None for a module's body."""
         self.owner = parent if parent is not None and parent.facts.kind is _CLASS else None
         """The class that it is a method of."""
+        self.is_nested = parent is not None and parent.facts.kind is FunctionKind.DEF
+        """Whether it is defined in another function."""
         self.nodes: list[AnyNode] = facts.nodes
         self.blocks: list[Block] = facts.blocks
         self.regions: list[Region] = facts.regions

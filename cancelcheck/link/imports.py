@@ -204,7 +204,7 @@ def statement_behind(view: FunctionView, statement: str) -> tuple[int, int, str]
 
 
 _GUARD = re.compile(r"(?:try\b|if\s+(?:\w+\.)?TYPE_CHECKING\b)[^\r\n]*:")
-_WITHIN = re.compile(r"[ \t]+\S|(?:except|else|finally|elif)\b|#")
+_WITHIN = re.compile(r"[ \t]+\S|(?:except|else|finally|elif)\b|#|$")
 
 
 def _behind_guarded(view: FunctionView, place: int) -> int:
@@ -221,8 +221,7 @@ def _behind_guarded(view: FunctionView, place: int) -> int:
             line = source.position(at[line].end)[0] + 1
         elif _GUARD.match(text) is not None:
             first = line
-            line += 1
-            while line <= len(source.starts) and (not source.line(line) or _WITHIN.match(source.line(line))):
+            while line <= len(source.starts) and (line == first or _WITHIN.match(source.line(line))):
                 line += 1
             if not any(inner in at for inner in range(first, line)):
                 break

@@ -752,10 +752,9 @@ def _of_parameter(view: FunctionView, name: str) -> Instance | None:
 
 def _of_callers(view: FunctionView, param: Param) -> Instance | None:
     """What a private or nested function, all of whose uses are calls in sight, is given for a parameter."""
-    nested = view.parent is not None and view.parent.facts.kind is FunctionKind.DEF
     private = view.name.startswith("_") and not view.name.startswith("__")
     plain = (ParamKind.POSITIONAL_ONLY, ParamKind.PLAIN, ParamKind.KEYWORD_ONLY)
-    if view.facts.kind is not FunctionKind.DEF or not (nested or private) or param.kind not in plain:
+    if view.facts.kind is not FunctionKind.DEF or not (view.is_nested or private) or param.kind not in plain:
         return None
     if view.facts.decorators or len(view.alternatives) > 1:
         return None
@@ -923,8 +922,8 @@ def _handed_up(owner: FunctionView, init: FunctionView, index: int) -> Instance 
     for upward in own.calls:
         if upward.member != "__init__" or upward.callee is not init or own.call_at(upward.receiver) is None:
             continue  # not `super().__init__(…)`
-        argument = upward.argument(param.name, position)
-        if argument is None or argument < 0:
+        argument = upward.seen_argument(param.name, position)
+        if argument is None:
             return None
         return instance_of(own, argument) if call is None else _made_of(annotated_instance(own, argument), call)
     return None
@@ -975,7 +974,7 @@ def _of_constructions(cls: FunctionView, name: str, field: Instance) -> Instance
     """What the field of a private dataclass is, by what all calls of the class in its file give for it; None where the
     class may be made elsewhere, or the field be set again."""
     module = cls.module
-    own = cls.name.startswith("_") or (cls.parent is not None and cls.parent.facts.kind is FunctionKind.DEF)
+    own = cls.name.startswith("_") or cls.is_nested
     if not own or cls.bases or not cls.has_role("dataclass") or module.attributes_set.get(name):
         return None
     if cls.attribute_stores.get(name):

@@ -231,7 +231,7 @@ def _is_asked_for(view: FunctionView, name: str) -> bool:
         if isinstance(node, Import):
             for _, path in node.names:
                 _, found = module.project.find(path, module)
-                if isinstance(found, type(view)) and found.facts.kind is FunctionKind.CLASS:
+                if isinstance(found, type(view)):
                     protocols.append(found)
     for cls in protocols:
         member = cls.member(view.name)

@@ -209,9 +209,8 @@ _ALL = ("builtins.Exception", "builtins.BaseException")
 
 def _is_always_given(view: FunctionView, param: Param) -> bool:
     """Whether a private or nested function, all of whose uses are calls in sight, is given a parameter by each."""
-    nested = view.parent is not None and view.parent.facts.kind is FunctionKind.DEF
     private = view.name.startswith("_") and not view.name.startswith("__")
-    if not nested and not private:
+    if not view.is_nested and not private:
         return False
     seen = False
     for user, call in references(view):

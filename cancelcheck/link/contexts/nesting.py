@@ -70,8 +70,7 @@ def _ended_by(inner: Timed, call: CallSite) -> Inverted | None:
 
 
 def _is_private(view: FunctionView) -> bool:
-    nested = view.parent is not None and view.parent.facts.kind is FunctionKind.DEF
-    return nested or (view.name.startswith("_") and not view.name.startswith("__"))
+    return view.is_nested or (view.name.startswith("_") and not view.name.startswith("__"))
 
 
 def _is_any_scope(call: CallSite) -> bool:
@@ -95,7 +94,7 @@ def _by_callers(inner: Timed, view: FunctionView, hops: int) -> Inverted | None:
         if around is not None:
             longer = Inverted(inner, around, (call,)) if around.seconds < inner.seconds else None
         else:
-            further = _by_callers(inner, user, hops - 1) if user.is_coroutine and call.is_awaited else None
+            further = _by_callers(inner, user, hops - 1) if call.is_awaited else None
             longer = further._replace(chain=(*further.chain, call)) if further is not None else None
         if longer is None:
             return None

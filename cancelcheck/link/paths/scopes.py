@@ -293,8 +293,7 @@ def _may_bound(view: FunctionView, index: int) -> bool:
 
 
 def _every_caller_bounds(view: FunctionView, depth: int) -> bool:
-    nested = view.parent is not None and view.parent.facts.kind is FunctionKind.DEF
-    if not nested and not (view.name.startswith("_") and not view.name.startswith("__")):
+    if not view.is_nested and not (view.name.startswith("_") and not view.name.startswith("__")):
         return False
     # what it calls of itself is bounded as it is
     callers = [(user, call) for user, call in references(view) if user is not view]

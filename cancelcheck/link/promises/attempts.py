@@ -234,7 +234,7 @@ def _delay_at(view: FunctionView, index: int, policy: CallSite, known: Known, st
         found = view.variable_at(index)
         return _delay_at(*found, policy, NOTHING, steps - 1) if found is not None else lambda _: None
     if isinstance(node, Operation) and node.op == "+":
-        return _sum([_delay_at(view, part, policy, known, steps - 1) for part in node.operands])
+        return _sum([_delay_at(view, part, policy, known, steps) for part in node.operands])
     if isinstance(node, Call):
         call = view.call_at(index)
         assert call is not None
@@ -242,7 +242,7 @@ def _delay_at(view: FunctionView, index: int, policy: CallSite, known: Known, st
         if entries and entries[0].combine is not None:
             if any(arg.star for arg in call.node.args):
                 return lambda _: None
-            parts = [_delay_at(view, part, policy, known, steps - 1) for part in call.positional]
+            parts = [_delay_at(view, part, policy, known, steps) for part in call.positional]
             return _sum(parts) if entries[0].combine is schema.Combine.SUM else _chain(parts)
         if entries:
             return _delays_named(call, call.target, known)

@@ -171,9 +171,9 @@ def thing_of(view: FunctionView, index: int, known: Known, steps: int = MAX_STEP
         return unknown
     value = evaluate(view, index)
     if (value.kind is ValueKind.UNKNOWN or value.is_default) and isinstance(node, Name) and known.held:
-        # a local that is bound once to something that is worked out of what is known
+        # a name that is bound once to something that is worked out of what is known
         found_at = view.variable_at(index)
-        if found_at is not None and found_at[0].facts.kind is FunctionKind.DEF:
+        if found_at is not None:
             return thing_of(*found_at, known, steps - 1)
     return value
 

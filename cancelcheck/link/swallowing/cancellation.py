@@ -180,7 +180,8 @@ def _keeps(view: FunctionView, index: int) -> bool:
     if use.kind == "receiver":
         # `exc.exceptions` and `exc.with_traceback(…)` are the exception still
         node = view.nodes[use.node]
-        if isinstance(node, Attr) and node.attr in ("exceptions", "with_traceback", "derive"):
+        assert isinstance(node, Attr)
+        if node.attr in ("exceptions", "with_traceback", "derive"):
             parent = view.nodes[node.parent] if node.parent >= 0 else None
             is_called = isinstance(parent, Call) and parent.func == use.node
             return _keeps(view, node.parent if is_called else use.node)

@@ -37,9 +37,10 @@ def work_of(call: CallSite, keyword: str, position: int) -> Work | None:
     for _ in range(MAX_WRAPPERS):
         inner = view.call_at(node)
         if inner is not None and catalog.is_partial(inner.target):
-            if not inner.positional or inner.node.args[0].star:
+            given = inner.seen_argument("", 0)
+            if given is None:
                 return None
-            node = inner.positional[0]
+            node = given
             args = [arg for arg in inner.node.args if arg.value != node] + args
             continue
         runner = catalog.runner(view.target_of(node))

@@ -358,8 +358,7 @@ def _runs_at_end(view: FunctionView) -> bool:
     handed = view.module.handed(view.name, of_method=view.owner is not None)
     if any(_is_given_to_end(user, at) and user.definition_of(at) in (view, None) for user, at in handed):
         return True
-    around = view.parent
-    return around is not None and around.facts.kind is FunctionKind.DEF and _runs_at_end(around)
+    return view.parent is not None and _runs_at_end(view.parent)
 
 
 def _is_given_to_end(view: FunctionView, index: int) -> bool:

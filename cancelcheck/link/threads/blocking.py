@@ -505,7 +505,7 @@ def _polls_before(call: CallSite) -> bool:
     if any(earlier.index < call.index and earlier.member in _POLLS for earlier in fn.calls):
         return True
     owner, (holder, _, attribute) = fn.owner, _place(call).partition(".")
-    if owner is None or not attribute or holder != fn.self_name:
+    if owner is None or holder != fn.self_name:
         return False
     return any(
         told.member == "register"

@@ -66,8 +66,7 @@ def outliving_processes(view: FunctionView) -> Iterator[Outliving]:
 def _timed_from(view: FunctionView, call: CallSite, entry: schema.Outlived) -> int:
     """The region from which a wait's timeout is raised outwards; -1 where it has none, or only asks."""
     api = view.module.project.catalog.api(call.target)
-    if api is None:
-        return -1
+    assert api is not None
     if entry.raises:
         own = given(call, api.timeout, api.timeout_position, api.forever)
         if own is None or own.verdict is not Verdict.TIMED:

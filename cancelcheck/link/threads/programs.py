@@ -47,8 +47,10 @@ def is_process(view: FunctionView) -> bool:
     for user, index in view.module.mentions(view.name, of_method=view.owner is not None):
         use = user.use(index)
         call = user.call_at(use.node) if use.kind == "argument" else None
-        entry, _ = thread_type(call) if call is not None else (None, None)
-        if call is not None and entry is not None and entry.process:
+        if call is None:
+            continue
+        entry, _ = thread_type(call)
+        if entry is not None and entry.process:
             if call.argument(entry.target, entry.target_position) == index and user.definition_of(index) is view:
                 return True
     return False
@@ -64,7 +66,7 @@ def is_cancelled_once(view: FunctionView, index: int) -> bool:
     """Whether nobody but a runner cancels a coroutine while it waits at a node: a second signal ends the run. It is
     only there to be run: a function of a script, a private or a nested one. Not where a scope of its own stands around
     the node, nor where a cancellation is delivered again at each wait."""
-    is_own = view.name.startswith("_") or (view.parent is not None and view.parent.facts.kind is FunctionKind.DEF)
+    is_own = view.name.startswith("_") or view.is_nested
     if not (is_own or is_script(view.module)) or delivers_again(view) or any(scopes_around(view, index)):
         return False
     return is_program(view)

@@ -202,7 +202,7 @@ def matched(call: CallSite, callee: FunctionView) -> list[tuple[Param, int | Non
     # a method that is called on an instance, a classmethod, or a constructor, is given its first argument
     receiver = call.fn.definition_of(call.receiver) if call.receiver >= 0 else None
     is_bound = bool(callee.self_name) and (
-        receiver is None or callee.has_role("classmethod") or (callee.name == "__init__" and call.callee is not callee)
+        receiver is None or callee.has_role("classmethod") or call.callee is not callee
     )
     found = []
     position = 0
@@ -425,10 +425,6 @@ def _attribute_reached(methods: list[FunctionView], attribute: str) -> Reached |
 # --- what is left out of `**kwargs`
 
 
-_READS = ("get", "pop", "setdefault")
-"""Methods of a dict that take a key first, and change no other."""
-
-
 def _hidden(view: FunctionView, hops: int) -> Hidden | None:
     """Where a function hands its `**kwargs` to a library's call that waits forever with nothing in them; looked up
     once."""
@@ -459,10 +455,11 @@ def _look_into(view: FunctionView, hops: int) -> Hidden | None:
 
 
 def _key_read(view: FunctionView, index: int) -> str:
-    """The one key that is looked up in a dict, or set; "" where it is not known, or something else is done."""
+    """The one key that is looked up in a dict, or set, by a method that takes it first; "" where it is not known, or
+    something else is done."""
     node = view.nodes[index]
     attr = view.nodes[node.parent] if node.parent >= 0 else None
-    call = view.call_at(attr.parent) if isinstance(attr, Attr) and attr.attr in _READS else None
+    call = view.call_at(attr.parent) if isinstance(attr, Attr) else None
     key = view.nodes[call.positional[0]] if call is not None and call.positional else None
     return key.value if isinstance(key, Const) and isinstance(key.value, str) else ""
 
